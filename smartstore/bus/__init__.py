@@ -1,0 +1,1 @@
+"""Bytes on topics: in memory, over MQTT, from and to recordings."""

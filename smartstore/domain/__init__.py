@@ -1,0 +1,1 @@
+"""Frozen nouns of a checkout-free store. Standard library and numpy only; nothing here does I/O."""

@@ -1,0 +1,105 @@
+"""Calibrated cameras and boxes in store coordinates.
+
+The store's frame: metres, x to the right and y to the back as seen from the entry wall, z up from the floor.
+A camera's frame: x right, y down, z forward (OpenCV). Distortion is Brown-Conrady (k1, k2, p1, p2, k3),
+formulas as in the OpenCV documentation of ``projectPoints``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraModel:
+    """A surveyed camera: intrinsics ``k`` (3, 3) in pixels, distortion (5,), pose world-to-camera."""
+
+    camera: str
+    width_px: int
+    height_px: int
+    k: Array
+    distortion: Array
+    rotation: Array
+    """(3, 3), world to camera."""
+    position_m: Array
+    """(3,), the optical centre in the store's frame."""
+
+    def to_camera(self, points_m: ArrayLike) -> Array:
+        """Points (n, 3) in store metres to the camera's frame (n, 3)."""
+        return np.asarray((np.asarray(points_m, float).reshape(-1, 3) - self.position_m) @ self.rotation.T)
+
+    def project(self, points_m: ArrayLike) -> Array:
+        """Points (n, 3) in store metres to distorted pixels (n, 2); NaN behind the camera or outside the lens' range."""
+        local = self.to_camera(points_m)
+        z = np.where(local[:, 2] > 1e-6, local[:, 2], np.nan)
+        xy = local[:, :2] / z[:, None]
+        r2 = np.sum(xy**2, axis=1)
+        xy = np.where((r2 < self._valid_r2())[:, None], xy, np.nan)
+        out: Array = distort(xy, self.distortion) * [self.k[0, 0], self.k[1, 1]] + [self.k[0, 2], self.k[1, 2]]
+        return out
+
+    def rays(self, pixels: ArrayLike) -> Array:
+        """Unit directions (n, 3) in the store's frame of distorted pixels (n, 2)."""
+        px = np.asarray(pixels, float).reshape(-1, 2)
+        xy = undistort((px - [self.k[0, 2], self.k[1, 2]]) / [self.k[0, 0], self.k[1, 1]], self.distortion)
+        local = np.column_stack([xy, np.ones(len(xy))])
+        world = local @ self.rotation
+        return np.asarray(world / np.linalg.norm(world, axis=1, keepdims=True))
+
+    def on_plane(self, pixels: ArrayLike, height_m: float) -> Array:
+        """Where the rays of pixels (n, 2) meet the horizontal plane at ``height_m``: (n, 2) metres, NaN where never."""
+        rays = self.rays(pixels)
+        drop = height_m - self.position_m[2]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.where(rays[:, 2] * drop > 1e-9, drop / rays[:, 2], np.nan)
+        return np.asarray(self.position_m[:2] + rays[:, :2] * scale[:, None])
+
+    def _valid_r2(self) -> float:
+        """Squared radius up to which the radial polynomial grows: beyond it the model folds over."""
+        r = np.linspace(0.0, 4.0, 401)
+        slope = np.diff(r * _radial(r**2, self.distortion))
+        falling = np.nonzero(slope <= 0)[0]
+        return float(r[falling[0]] ** 2) if len(falling) else float(r[-1] ** 2)
+
+
+def camera_model(
+    camera: str, width_px: int, height_px: int, focal_px: float, distortion: Sequence[float],
+    position_m: Sequence[float], look_at_m: Sequence[float],
+) -> CameraModel:  # fmt: skip
+    """A camera at ``position_m`` that looks at ``look_at_m`` with its horizon level, principal point in the middle."""
+    position = np.asarray(position_m, float)
+    forward = np.asarray(look_at_m, float) - position
+    forward /= np.linalg.norm(forward)
+    up = np.array([0.0, 0.0, 1.0]) if abs(forward[2]) < 0.999 else np.array([0.0, 1.0, 0.0])
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    k = np.array([[focal_px, 0, width_px / 2], [0, focal_px, height_px / 2], [0, 0, 1]], float)
+    return CameraModel(camera, width_px, height_px, k, np.asarray(distortion, float), rotation, position)
+
+
+def distort(xy: Array, d: Array) -> Array:
+    """Normalised undistorted coordinates (n, 2) to distorted ones."""
+    x, y = xy[:, 0], xy[:, 1]
+    r2 = x * x + y * y
+    radial = _radial(r2, d)
+    return np.column_stack([
+        x * radial + 2 * d[2] * x * y + d[3] * (r2 + 2 * x * x),
+        y * radial + d[2] * (r2 + 2 * y * y) + 2 * d[3] * x * y,
+    ])  # fmt: skip
+
+
+def undistort(xy: Array, d: Array) -> Array:
+    """The inverse of :func:`distort` by fixed-point iteration (ten rounds suffice for |k1| < 0.5 inside the picture)."""
+    guess = xy.copy()
+    for _ in range(10):
+        guess = guess + (xy - distort(guess, d))
+    return guess
+
+
+def _radial(r2: Array, d: Array) -> Array:
+    return np.asarray(1 + r2 * (d[0] + r2 * (d[1] + r2 * d[4])))

@@ -1,0 +1,65 @@
+"""Items for sale, and what is seen to change on a shelf."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A catalogue entry. ``sku`` is the GTIN as a string, leading zeros kept."""
+
+    sku: str
+    name: str
+    price_minor: int
+    tax_class: str
+    grams: float
+    grams_sigma: float
+    size_m: tuple[float, float, float]
+    """Width, depth and height in metres, as it stands on the shelf."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightStep:
+    """A settled change of weight on one shelf.
+
+    ``grams`` is negative when something was lifted off; ``sigma_grams`` is one standard deviation.
+    ``plates`` holds each plate that took part with its own settled difference in grams.
+    """
+
+    fixture: str
+    shelf: str
+    t_start_ns: int
+    t_end_ns: int
+    grams: float
+    sigma_grams: float
+    plates: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FacingChange:
+    """A settled change of one facing in a shelf camera's view.
+
+    ``items`` is the estimated change of the number of items (negative: gone), ``probability`` how sure
+    the camera is that anything changed at all, ``scores`` what lies or lay there: (sku, probability).
+    """
+
+    camera: str
+    facing: str
+    t_start_ns: int
+    t_end_ns: int
+    items: int
+    probability: float
+    scores: tuple[tuple[str, float], ...]
+    unclear: bool = False
+    """True when the camera saw that something happened but not what: the view was hidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One explanation of a change, with its probability: who moved what, how many, where."""
+
+    visit: str | None
+    sku: str
+    quantity: int
+    facing: str | None
+    probability: float
+    """``quantity`` is positive for a take, negative for a put-back; ``visit`` None is "nobody's sale"."""

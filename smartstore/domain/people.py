@@ -1,0 +1,74 @@
+"""People as cameras see them and as the floor knows them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+COCO_JOINTS = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+    "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+"""The 17 joints of COCO, in their order."""
+
+LEFT_WRIST, RIGHT_WRIST = COCO_JOINTS.index("left_wrist"), COCO_JOINTS.index("right_wrist")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenPerson:
+    """One person in one picture.
+
+    ``box_px`` is (left, top, right, bottom); ``joints_px`` has shape (17, 3): x, y in pixels of the
+    distorted picture and a score in 0..1, zero where a joint was not looked for; ``appearance`` is a
+    unit vector, empty where the camera gives none.
+    """
+
+    box_px: tuple[float, float, float, float]
+    score: float
+    joints_px: Array
+    appearance: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeopleView:
+    """Everybody one camera saw at one moment."""
+
+    camera: str
+    t_ns: int
+    people: tuple[SeenPerson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A wrist in store coordinates, metres. ``sigma_m`` is one standard deviation of its position."""
+
+    side: str
+    x_m: float
+    y_m: float
+    z_m: float
+    sigma_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class FloorTrack:
+    """One person on the floor: position and speed in metres, and the hands that are known just now."""
+
+    track: int
+    t_ns: int
+    x_m: float
+    y_m: float
+    vx_m_s: float
+    vy_m_s: float
+    sigma_m: float
+    hands: tuple[Hand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FloorState:
+    """All confirmed tracks at one moment."""
+
+    t_ns: int
+    tracks: tuple[FloorTrack, ...]

@@ -1,0 +1,1 @@
+"""From changes and people to who took what."""

@@ -1,0 +1,1 @@
+"""Carts as folds over an append-only journal, and settlement."""

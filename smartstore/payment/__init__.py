@@ -1,0 +1,1 @@
+"""The payment gateway protocol and a stub provider."""

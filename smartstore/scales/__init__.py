@@ -1,0 +1,1 @@
+"""From load-cell readings to settled weight steps."""

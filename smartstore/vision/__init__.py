@@ -1,0 +1,1 @@
+"""From frames to people on the floor and changes on shelf faces."""

@@ -1,0 +1,204 @@
+"""What travels on the wire, message by message.
+
+Every message carries ``schema`` (version of its layout), ``seq`` (counts up per device and channel) and ``t_ns``
+(the device's clock, UTC nanoseconds). Which device speaks is said by the topic alone. Unknown fields are tolerated.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+SCHEMA_VERSION = 1
+
+Count = Annotated[int, Meta(ge=0)]
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Phase = Literal["new", "update", "end"]
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """What all messages share."""
+
+    seq: Count
+    t_ns: Annotated[int, Meta(ge=0, description="Device clock, UTC nanoseconds")]
+    schema: Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)] = SCHEMA_VERSION
+
+
+class Frame(Message, frozen=True, kw_only=True):
+    """One picture. On the wire the payload is the JPEG itself and the other fields are user properties."""
+
+    width: Annotated[int, Meta(ge=1, le=16384)]
+    height: Annotated[int, Meta(ge=1, le=16384)]
+    jpeg: bytes
+
+
+class SeenPerson(Struct, frozen=True, kw_only=True):
+    """One person in one picture, pixels of the picture as taken (lens distortion included)."""
+
+    box: Annotated[list[float], Meta(min_length=4, max_length=4, description="left, top, right, bottom, px")]
+    score: Probability
+    joints: list[Annotated[list[float], Meta(min_length=3, max_length=3)]] = []
+    """17 COCO joints as x px, y px, score; empty where joints were not looked for."""
+    appearance: list[float] = []
+    """Unit vector that looks alike for the same clothes; empty where the camera gives none."""
+
+    def __post_init__(self) -> None:
+        if len(self.joints) not in (0, 17):
+            raise ValueError(f"expected 0 or 17 joints, got {len(self.joints)}")
+
+
+class People(Message, frozen=True, kw_only=True):
+    """Everybody one camera sees at ``t_ns``."""
+
+    width: Annotated[int, Meta(ge=1, le=16384)]
+    height: Annotated[int, Meta(ge=1, le=16384)]
+    people: list[SeenPerson]
+
+
+class SeenFacing(Struct, frozen=True, kw_only=True):
+    """One facing of the shelf face in view."""
+
+    facing: str
+    fill: Annotated[float, Meta(ge=0.0, le=2.0, description="Items there as a share of the facing's capacity")]
+    change: Probability = 0.0
+    """How likely it is that the facing differs from its last clear view."""
+    scores: dict[str, float] = {}
+    """Likely SKUs of what changed, as probabilities; empty: not looked at or cannot tell."""
+    hidden: bool = False
+    """True while a hand or a body is in the way: ``fill`` then repeats the last clear value."""
+
+
+class Facings(Message, frozen=True, kw_only=True):
+    """The shelf face as one shelf camera sees it."""
+
+    facings: list[SeenFacing]
+
+
+class ScaleBatch(Message, frozen=True, kw_only=True):
+    """Consecutive samples of all plates of one fixture; ``t_ns`` is the time of the first sample."""
+
+    period_ns: Annotated[int, Meta(ge=1)]
+    plates: Annotated[list[str], Meta(min_length=1)]
+    grams: Annotated[list[list[float | None]], Meta(min_length=1)]
+    """One row per sample, one column per plate; null where a plate gave no number."""
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.plates) for row in self.grams):
+            raise ValueError(f"every row of grams must have {len(self.plates)} numbers, one per plate")
+
+
+class GateEvent(Message, frozen=True, kw_only=True):
+    """Something happened at a gate. ``event_id`` makes it idempotent."""
+
+    event_id: Annotated[str, Meta(min_length=1)]
+    kind: Literal["entry", "door", "exit_beam"]
+    visit: str | None = None
+    """With an entry: the visit the token stands for."""
+    token: str | None = None
+    """With an entry: the signed visit token of the palm service."""
+    party_size: Annotated[int, Meta(ge=1, le=20)] | None = None
+
+
+class CartLine(Struct, frozen=True, kw_only=True):
+    """Quantity of one SKU in a cart; money in minor units."""
+
+    sku: str
+    name: str
+    quantity: int
+    unit_price_minor: int
+    total_minor: int
+
+
+class Cart(Message, frozen=True, kw_only=True):
+    """The virtual cart of a visit after a change."""
+
+    phase: Phase
+    lines: list[CartLine]
+    total_minor: int
+    currency: str
+
+
+class Tax(Struct, frozen=True, kw_only=True, rename="pascal"):
+    """Value-added tax contained in an amount; ``percent`` as a number (19.0), amounts in minor units."""
+
+    tax_type: str
+    percent: float
+    taxable_amount: int
+    amount: int
+
+
+class LineItem(Struct, frozen=True, kw_only=True, rename="pascal"):
+    """One line of a receipt; amounts in minor units, tax included."""
+
+    sequence_number: int
+    item_id: Annotated[str, Meta(description="GTIN as a string")] = msgspec.field(name="ItemID")
+    description: str
+    quantity: int
+    regular_sales_unit_price: int
+    extended_amount: int
+    tax: Tax
+
+
+class Tender(Struct, frozen=True, kw_only=True, rename="pascal"):
+    """How the receipt was paid."""
+
+    tender_type: str
+    amount: int
+    authorization_code: str | None = None
+
+
+class RetailTransaction(Struct, frozen=True, kw_only=True, rename="pascal"):
+    """A receipt, named after the POSLog of NRF/ARTS; amounts are integers in minor units of the currency."""
+
+    transaction_id: str = msgspec.field(name="TransactionID")
+    business_unit_id: str = msgspec.field(name="BusinessUnitID")
+    begin_date_time: str
+    end_date_time: str
+    currency_code: str
+    line_item: list[LineItem]
+    tax: list[Tax]
+    tender: list[Tender]
+    total: int
+    transaction_status: Literal["Finished", "Suspended", "Unpaid"]
+
+
+class Receipt(Message, frozen=True, kw_only=True):
+    """A settled visit. ``t_ns`` is the event time at which it was settled, ``left_ns`` when the exit was crossed."""
+
+    phase: Phase
+    left_ns: int
+    transaction: RetailTransaction
+
+
+class ReviewCandidate(Struct, frozen=True, kw_only=True):
+    """One explanation of a doubtful change; negative quantities are put-backs."""
+
+    visit: str | None
+    sku: str
+    quantity: int
+    probability: Probability
+
+
+class Review(Message, frozen=True, kw_only=True):
+    """A change that the evidence does not settle."""
+
+    phase: Phase
+    visit: str | None
+    place: str
+    happened_ns: int
+    candidates: list[ReviewCandidate]
+
+
+class Progress(Message, frozen=True, kw_only=True):
+    """How far a service has come. Everything up to ``processed_ns`` (event time) is decided."""
+
+    processed_ns: int
+    messages: Count = 0
+    dropped: Count = 0
+
+
+class Status(Message, frozen=True, kw_only=True):
+    """Whether a device is there. Retained; ``offline`` is also its last will."""
+
+    state: Literal["online", "offline"]
+    kind: str = ""
