@@ -1,0 +1,78 @@
+"""Geometry of a mounted camera: store metres in, distorted pixels out.
+
+Formulas as in the OpenCV documentation of ``projectPoints``. Pixels are continuous: pixel i covers [i, i + 1), so that the middle
+of a picture 640 wide is 320.0.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class CameraSpec:
+    """A mounted camera: pinhole in the middle of the picture, Brown-Conrady distortion (k1, k2, p1, p2, k3), level horizon."""
+
+    id: str
+    kind: str
+    position_m: Point
+    look_at_m: Point
+    width_px: int
+    height_px: int
+    focal_px: float
+    distortion: tuple[float, float, float, float, float]
+    fps: float
+    watches: tuple[str, ...] = ()
+
+    @cached_property
+    def k(self) -> Array:
+        """Intrinsics (3, 3) in pixels."""
+        return np.array(
+            [[self.focal_px, 0, self.width_px / 2], [0, self.focal_px, self.height_px / 2], [0, 0, 1]], dtype=float
+        )
+
+    @cached_property
+    def rotation(self) -> Array:
+        """World to camera (3, 3); camera frame: x right, y down, z forward."""
+        forward = np.subtract(self.look_at_m, self.position_m)
+        forward = forward / np.linalg.norm(forward)
+        up = np.array([0.0, 0.0, 1.0]) if abs(forward[2]) < 0.999 else np.array([0.0, 1.0, 0.0])
+        right = np.cross(forward, up)
+        right /= np.linalg.norm(right)
+        return np.stack([right, np.cross(forward, right), forward])
+
+    def to_camera(self, points_m: ArrayLike) -> Array:
+        """Points (n, 3) in store metres in the camera's frame (n, 3); the third column is the depth in metres."""
+        points = np.asarray(points_m, float).reshape(-1, 3)
+        return np.asarray((points - np.asarray(self.position_m)) @ self.rotation.T)
+
+    def project(self, points_m: ArrayLike) -> Array:
+        """Points (n, 3) in store metres to distorted pixels (n, 2); NaN behind the camera or where the lens folds over."""
+        local = self.to_camera(points_m)
+        depth = np.where(local[:, 2] > 1e-6, local[:, 2], np.nan)
+        xy = local[:, :2] / depth[:, None]
+        xy[np.sum(xy**2, axis=1) >= self._valid_r2] = np.nan
+        return self.normalised_to_px(xy)
+
+    def normalised_to_px(self, xy: Array) -> Array:
+        """Undistorted normalised coordinates (n, 2) to distorted pixels (n, 2)."""
+        k1, k2, p1, p2, k3 = self.distortion
+        x, y = xy[:, 0], xy[:, 1]
+        r2 = x * x + y * y
+        radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+        u = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+        v = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
+        return np.column_stack([u * self.focal_px + self.width_px / 2, v * self.focal_px + self.height_px / 2])
+
+    @cached_property
+    def _valid_r2(self) -> float:
+        """Squared radius up to which the radial polynomial grows."""
+        k1, k2, _, _, k3 = self.distortion
+        r = np.linspace(0.0, 4.0, 401)
+        falling = np.nonzero(np.diff(r * (1 + r**2 * (k1 + r**2 * (k2 + r**2 * k3)))) <= 0)[0]
+        return float(r[falling[0]] ** 2) if len(falling) else float(r[-1] ** 2)
