@@ -189,6 +189,32 @@ class Review(Message, frozen=True, kw_only=True):
     candidates: list[ReviewCandidate]
 
 
+class ShelfChange(Message, frozen=True, kw_only=True):
+    """An item change as the pipeline explains it; ``doubt`` means that a review case was opened instead."""
+
+    kind: Literal["take", "put_back", "doubt"]
+    visit: str | None
+    sku: str | None
+    quantity: Count
+    happened_ns: int
+    probability: Probability
+
+
+class FloorPerson(Struct, frozen=True, kw_only=True):
+    """One fused track, metres in the store's frame."""
+
+    track: int
+    x_m: float
+    y_m: float
+    visit: str | None = None
+
+
+class Floor(Message, frozen=True, kw_only=True):
+    """Where the pipeline believes everybody to be at ``t_ns``."""
+
+    tracks: list[FloorPerson]
+
+
 class Progress(Message, frozen=True, kw_only=True):
     """How far a service has come. Everything up to ``processed_ns`` (event time) is decided."""
 

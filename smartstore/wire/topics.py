@@ -52,12 +52,16 @@ RECEIPT = Channel("receipt", "event/receipt/{visit}", m.Receipt, 1, False, "all"
                   "The settled receipt of a visit")  # fmt: skip
 REVIEW = Channel("review", "event/review/{case}", m.Review, 1, False, "all", "per case", "service",
                  "A change that a human has to look at")  # fmt: skip
+CHANGE = Channel("change", "event/change/{place}", m.ShelfChange, 1, False, "all", "per change", "service",
+                 "An item change on a facing or shelf, as explained")  # fmt: skip
+FLOOR = Channel("floor", "data/floor/{service}", m.Floor, 0, False, "latest", "5 Hz", "service",
+                "Fused positions of everybody inside, metres")  # fmt: skip
 STATUS = Channel("status", "sys/{device}/status", m.Status, 1, True, "latest", "on change", "device",
                  "Whether a device is there; last will")  # fmt: skip
 PROGRESS = Channel("progress", "sys/service/{service}/progress", m.Progress, 0, False, "latest", "per batch", "service",
                    "Event time that a service has processed")  # fmt: skip
 
-CHANNELS = (FRAME, PEOPLE, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, STATUS, PROGRESS)
+CHANNELS = (FRAME, PEOPLE, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, CHANGE, FLOOR, STATUS, PROGRESS)
 
 
 def find(topic: str) -> tuple[Channel, str, str] | None:
