@@ -1,0 +1,153 @@
+"""Merges the streams of all devices into one, in event time.
+
+In: received messages in the order of their arrival. Out: the same messages in the order of ``Received.key``, each as soon as the
+watermark has passed it, so that the same feed gives the same output in any order of arrival within the lateness bound.
+
+The watermark is the time of the most advanced device less the allowed lateness. One device alone cannot drag it away: a device
+that runs far ahead of all others counts for nothing until a second one confirms its time, or until it is the only one that still speaks.
+"""
+
+import heapq
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from smartstore.wire.codec import Received
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOptions:
+    """How far a device's clock is trusted."""
+
+    max_lead_s: float = 5.0
+    """A device further ahead than this of the second most advanced one is not believed."""
+    silent_after: int = 500
+    """A device that said nothing during this many messages of others has no say any more."""
+    alone_after: int = 20
+    """A single device is believed after this many messages without a word from any other."""
+    remembered: int = 2048
+    """Sequence numbers kept per device and channel, to know duplicates by."""
+    held_per_device: int = 256
+    """Messages from a disbelieved future that are kept for one device; what comes beyond is dropped."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the timeline dropped or doubted, in messages."""
+
+    duplicates: int = 0
+    late: int = 0
+    """Older than the watermark: dropped."""
+    ahead: int = 0
+    """Sent by a device whose clock runs away; held until others confirm its time."""
+    dropped_ahead: int = 0
+    """Of those, the ones that found no room."""
+
+
+@dataclass(slots=True)
+class _Clock:
+    latest_ns: int
+    heard: int = 0
+    said: int = 0
+    held: int = 0
+
+
+@dataclass(slots=True)
+class Timeline:
+    """Puts messages in event-time order. ``lateness_s`` is how much later than newer ones a message may arrive."""
+
+    lateness_s: float
+    options: ClockOptions = field(default_factory=ClockOptions)
+    counts: Counts = field(default_factory=Counts)
+    _watermark_ns: int = -1
+    _arrivals: int = 0
+    _heap: list[tuple[tuple[int, str, str, int], int, Received]] = field(default_factory=list)
+    _clocks: dict[str, _Clock] = field(default_factory=dict)
+    _seen: dict[tuple[str, str], OrderedDict[tuple[int, int], None]] = field(default_factory=dict)
+
+    @property
+    def watermark_ns(self) -> int:
+        """Everything up to this event time has been released; -1 before the first message."""
+        return self._watermark_ns
+
+    @property
+    def pending(self) -> int:
+        """Messages that wait for the watermark."""
+        return len(self._heap)
+
+    def observe(self, received: Received) -> list[Received]:
+        """The messages that this one's arrival releases, in event-time order."""
+        self._arrivals += 1
+        if self._is_duplicate(received):
+            self.counts.duplicates += 1
+            return []
+        if received.t_ns <= self._watermark_ns:
+            self.counts.late += 1
+            return []
+        clock = self._clock(received)
+        self._advance()
+        if self._runs_away(received):
+            self.counts.ahead += 1
+            clock.held += 1
+            if clock.held > self.options.held_per_device:
+                self.counts.dropped_ahead += 1
+                return []
+        heapq.heappush(self._heap, (received.key, self._arrivals, received))
+        return self._release(self._watermark_ns)
+
+    def flush(self) -> list[Received]:
+        """All that still waits, in event-time order: the feed has ended."""
+        if not self._heap:
+            return []
+        return self._release(max(entry[0][0] for entry in self._heap))
+
+    def _is_duplicate(self, received: Received) -> bool:
+        """Whether (channel, device, seq) of the same time came before; a device that restarts counts anew."""
+        seen = self._seen.setdefault((received.channel.name, received.device), OrderedDict())
+        key = (received.message.seq, received.t_ns)
+        if key in seen:
+            return True
+        seen[key] = None
+        if len(seen) > self.options.remembered:
+            seen.popitem(last=False)
+        return False
+
+    def _clock(self, received: Received) -> _Clock:
+        clock = self._clocks.setdefault(received.device, _Clock(received.t_ns))
+        set_right = received.t_ns < clock.latest_ns - self.options.max_lead_s * NS_PER_S
+        clock.latest_ns = received.t_ns if set_right else max(clock.latest_ns, received.t_ns)
+        clock.heard = self._arrivals
+        clock.said += 1
+        return clock
+
+    def _advance(self) -> None:
+        believed = self._believed_ns()
+        if believed is not None:
+            self._watermark_ns = max(self._watermark_ns, believed - round(self.lateness_s * NS_PER_S))
+
+    def _believed_ns(self) -> int | None:
+        """The latest time that may be trusted: the most advanced device's, if another one is near it."""
+        oldest = self._arrivals - self.options.silent_after
+        heard = [clock for clock in self._clocks.values() if clock.heard >= oldest]
+        times = sorted(clock.latest_ns for clock in heard)
+        if len(times) == 1:
+            return times[0] if heard[0].said >= self.options.alone_after else None
+        near = times[-1] - times[-2] <= self.options.max_lead_s * NS_PER_S
+        return times[-1] if near else times[-2]
+
+    def _runs_away(self, received: Received) -> bool:
+        if self._watermark_ns < 0:
+            return False
+        limit_s = self.options.max_lead_s + self.lateness_s
+        return received.t_ns > self._watermark_ns + limit_s * NS_PER_S
+
+    def _release(self, until_ns: int) -> list[Received]:
+        out: list[Received] = []
+        while self._heap and self._heap[0][0][0] <= until_ns:
+            received = heapq.heappop(self._heap)[2]
+            clock = self._clocks[received.device]
+            clock.held = max(0, clock.held - 1)
+            out.append(received)
+        self._watermark_ns = max(self._watermark_ns, until_ns)
+        return out
