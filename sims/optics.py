@@ -56,7 +56,7 @@ class CameraSpec:
         local = self.to_camera(points_m)
         depth = np.where(local[:, 2] > 1e-6, local[:, 2], np.nan)
         xy = local[:, :2] / depth[:, None]
-        xy[np.sum(xy**2, axis=1) >= self._valid_r2] = np.nan
+        xy[np.sum(xy**2, axis=1) >= self.valid_r2] = np.nan
         return self.normalised_to_px(xy)
 
     def normalised_to_px(self, xy: Array) -> Array:
@@ -70,7 +70,7 @@ class CameraSpec:
         return np.column_stack([u * self.focal_px + self.width_px / 2, v * self.focal_px + self.height_px / 2])
 
     @cached_property
-    def _valid_r2(self) -> float:
+    def valid_r2(self) -> float:
         """Squared radius up to which the radial polynomial grows."""
         k1, k2, _, _, k3 = self.distortion
         r = np.linspace(0.0, 4.0, 401)

@@ -1,0 +1,65 @@
+"""What a lens does to a pinhole picture: the sampling map from distorted pixels back to the pinhole's.
+
+In: a camera. Out: the size of the pinhole picture that has to be drawn and the fixed-point map for ``cv2.remap``. Pixels are
+continuous (pixel i covers [i, i + 1)); OpenCV samples at pixel centres, hence the halves.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sims.optics import Array, CameraSpec
+
+WIDEST = 2.2
+"""Largest normalised coordinate that is drawn: beyond about 65 degrees off the axis the lens shows black."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LensMap:
+    """How to bend a pinhole picture of ``width_px`` × ``height_px`` (same focal length, same centre) into the camera's."""
+
+    width_px: int
+    height_px: int
+    smooth: tuple[NDArray[np.int16], NDArray[np.uint16]]
+    nearest: tuple[NDArray[np.float32], NDArray[np.float32]]
+
+    def bend(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture as the lens shows it."""
+        bent = cv2.remap(picture, *self.smooth, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(bent, np.uint8)
+
+    def bend_labels(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The same for labels, which must not be mixed."""
+        bent = cv2.remap(labels, *self.nearest, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        return np.asarray(bent, np.uint8)
+
+
+def lens_map(camera: CameraSpec, width_px: int, height_px: int) -> LensMap:
+    """The map for pictures of ``width_px`` × ``height_px`` of a camera whose own size has the same shape."""
+    scale = width_px / camera.width_px
+    u, v = np.meshgrid(np.arange(width_px) + 0.5, np.arange(height_px) + 0.5)
+    centre = np.array([width_px / 2, height_px / 2])
+    focal = camera.focal_px * scale
+    wanted = (np.column_stack([u.ravel(), v.ravel()]) - centre) / focal
+    xy = np.clip(undistort(camera, wanted), -WIDEST, WIDEST)
+    half = np.abs(xy).max(axis=0) * focal
+    size = 2 * np.ceil(half + 1).astype(int)
+    at = (xy * focal + size / 2 - 0.5).astype(np.float32).reshape(height_px, width_px, 2)
+    first, second = cv2.convertMaps(at[:, :, 0], at[:, :, 1], cv2.CV_16SC2)
+    nearest = (np.ascontiguousarray(at[:, :, 0]), np.ascontiguousarray(at[:, :, 1]))
+    return LensMap(int(size[0]), int(size[1]), (first, second), nearest)
+
+
+def undistort(camera: CameraSpec, wanted: Array) -> Array:
+    """Normalised undistorted coordinates (n, 2) that the lens moves to ``wanted``, by fixed-point iteration inside its valid range."""
+    centre = np.array([camera.width_px / 2, camera.height_px / 2])
+    guess = wanted.copy()
+    limit = np.sqrt(camera.valid_r2) * 0.999
+    for _ in range(25):
+        error = wanted - (camera.normalised_to_px(guess) - centre) / camera.focal_px
+        guess = guess + error * 0.8
+        radius = np.linalg.norm(guess, axis=1, keepdims=True)
+        guess *= np.minimum(1.0, limit / np.maximum(radius, 1e-9))
+    return guess

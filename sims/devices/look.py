@@ -1,0 +1,308 @@
+"""How a building looks: surfaces, lights and prints, either the shipped look or one drawn from a seed.
+
+In: a seed. Out: a frozen :class:`Look`, from which textures are painted and vertices shaded. Randomised looks are what the detector
+is trained on, so that nothing it learns hangs on one floor or one lamp. All light is computed per vertex on the CPU: the same
+picture comes out of every renderer, and the cheapest one is fast enough.
+"""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+Colour = tuple[float, float, float]
+"""Red, green, blue in [0, 1]."""
+
+SIZE_PX = 512
+FLOORS = ("tiles", "planks", "speckle", "checks", "concrete")
+WALLS = ("plaster", "bricks", "panels", "tiles")
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A repeating material: ``span_m`` is the length of wall or floor that one texture covers."""
+
+    kind: str
+    colour: Colour
+    second: Colour
+    span_m: float
+    grain: float
+    """Standard deviation of the brightness mottle, 0 to about 0.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """A light at a place given in shares of the room's extent; the third share is of the ceiling's height."""
+
+    place: tuple[float, float, float]
+    colour: Colour
+    """Strength per channel at 2 m."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything about a store's appearance that is not in its document."""
+
+    seed: int
+    floor: Surface
+    wall: Surface
+    ceiling: Colour
+    fixture: Colour
+    rail: Colour
+    outside: Colour
+    sky: Colour
+    """Ambient light from above."""
+    bounce: Colour
+    """Ambient light from below."""
+    lamps: tuple[Lamp, ...]
+    posters: int = 4
+    hue_shift: float = 0.0
+    """Turns the colours of all prints, in degrees of hue."""
+    prints: int = 0
+    """Seed of the products' prints."""
+    exposure: float = 1.0
+    extras: int = field(default=0)
+    """Seed for signs and posters."""
+
+    @classmethod
+    def shipped(cls) -> "Look":
+        """The look that scenarios run with."""
+        white = (0.34, 0.33, 0.31)
+        grid = [(x, y, 0.98) for x in (0.25, 0.75) for y in (0.2, 0.5, 0.8)]
+        return cls(
+            seed=0,
+            floor=Surface("tiles", (0.72, 0.71, 0.68), (0.55, 0.54, 0.52), 1.6, 0.035),
+            wall=Surface("plaster", (0.86, 0.85, 0.80), (0.80, 0.78, 0.72), 2.0, 0.02),
+            ceiling=(0.93, 0.93, 0.92),
+            fixture=(0.80, 0.81, 0.82),
+            rail=(0.25, 0.30, 0.36),
+            outside=(0.62, 0.68, 0.74),
+            sky=(0.42, 0.43, 0.45),
+            bounce=(0.24, 0.23, 0.22),
+            lamps=tuple(Lamp(place, white) for place in grid),
+        )
+
+    @classmethod
+    def random(cls, seed: int) -> "Look":
+        """A look drawn from ``seed``: materials, colours, lamps (places, strength, colour temperature) and prints."""
+        rng = np.random.default_rng(seed)
+        kelvin = float(rng.uniform(2700, 7500))
+        strength = float(rng.uniform(0.55, 1.5))
+        ambient = float(rng.uniform(0.22, 0.60))
+        return cls(
+            seed=seed,
+            floor=_random_surface(rng, FLOORS, (0.12, 0.85)),
+            wall=_random_surface(rng, WALLS, (0.25, 0.95)),
+            ceiling=_tone(rng, 0.5, 0.97, 0.1),
+            fixture=_tone(rng, 0.08, 0.95, 0.35),
+            rail=_tone(rng, 0.1, 0.9, 0.9),
+            outside=_tone(rng, 0.02, 0.95, 0.4),
+            sky=_scaled(kelvin_to_rgb(kelvin + float(rng.uniform(-600, 1500))), ambient),
+            bounce=_scaled(kelvin_to_rgb(kelvin - 300), ambient * float(rng.uniform(0.3, 0.8))),
+            lamps=_random_lamps(rng, kelvin, strength),
+            posters=int(rng.integers(0, 9)),
+            hue_shift=float(rng.uniform(0, 360)),
+            prints=int(rng.integers(1, 2**31)),
+            exposure=float(rng.uniform(0.8, 1.25)),
+            extras=int(rng.integers(1, 2**31)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lighting:
+    """The lamps of a look hung in a room: where they are in store metres."""
+
+    places_m: Floats
+    colours: Floats
+    sky: Floats
+    bounce: Floats
+
+    @classmethod
+    def of(cls, look: Look, low_m: Floats, high_m: Floats) -> "Lighting":
+        """The look's lamps in the room between the corners ``low_m`` and ``high_m``."""
+        shares = np.array([lamp.place for lamp in look.lamps], np.float32).reshape(-1, 3)
+        colours = np.array([lamp.colour for lamp in look.lamps], np.float32).reshape(-1, 3)
+        gain = np.float32(look.exposure)
+        return cls(
+            (low_m + shares * (high_m - low_m)).astype(np.float32),
+            colours * gain,
+            np.array(look.sky, np.float32) * gain,
+            np.array(look.bounce, np.float32) * gain,
+        )
+
+    def shade(self, points_m: Floats, normals: Floats) -> Floats:
+        """Light (n, 3) that falls on points (n, 3) with unit normals (n, 3): multiply with the surface's colour."""
+        light = self._ambient(normals)
+        for place, colour in zip(self.places_m, self.colours, strict=True):
+            beam = place - points_m
+            distance2 = np.einsum("ij,ij->i", beam, beam)
+            cosine = np.einsum("ij,ij->i", beam, normals) / np.sqrt(distance2 + 1e-6)
+            light += (np.maximum(cosine, 0) * _falloff(distance2))[:, None] * colour
+        return light
+
+    def shade_body(self, centre_m: Floats, normals: Floats) -> Floats:
+        """The same for something small around ``centre_m``, with one direction per lamp: several times cheaper."""
+        beams = self.places_m - centre_m
+        distance2 = np.einsum("ij,ij->i", beams, beams)
+        towards = beams / np.sqrt(distance2 + 1e-6)[:, None]
+        cosine = np.maximum(normals @ towards.T, 0)
+        light: Floats = self._ambient(normals) + cosine @ (self.colours * _falloff(distance2)[:, None])
+        return light
+
+    def _ambient(self, normals: Floats) -> Floats:
+        up = (0.5 + 0.5 * normals[:, 2:3]).astype(np.float32)
+        ambient: Floats = up * self.sky + (1 - up) * self.bounce
+        return ambient
+
+
+def _falloff(distance2: Floats) -> Floats:
+    """Strength of a lamp of the size of a ceiling panel: 1 at 2 m, flat when near."""
+    fall: Floats = (5.5 / (1.5 + distance2)).astype(np.float32)
+    return fall
+
+
+def rgba(colours: Floats) -> Picture:
+    """Colours (n, 3), 1 being white, as bytes (n, 4), opaque; what is too bright rolls off instead of clipping hard."""
+    glare = np.maximum(colours - 0.8, 0)
+    out = np.full((len(colours), 4), 255, np.uint8)
+    out[:, :3] = (np.minimum(colours, 0.8) + 0.2 * glare / (0.2 + glare)) * 255
+    return out
+
+
+def kelvin_to_rgb(kelvin: float) -> Colour:
+    """Colour of a black body, normalised to its brightest channel (fit by T. Helland to the CIE 1964 curve, 1,000-40,000 K)."""
+    t = float(np.clip(kelvin, 1000, 40000)) / 100
+    red = 255.0 if t <= 66 else 329.7 * (t - 60) ** -0.1332
+    green = 99.47 * np.log(t) - 161.12 if t <= 66 else 288.12 * (t - 60) ** -0.0755
+    blue = 255.0 if t >= 66 else 0.0 if t <= 19 else 138.52 * np.log(t - 10) - 305.04
+    rgb = np.clip([red, green, blue], 0, 255) / 255
+    return _triple(rgb / rgb.max())
+
+
+def _triple(values: NDArray[np.floating]) -> Colour:
+    r, g, b = (float(v) for v in values)
+    return r, g, b
+
+
+def _scaled(colour: Colour, factor: float) -> Colour:
+    return _triple(np.array(colour) * factor)
+
+
+def _tone(rng: np.random.Generator, low: float, high: float, saturation: float) -> Colour:
+    """A colour of random brightness in [low, high] and hue, saturation up to the one given."""
+    value, sat, hue = rng.uniform(low, high), rng.uniform(0, saturation), rng.uniform(0, 6)
+    wheel = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
+    return _triple(value * (1 - sat + sat * wheel))
+
+
+def _random_surface(rng: np.random.Generator, kinds: tuple[str, ...], brightness: tuple[float, float]) -> Surface:
+    colour = _tone(rng, *brightness, 0.5)
+    second = _triple(np.clip(np.array(colour) * rng.uniform(0.55, 1.2) + rng.normal(0, 0.04, 3), 0, 1))
+    kind = kinds[int(rng.integers(len(kinds)))]
+    return Surface(kind, colour, second, float(rng.uniform(0.8, 3.0)), float(rng.uniform(0.01, 0.07)))
+
+
+def _random_lamps(rng: np.random.Generator, kelvin: float, strength: float) -> tuple[Lamp, ...]:
+    count = int(rng.integers(1, 7))
+    lamps = []
+    for _ in range(count):
+        place = (float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.75, 1.0)))
+        colour = kelvin_to_rgb(kelvin + float(rng.normal(0, 350)))
+        lamps.append(Lamp(place, _scaled(colour, 1.9 * strength / count * float(rng.uniform(0.6, 1.4)))))
+    if rng.random() < 0.35:  # daylight through a shop window, low and from one side
+        place = (float(rng.uniform(0, 1)), float(rng.uniform(-0.6, -0.1)), float(rng.uniform(0.5, 1.2)))
+        lamps.append(Lamp(place, _scaled(kelvin_to_rgb(6500), float(rng.uniform(0.5, 2.5)))))
+    return tuple(lamps)
+
+
+def paint(surface: Surface, seed: int) -> Picture:
+    """The repeating texture (512, 512, 3) of a surface."""
+    rng = np.random.default_rng((seed, 17))
+    base = np.empty((SIZE_PX, SIZE_PX, 3), np.float32)
+    base[:] = surface.colour
+    _PATTERNS[surface.kind](base, np.array(surface.second, np.float32), rng)
+    mottle = surface.grain * (0.7 * cloud(rng, 8) + 0.5 * cloud(rng, 64)) + 0.35 * surface.grain * cloud(rng, 256)
+    return np.asarray(np.clip((base * (1 + mottle[:, :, None])) * 255, 0, 255), np.uint8)
+
+
+def cloud(rng: np.random.Generator, cells: int) -> Floats:
+    """Seamless smooth noise (512, 512) with unit deviation and ``cells`` bumps along a side."""
+    grid = np.pad(rng.standard_normal((cells, cells)).astype(np.float32), 1, mode="wrap")
+    step = SIZE_PX // cells
+    big = cv2.resize(grid, ((cells + 2) * step, (cells + 2) * step), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(big[step : step + SIZE_PX, step : step + SIZE_PX], np.float32)
+
+
+def _tiles(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+    count = int(rng.choice([2, 4]))
+    cell = SIZE_PX // count
+    for row in range(count):
+        for column in range(count):
+            base[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell] *= 1 + rng.normal(0, 0.025)
+    joint = max(2, cell // 48)
+    for line in range(0, SIZE_PX, cell):
+        base[line : line + joint] = second
+        base[:, line : line + joint] = second
+
+
+def _checks(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+    half = SIZE_PX // 2
+    base[:half, :half] = second
+    base[half:, half:] = second
+
+
+def _planks(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+    count = 8
+    cell = SIZE_PX // count
+    for row in range(count):
+        base[row * cell : (row + 1) * cell] *= 1 + rng.normal(0, 0.09)
+        fibre = np.repeat(rng.standard_normal((cell, 1)), SIZE_PX, axis=1).astype(np.float32)
+        base[row * cell : (row + 1) * cell] *= 1 + 0.03 * fibre[:, :, None]
+        base[row * cell : row * cell + 2] = second * 0.6
+        cut = int(rng.integers(0, SIZE_PX - 3))
+        base[row * cell : (row + 1) * cell, cut : cut + 3] = second * 0.6
+
+
+def _speckle(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+    for _ in range(900):
+        centre = (int(rng.integers(SIZE_PX)), int(rng.integers(SIZE_PX)))
+        tone = np.clip(second + rng.normal(0, 0.12, 3), 0, 1)
+        cv2.circle(base, centre, int(rng.integers(1, 7)), tuple(float(t) for t in tone), -1, cv2.LINE_AA)
+
+
+def _bricks(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+    rows, columns = 16, 8
+    high, wide = SIZE_PX // rows, SIZE_PX // columns
+    for row in range(rows):
+        shift = (row % 2) * wide // 2
+        for column in range(columns):
+            at = np.arange(column * wide + shift, (column + 1) * wide + shift) % SIZE_PX
+            base[row * high : (row + 1) * high, at] *= 1 + rng.normal(0, 0.08)
+        base[row * high : row * high + 4] = second
+        base[row * high : (row + 1) * high, (np.arange(columns) * wide + shift) % SIZE_PX] = second
+
+
+def _panels(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+    for line in range(0, SIZE_PX, SIZE_PX // 4):
+        base[:, line : line + 5] = second
+        base[:, line + 5 : line + 8] *= 1.08
+    base[int(SIZE_PX * 0.7) :] = base[int(SIZE_PX * 0.7) :] * 0.4 + second * 0.6
+
+
+def _plain(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+    base += 0.15 * (second - base) * (cloud(rng, 4)[:, :, None] > 0.4)
+
+
+_PATTERNS = {
+    "tiles": _tiles,
+    "checks": _checks,
+    "planks": _planks,
+    "speckle": _speckle,
+    "bricks": _bricks,
+    "panels": _panels,
+    "plaster": _plain,
+    "concrete": _plain,
+}

@@ -1,0 +1,188 @@
+"""The people in the picture: posed, lit, with what they carry and a soft shadow under their feet.
+
+In: body states. Out: nodes on the stage that follow them. A person who has not moved costs nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from sims.building import Building
+from sims.devices.goods import item_mesh
+from sims.devices.labels import Shape
+from sims.devices.look import Floats, Lighting, rgba
+from sims.devices.mesh import Mesh, moved
+from sims.devices.panda import Node, Stage
+from sims.devices.prints import Atlas
+from sims.scene import BodyState
+
+SHADOW_M = 0.42
+"""Radius of the shadow under a person."""
+
+
+class Bodies(Protocol):
+    """What is needed of the library of people."""
+
+    def vertices(self, state: BodyState) -> NDArray[np.float32]:
+        """(v, 3) in store metres."""
+
+    def faces(self, body: int) -> NDArray[np.int32]:
+        """(f, 3), counter-clockwise from outside."""
+
+    def colours(self, body: int, outfit: int) -> NDArray[np.uint8]:
+        """(v, 3)."""
+
+    def joints(self, state: BodyState) -> NDArray[Any]:
+        """(17, 3) COCO joints in store metres."""
+
+    def hands(self, state: BodyState) -> NDArray[Any]:
+        """(2, 3) centres of the palms, left and right."""
+
+
+class Crowd:
+    """Everybody who can be seen."""
+
+    def __init__(self, stage: Stage, bodies: Bodies, lighting: Lighting, building: Building, prints: Atlas) -> None:
+        self._stage, self._bodies, self._lighting = stage, bodies, lighting
+        self._building, self._prints = building, prints
+        self._people: dict[str, _Person] = {}
+        self._skins: dict[int, csr_matrix] = {}
+        self._templates: dict[str, Mesh] = {}
+
+    def show(self, people: Sequence[BodyState]) -> None:
+        """Brings the stage up to date."""
+        for person in self._people.keys() - {state.person for state in people}:
+            self._people.pop(person).remove()
+        order = []
+        for state in people:
+            known = self._people.get(state.person)
+            if known is not None and (known.state.body, known.state.outfit) != (state.body, state.outfit):
+                known.remove()
+                known = None
+            if known is None:
+                known = self._people[state.person] = _Person(self, state)
+            known.follow(state)
+            order.append(known)
+        self._people = {person.state.person: person for person in order}
+
+    def shapes(self) -> list[Shape]:
+        """Everybody's body, in the order in which they were shown; numbers them from 1 for a picture of numbers."""
+        shapes = []
+        for number, person in enumerate(self._people.values(), start=1):
+            person.body.name(number)
+            joints = np.asarray(self._bodies.joints(person.state), float)
+            shapes.append(Shape(person.state.person, person.vertices_m, person.normals, joints))
+        return shapes
+
+    def template(self, sku: str) -> Mesh:
+        """A product as it is seen from all sides."""
+        if sku not in self._templates:
+            self._templates[sku] = item_mesh(self._building.items[sku], self._prints, all_round=True)
+        return self._templates[sku]
+
+    def normals(self, body: int, vertices_m: Floats) -> Floats:
+        """Unit normals (v, 3) of a posed body."""
+        faces = self._bodies.faces(body)
+        if body not in self._skins:
+            rows, columns = faces.ravel(), np.repeat(np.arange(len(faces)), 3)
+            shape = (len(vertices_m), len(faces))
+            self._skins[body] = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)
+        a, b, c = (vertices_m[faces[:, corner]] for corner in range(3))
+        u, w = b - a, c - a
+        cross = np.empty_like(u)
+        cross[:, 0] = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
+        cross[:, 1] = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
+        cross[:, 2] = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
+        normals = self._skins[body] @ cross
+        return np.asarray(normals / np.sqrt(np.einsum("ij,ij->i", normals, normals) + 1e-20)[:, None], np.float32)
+
+
+class _Person:
+    """One person's nodes."""
+
+    def __init__(self, crowd: Crowd, state: BodyState) -> None:
+        self._crowd = crowd
+        self._albedo = crowd._bodies.colours(state.body, state.outfit).astype(np.float32) / 255
+        self._items: list[tuple[str, Node]] = []
+        self.state = state
+        self.body = self._pose(state)
+        self._shadow = _shadow(crowd._stage)
+        self._carry(state)
+
+    def follow(self, state: BodyState) -> None:
+        """Takes the pose of ``state``."""
+        if state == self.state:
+            return
+        self.state = state
+        points, colours = self._lit(state)
+        self.body.write(points, colours)
+        self._carry(state)
+
+    def remove(self) -> None:
+        """Leaves the stage."""
+        for node in (self.body, self._shadow, *(node for _, node in self._items)):
+            node.remove()
+
+    def _pose(self, state: BodyState) -> Node:
+        points, colours = self._lit(state)
+        return Node(self._crowd._stage, points, colours, None, self._crowd._bodies.faces(state.body))
+
+    def _lit(self, state: BodyState) -> tuple[Floats, NDArray[np.uint8]]:
+        self.vertices_m = np.asarray(self._crowd._bodies.vertices(state), np.float32)
+        self.normals = self._crowd.normals(state.body, self.vertices_m)
+        centre = np.array([state.x_m, state.y_m, 1.1], np.float32)
+        return self.vertices_m, rgba(self._albedo * self._crowd._lighting.shade_body(centre, self.normals))
+
+    def _carry(self, state: BodyState) -> None:
+        """Puts what is held into the hands and the shadow under the feet."""
+        self._shadow.write(*_shadow_at(state))
+        skus = [sku for sku, _ in self._items]
+        wanted = [sku for sku in state.held if sku in self._crowd._building.items]
+        if skus != wanted:
+            for _, node in self._items:
+                node.remove()
+            self._items = []
+        if not wanted:
+            return
+        left, right = np.asarray(self._crowd._bodies.hands(state), np.float32)
+        for place, sku in enumerate(wanted):
+            hand = right if place % 2 == 0 else left
+            mesh = self._held(sku, hand, state.heading_rad, place // 2)
+            light = self._crowd._lighting.shade_body(hand, mesh.normals)
+            colours = rgba(mesh.colours * light)
+            if place < len(self._items):
+                self._items[place][1].write(mesh.points, colours)
+            else:
+                self._items.append((sku, Node(self._crowd._stage, mesh.points, colours, mesh.uv, mesh.faces, "atlas")))
+
+    def _held(self, sku: str, hand: Floats, heading_rad: float, layer: int) -> Mesh:
+        """The item as it is gripped: upright, its middle a little ahead of the palm, further ones stacked below."""
+        item = self._crowd._building.items[sku]
+        c, s = np.cos(heading_rad), np.sin(heading_rad)
+        turn = np.array([[s, c, 0], [-c, s, 0], [0, 0, 1]], np.float32)
+        ahead = min(item.size_m[1], item.size_m[0]) / 2 + 0.015
+        place = hand + np.array([c * ahead, s * ahead, -item.size_m[2] * (0.5 + layer * 0.8)])
+        return moved(self._crowd.template(sku), turn, place)
+
+
+def _shadow(stage: Stage) -> Node:
+    rim = np.arange(12)
+    faces = np.column_stack([np.zeros(12, int), 1 + rim, 1 + (rim + 1) % 12]).astype(np.int32)
+    node = Node(stage, np.zeros((13, 3), np.float32), np.zeros((13, 4), np.uint8), None, faces)
+    node.fade()
+    return node
+
+
+def _shadow_at(state: BodyState) -> tuple[Floats, NDArray[np.uint8]]:
+    angle = 2 * np.pi * np.arange(12) / 12
+    points = np.empty((13, 3), np.float32)
+    points[0] = state.x_m, state.y_m, 0.006
+    points[1:] = points[0]
+    points[1:, 0] += SHADOW_M * np.cos(angle)
+    points[1:, 1] += SHADOW_M * np.sin(angle)
+    colours = np.zeros((13, 4), np.uint8)
+    colours[0, 3] = 110
+    return points, colours
