@@ -1,1 +1,1 @@
-"""Bytes on topics: in memory, over MQTT, from and to recordings."""
+"""Packets in, packets out: the bus carries bytes and knows nothing of what they mean."""

@@ -1,0 +1,287 @@
+"""The bus over MQTT 5. The one place that knows paho.
+
+paho's network thread fills an inbox; the reader is synchronous. A lost connection is taken up again with all
+subscriptions; what was published with QoS 1 meanwhile is sent then.
+"""
+
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from smartstore.bus.base import BusError, Inbox
+from smartstore.wire import topics
+from smartstore.wire.codec import JSON, Packet
+
+_UNSENT_LIMIT = 1000
+"""Packets on their way to the broker before ``publish`` waits; keeps a fast sender's memory bounded."""
+_SESSION_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class MqttAddress:
+    """Where a broker is and how to get in. The password stays out of texts and reprs."""
+
+    host: str
+    port: int
+    tls: bool = False
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+def parse_url(url: str) -> MqttAddress:
+    """``mqtt://user:password@host:port`` or ``mqtts://...``; ports default to 1883 and 8883.
+
+    Raises:
+        BusError: the text is not such an address.
+    """
+    try:
+        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit("bad:"), None
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        shown = url.rsplit("@", 1)[-1]
+        raise BusError(f"broker address {shown!r} is not of the form mqtt://[user:password@]host[:port] (or mqtts://)")
+    tls = parts.scheme == "mqtts"
+    user, password = (unquote(part) if part is not None else None for part in (parts.username, parts.password))
+    return MqttAddress(parts.hostname, port or (8883 if tls else 1883), tls, user, password)
+
+
+class MqttBus:
+    """A client of any MQTT 5 broker.
+
+    ``will`` is published by the broker when this client dies or leaves by an exception. ``ca_file`` names the
+    certificates to trust with ``mqtts://`` (default: the system's); ``cert_file`` and ``key_file`` identify the client.
+    """
+
+    def __init__(
+        self, url: str, client_id: str = "", will: Packet | None = None, *, keep_latest: int = 8,
+        ca_file: str | None = None, cert_file: str | None = None, key_file: str | None = None,
+        connect_timeout_s: float = 5.0,
+    ) -> None:  # fmt: skip
+        self.address = parse_url(url)
+        self._timeout_s = connect_timeout_s
+        self._inbox = Inbox(keep_latest)
+        self._filters: list[str] = []
+        self._state = threading.Condition()
+        self._connected = False
+        self._opened = False
+        self._refusal: str | None = None
+        self._acks: dict[int, list[ReasonCode]] = {}
+        self._unsent: deque[tuple[int, paho.MQTTMessageInfo]] = deque()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5)
+        self._client.max_inflight_messages_set(100)
+        self._client.max_queued_messages_set(0)
+        self._client.reconnect_delay_set(1, 10)
+        if self.address.username is not None:
+            self._client.username_pw_set(self.address.username, self.address.password)
+        if self.address.tls:
+            self._use_tls(ca_file, cert_file, key_file)
+        if will is not None:
+            self._client.will_set(will.topic, will.payload, will.qos, will.retain,
+                                  _properties(will, PacketTypes.WILLMESSAGE))  # fmt: skip
+        self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
+
+    def __enter__(self) -> Self:
+        session = _empty(PacketTypes.CONNECT)
+        session.SessionExpiryInterval = _SESSION_S
+        try:
+            self._client.connect(self.address.host, self.address.port, keepalive=30, properties=session)
+        except (OSError, ValueError) as error:
+            raise self._unreachable(error) from error
+        self._client.loop_start()
+        with self._state:
+            self._state.wait_for(lambda: self._connected or self._refusal, self._timeout_s)
+            self._opened = self._connected
+        if not self._opened:
+            self._client.disconnect()
+            self._client.loop_stop()
+            raise self._unreachable(self._refusal or "no answer to MQTT 5 CONNECT")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:  # fmt: skip
+        self._end(with_will=kind is not None)
+
+    def close(self) -> None:
+        self._end(with_will=False)
+
+    @property
+    def lost(self) -> int:
+        """Packets that this reader was too slow for."""
+        return self._inbox.lost
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands just now."""
+        return self._connected
+
+    def publish(self, packet: Packet) -> None:
+        if not self._opened:
+            raise BusError(f"the connection to {self.address} is not open")
+        if len(self._unsent) >= _UNSENT_LIMIT:
+            with self._state:
+                self._state.wait_for(lambda: self._unsent_count() < _UNSENT_LIMIT or not self._connected, 30.0)
+        info = self._client.publish(packet.topic, packet.payload, packet.qos, packet.retain,
+                                    _properties(packet, PacketTypes.PUBLISH))  # fmt: skip
+        if packet.qos > 0 and info.rc == paho.MQTT_ERR_NO_CONN:
+            info.rc = paho.MQTT_ERR_SUCCESS  # it is queued and goes out when the connection is back
+        self._unsent.append((packet.qos, info))
+
+    def subscribe(self, *filters: str) -> None:
+        self._filters.extend(filters)
+        mid = self._send_subscriptions(list(filters))
+        with self._state:
+            answered = self._state.wait_for(lambda: mid in self._acks, self._timeout_s)
+            codes = self._acks.pop(mid, [])
+        refused = [name for name, code in zip(filters, codes, strict=False) if code.is_failure]
+        if refused or not answered:
+            why = f"refuses the subscription {refused[0]}" if refused else "does not answer to a subscription"
+            raise BusError(f"broker {self.address} {why}; check its access rules")
+
+    def receive(self, timeout_s: float | None = None) -> Packet | None:
+        return self._inbox.get(timeout_s)
+
+    def __iter__(self) -> Iterator[Packet]:
+        while (packet := self.receive()) is not None:
+            yield packet
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Waits until all that was published is with the broker; False when that took too long."""
+        deadline = time.monotonic() + timeout_s
+        while self._unsent_count():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.002)
+        return True
+
+    def _end(self, with_will: bool) -> None:
+        if not self._opened:
+            return
+        self._opened = False
+        if self._connected:
+            self.flush()
+        if with_will:
+            self._vanish()
+        else:
+            goodbye = _empty(PacketTypes.DISCONNECT)
+            goodbye.SessionExpiryInterval = 0
+            self._client.disconnect(properties=goodbye)
+            self._client.loop_stop()
+        self._inbox.close()
+
+    def _vanish(self) -> None:
+        """Leaves without DISCONNECT: not every broker knows MQTT 5's "disconnect with will"."""
+        self._client.loop_stop()
+        if (open_socket := self._client.socket()) is not None:
+            open_socket.close()
+
+    def _use_tls(self, ca_file: str | None, cert_file: str | None, key_file: str | None) -> None:
+        try:
+            context = ssl.create_default_context(cafile=ca_file)
+            if cert_file is not None:
+                context.load_cert_chain(cert_file, key_file)
+        except (OSError, ssl.SSLError) as error:
+            files = ca_file or cert_file
+            raise BusError(f"certificates for {self.address} cannot be loaded ({files}): {error}") from error
+        self._client.tls_set_context(context)
+
+    def _unreachable(self, why: object) -> BusError:
+        return BusError(f"no MQTT broker at {self.address} ({why}); start one there, or leave out --broker")
+
+    def _send_subscriptions(self, filters: list[str]) -> int:
+        _, mid = self._client.subscribe([(name, SubscribeOptions(qos=_channel_qos(name))) for name in filters])
+        return mid or 0
+
+    def _unsent_count(self) -> int:
+        """How many packets are not with the broker yet; called by the publishing thread only."""
+        while self._unsent and _settled(*self._unsent[0]):
+            self._unsent.popleft()
+        return len(self._unsent)
+
+    # Callbacks below run in paho's thread.
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        if not reason.is_failure and self._filters:
+            self._send_subscriptions(self._filters)
+        with self._state:
+            self._connected = not reason.is_failure
+            self._refusal = f"refused: {reason}" if reason.is_failure else None
+            self._state.notify_all()
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
+        with self._state:
+            self._connected = False
+            self._state.notify_all()
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, codes: list[ReasonCode], _properties: Any) -> None:
+        with self._state:
+            self._acks[mid] = codes
+            self._state.notify_all()
+
+    def _on_publish(self, _client: Any, _data: Any, _mid: int, _reason: Any, _properties: Any) -> None:
+        if len(self._unsent) >= _UNSENT_LIMIT:
+            with self._state:
+                self._state.notify_all()
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        found = message.properties
+        content_type = getattr(found, "ContentType", JSON)
+        user = dict(getattr(found, "UserProperty", ()))
+        qos = min(message.qos, _channel_qos(message.topic))  # rumqttd delivers with the QoS of the subscription
+        self._inbox.put(Packet(message.topic, bytes(message.payload), content_type, user, qos, message.retain))
+
+
+@lru_cache(maxsize=4096)
+def _channel_qos(topic: str) -> int:
+    """The quality of service of a topic or filter: its channel's, 1 where it is none of ours or several."""
+    found = topics.find(topic)
+    return found[0].qos if found is not None else 1
+
+
+def _empty(kind: int) -> Properties:
+    return Properties(kind)  # type: ignore[no-untyped-call]
+
+
+_PLAIN_JSON = _empty(PacketTypes.PUBLISH)
+_PLAIN_JSON.ContentType = JSON
+
+
+def _settled(qos: int, info: paho.MQTTMessageInfo) -> bool:
+    """Whether nothing more will happen to a published packet: it is with the broker, or lost as QoS 0 may be."""
+    try:
+        return info.is_published()
+    except (ValueError, RuntimeError):
+        return qos == 0
+
+
+def _properties(packet: Packet, kind: int) -> Properties:
+    """Content type and user properties of a packet as MQTT 5 properties."""
+    if kind == PacketTypes.PUBLISH and packet.content_type == JSON and not packet.properties:
+        return _PLAIN_JSON
+    properties = _empty(kind)
+    properties.ContentType = packet.content_type
+    if packet.properties:
+        properties.UserProperty = list(packet.properties.items())
+    return properties
