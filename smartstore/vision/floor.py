@@ -1,0 +1,201 @@
+"""Where people stand: from the joints of one picture to metres on the floor.
+
+In: a surveyed camera and the people it sees. Out, per person: position of the body's axis on the floor and body height, with a
+covariance that says how well the camera's geometry fixes them.
+
+Each joint stands at a known share of the body height above the floor, so its ray gives a point of the floor that depends linearly on
+that height: ``floor = a - b * height``. All joints of a person together are one small weighted least-squares problem in (x, y, height);
+joints that disagree with the others (a leaning head, a lifted foot) are reweighted once, as in iteratively reweighted least squares.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.domain.geometry import CameraModel
+from smartstore.domain.people import COCO_JOINTS, SeenPerson
+
+Array = NDArray[np.float64]
+
+FOOT, CROWN = len(COCO_JOINTS), len(COCO_JOINTS) + 1
+"""Two points beside the joints: middle of the box's lower and upper edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """How a standing body relates to one of its points: the point's height is ``share`` of body height."""
+
+    share: float
+    height_sigma_m: float
+    """Spread of the point's height around its share: gait, posture, proportions."""
+    offset_sigma_m: float
+    """Horizontal spread around the body's axis: width of the body, stride, lean."""
+
+
+_HEAD = Body(0.925, 0.06, 0.15)
+_BODY: dict[str, Body] = {
+    "nose": Body(0.91, 0.06, 0.17),
+    "eye": Body(0.935, 0.06, 0.15),
+    "ear": _HEAD,
+    "shoulder": Body(0.82, 0.05, 0.18),
+    "hip": Body(0.53, 0.05, 0.10),
+    "knee": Body(0.285, 0.05, 0.14),
+    "ankle": Body(0.05, 0.05, 0.17),
+}
+_POINTS = [_BODY.get(name.split("_")[-1]) for name in COCO_JOINTS] + [Body(0.0, 0.05, 0.20), Body(1.0, 0.06, 0.15)]
+_SHARE = np.array([p.share if p else 0.0 for p in _POINTS])
+_HEIGHT_VAR = np.array([p.height_sigma_m**2 if p else 1.0 for p in _POINTS])
+_OFFSET_VAR = np.array([p.offset_sigma_m**2 if p else 1.0 for p in _POINTS])
+_USED = np.array([p is not None for p in _POINTS])
+"""Arms say little about where a body stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorOptions:
+    """What is assumed of joints, bodies and the survey."""
+
+    min_score: float = 0.25
+    """Joints with a lower score are not looked at."""
+    pixel_sigma: float = 2.0
+    """Spread of a joint in pixels, and in addition ``box_sigma`` of the box's height."""
+    box_sigma: float = 0.02
+    height_m: float = 1.70
+    height_sigma_m: float = 0.30
+    survey_sigma_rad: float = 0.006
+    """The camera hangs a little off its survey."""
+    survey_sigma_m: float = 0.02
+    min_joints: int = 3
+    """With fewer joints the box's edges are used as well."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stands:
+    """The people of one picture on the floor: ``mean`` (n, 3) of x, y and body height in metres, ``cov`` (n, 3, 3).
+
+    ``known`` (n,) is False where nothing of the picture says where a person stands.
+    """
+
+    mean: Array
+    cov: Array
+    known: NDArray[np.bool_]
+
+
+class RayTable:
+    """The rays of a camera by look-up: undistorting each joint anew would cost more than all the rest."""
+
+    STEP_PX = 4.0
+    MARGIN_PX = 40.0
+
+    def __init__(self, model: CameraModel) -> None:
+        xs = np.arange(-self.MARGIN_PX, model.width_px + self.MARGIN_PX + self.STEP_PX, self.STEP_PX)
+        ys = np.arange(-self.MARGIN_PX, model.height_px + self.MARGIN_PX + self.STEP_PX, self.STEP_PX)
+        grid = np.stack(np.meshgrid(xs, ys), axis=-1)
+        self.model = model
+        self._rays = model.rays(grid.reshape(-1, 2)).reshape(len(ys), len(xs), 3)
+        self._last = np.array([len(xs) - 2, len(ys) - 2])
+
+    def rays(self, pixels: Array) -> Array:
+        """Directions (..., 3) of pixels (..., 2), of almost unit length; pixels far outside are taken to the edge."""
+        at = (pixels + self.MARGIN_PX) / self.STEP_PX
+        cell = np.clip(at.astype(np.intp), 0, self._last)
+        part = np.clip(at - cell, 0.0, 1.0)
+        x, y = cell[..., 0], cell[..., 1]
+        fx, fy = part[..., 0, None], part[..., 1, None]
+        top = self._rays[y, x] * (1 - fx) + self._rays[y, x + 1] * fx
+        bottom = self._rays[y + 1, x] * (1 - fx) + self._rays[y + 1, x + 1] * fx
+        return np.asarray(top * (1 - fy) + bottom * fy)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Points:
+    """Everything that has a ray: (n, 19, 2) pixels, (n, 19) scores and pixel sigmas."""
+
+    pixels: Array
+    scores: Array
+    sigma_px: Array
+
+    @classmethod
+    def of(cls, people: Sequence[SeenPerson], model: CameraModel, options: FloorOptions) -> Self:
+        boxes = np.array([person.box_px for person in people], float)
+        joints = np.stack([person.joints_px if len(person.joints_px) else _NO_JOINTS for person in people])
+        middle = (boxes[:, 0] + boxes[:, 2]) / 2
+        edges = np.stack([np.stack([middle, boxes[:, 3]], -1), np.stack([middle, boxes[:, 1]], -1)], axis=1)
+        scores = np.where(_USED[:-2] & (joints[:, :, 2] >= options.min_score), joints[:, :, 2], 0.0)
+        few = np.count_nonzero(scores, axis=1) < options.min_joints
+        inside = np.stack([boxes[:, 3] < model.height_px - 3, boxes[:, 1] > 3], axis=1)
+        size = boxes[:, 3] - boxes[:, 1]
+        all_scores = np.concatenate([scores, 0.5 * (inside & few[:, None])], axis=1)
+        base = options.pixel_sigma + options.box_sigma * size
+        sigma = base[:, None] * (1.0 + 2.0 * (1.0 - np.minimum(all_scores, 1.0)))
+        return cls(np.concatenate([joints[:, :, :2], edges], axis=1), all_scores, sigma)
+
+
+_NO_JOINTS = np.zeros((len(COCO_JOINTS), 3))
+
+
+def locate(people: Sequence[SeenPerson], table: RayTable, options: FloorOptions) -> Stands:
+    """Where each of ``people``, seen by the camera of ``table``, stands."""
+    if not people:
+        return Stands(np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros(0, bool))
+    points = _Points.of(people, table.model, options)
+    rays = table.rays(np.nan_to_num(points.pixels))
+    usable = (points.scores > 0) & (rays[:, :, 2] < -0.03)
+    slope = rays[:, :, :2] / np.where(usable, -rays[:, :, 2], 1.0)[:, :, None]
+    origin = table.model.position_m
+    floor = origin[:2] + slope * origin[2]
+    shift = slope * _SHARE[:, None]
+    weights = _weights(slope, points.sigma_px, table.model, options) * usable[:, :, None, None]
+    mean, cov = _solve(floor, shift, weights, options)
+    residual = floor - shift * mean[:, 2, None, None] - mean[:, None, :2]
+    distance = np.einsum("njk,njkl,njl->nj", residual, weights, residual)
+    trust = 1.0 / (1.0 + distance / 4.0)
+    mean, cov = _solve(floor, shift, weights * trust[:, :, None, None], options)
+    return Stands(mean, cov + _survey(mean, table.model, options), usable.any(axis=1))
+
+
+def _weights(slope: Array, sigma_px: Array, model: CameraModel, options: FloorOptions) -> Array:
+    """Inverse covariance (n, 19, 2, 2) in 1/m² of each point's place on the floor, at the usual height."""
+    drop = np.maximum(model.position_m[2] - _SHARE * options.height_m, 0.3)
+    away = np.linalg.norm(slope, axis=2)
+    angle = sigma_px / model.k[0, 0]
+    distance = drop * np.sqrt(1.0 + away**2)
+    along = (angle * distance * np.sqrt(1.0 + away**2)) ** 2 + _HEIGHT_VAR * away**2 + _OFFSET_VAR
+    across = (angle * distance) ** 2 + _OFFSET_VAR
+    unit = slope / np.maximum(away, 1e-9)[:, :, None]
+    radial = unit[:, :, :, None] * unit[:, :, None, :]
+    return np.asarray(np.eye(2) / across[:, :, None, None] + radial * (1 / along - 1 / across)[:, :, None, None])
+
+
+def _solve(floor: Array, shift: Array, weights: Array, options: FloorOptions) -> tuple[Array, Array]:
+    """Weighted least squares of ``floor = xy + shift * height``: means (n, 3) and covariances (n, 3, 3)."""
+    n = len(floor)
+    information = np.zeros((n, 3, 3))
+    weighted_shift = np.einsum("njkl,njl->njk", weights, shift)
+    information[:, :2, :2] = weights.sum(axis=1)
+    information[:, :2, 2] = information[:, 2, :2] = weighted_shift.sum(axis=1)
+    information[:, 2, 2] = np.einsum("njk,njk->n", shift, weighted_shift) + options.height_sigma_m**-2
+    information[:, (0, 1), (0, 1)] += 1e-4
+    vector = np.empty((n, 3))
+    vector[:, :2] = np.einsum("njkl,njl->nk", weights, floor)
+    vector[:, 2] = np.einsum("njk,njk->n", weighted_shift, floor) + options.height_m * options.height_sigma_m**-2
+    cov = np.linalg.inv(information)
+    return np.einsum("nij,nj->ni", cov, vector), cov
+
+
+def _survey(mean: Array, model: CameraModel, options: FloorOptions) -> Array:
+    """Covariance (n, 3, 3) that comes from the camera's own pose and moves all points of a picture together."""
+    away = mean[:, :2] - model.position_m[:2]
+    level = np.linalg.norm(away, axis=1)
+    drop = model.position_m[2] - 0.5 * mean[:, 2]
+    distance2 = level**2 + drop**2
+    along = (options.survey_sigma_rad * distance2 / np.maximum(drop, 0.5)) ** 2
+    across = options.survey_sigma_rad**2 * distance2
+    unit = away / np.maximum(level, 1e-6)[:, None]
+    cov = np.zeros((len(mean), 3, 3))
+    cov[:, :2, :2] = np.eye(2) * (across + options.survey_sigma_m**2)[:, None, None]
+    cov[:, :2, :2] += unit[:, :, None] * unit[:, None, :] * (along - across)[:, None, None]
+    cov[:, 2, 2] = 0.03**2
+    return cov

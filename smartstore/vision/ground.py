@@ -1,0 +1,94 @@
+"""The floor plan as a tracker needs it: where people can stand, come in and go out.
+
+In: a site. Out: answers about points of the floor, metres.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.site import Site
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gap:
+    """A gate's line with the direction out of the store."""
+
+    middle: Array
+    along: Array
+    outwards: Array
+    half_m: float
+
+    def beyond(self, at: Array) -> float:
+        """Metres outside of the line, negative inside; -inf away from the gap."""
+        away = at - self.middle
+        if abs(float(away @ self.along)) > self.half_m + 0.4:
+            return -np.inf
+        return float(away @ self.outwards)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ground:
+    """Walls, fixtures and gates of a store."""
+
+    walls: Array
+    blocks: tuple[tuple[Array, Array, float, float], ...]
+    entries: tuple[_Gap, ...]
+    exits: tuple[_Gap, ...]
+
+    @classmethod
+    def of(cls, site: Site) -> Self:
+        """The ground of ``site``."""
+        walls = np.array(site.walls_m, float)
+        inside = walls.mean(axis=0)
+        blocks = tuple(
+            (np.array(f.origin_m, float), np.array(f.normal, float), f.width_m, f.depth_m)
+            for f in site.fixtures.values()
+        )
+        gaps = {kind: tuple(_gap(g.line_m, inside) for g in site.gates if g.kind == kind) for kind in ("entry", "exit")}
+        return cls(walls, blocks, gaps["entry"], gaps["exit"])
+
+    def is_inside(self, at: Array) -> bool:
+        """Whether a point lies within the walls (even-odd rule)."""
+        a, b = self.walls, np.roll(self.walls, -1, axis=0)
+        crosses = (a[:, 1] > at[1]) != (b[:, 1] > at[1])
+        rise = np.where(crosses, b[:, 1] - a[:, 1], 1.0)
+        x = a[:, 0] + (at[1] - a[:, 1]) / rise * (b[:, 0] - a[:, 0])
+        return bool(np.count_nonzero(crosses & (at[0] < x)) % 2)
+
+    def is_free(self, at: Array, slack_m: float) -> bool:
+        """Whether somebody can stand at a point: within the walls and not deeper than ``slack_m`` in a fixture."""
+        if not self.is_inside(at):
+            return False
+        for origin, normal, width_m, depth_m in self.blocks:
+            away = at - origin
+            u, v = float(away @ (-normal[1], normal[0])), -float(away @ normal)
+            if slack_m < u < width_m - slack_m and slack_m < v < depth_m - slack_m:
+                return False
+        return True
+
+    def from_entry_m(self, at: Array) -> float:
+        """Distance to the nearest entry's middle."""
+        return min((float(np.linalg.norm(at - gap.middle)) for gap in self.entries), default=np.inf)
+
+    def beyond_exit_m(self, at: Array) -> float:
+        """How far outside of an exit, negative inside."""
+        return max((gap.beyond(at) for gap in self.exits), default=-np.inf)
+
+    def beyond_entry_m(self, at: Array) -> float:
+        """How far outside of an entry, negative inside."""
+        return max((gap.beyond(at) for gap in self.entries), default=-np.inf)
+
+
+def _gap(line_m: tuple[tuple[float, float], tuple[float, float]], inside: Array) -> _Gap:
+    start, end = np.array(line_m, float)
+    along = (end - start) / max(float(np.linalg.norm(end - start)), 1e-9)
+    outwards = np.array([along[1], -along[0]])
+    middle = (start + end) / 2
+    if float((inside - middle) @ outwards) > 0:
+        outwards = -outwards
+    return _Gap(middle, along, outwards, float(np.linalg.norm(end - start)) / 2)

@@ -1,0 +1,264 @@
+"""Fuses the people of all cameras into tracks on the floor.
+
+In: what each camera sees, view by view, in event time and in any mixture of frame rates. Out: the state of the floor after each view.
+
+Every view is one step of a Kalman filter: predict all tracks to its time, match its detections (gated assignment on Mahalanobis distance
+and appearance), update. A track is *tentative* until it lived long enough, then *confirmed*, and *lost* while nobody sees it; whoever
+appears in the middle of the store where somebody was lost is that person again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.domain.people import FloorState, FloorTrack, PeopleView, SeenPerson
+from smartstore.site import Site
+from smartstore.vision.association import Pairs, appearance_cost, assign
+from smartstore.vision.floor import FloorOptions, RayTable, Stands, locate
+from smartstore.vision.ground import Ground
+from smartstore.vision.hands import HandOptions, HandTracker
+from smartstore.vision.tracks import Life, Track, TrackerOptions, distances, predict, update
+
+Array = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class TrackerCounts:
+    """What the tracker could not use."""
+
+    unknown_camera: int = 0
+    out_of_order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One view on the floor: detections that stand where somebody can stand."""
+
+    camera: str
+    t_ns: int
+    people: tuple[SeenPerson, ...]
+    mean: Array
+    cov: Array
+
+    def part(self, index: Sequence[int]) -> "_View":
+        chosen = list(index)
+        return _View(self.camera, self.t_ns, tuple(self.people[i] for i in chosen), self.mean[chosen], self.cov[chosen])
+
+
+@dataclass(slots=True)
+class _Clock:
+    t_ns: int = -1
+    seen: dict[str, int] = field(default_factory=dict)
+
+
+class FloorTracker:
+    """Tracks everybody in the store; its ids count up from 1 and belong to this tracker alone."""
+
+    def __init__(
+        self,
+        site: Site,
+        options: TrackerOptions = TrackerOptions(),
+        floor: FloorOptions = FloorOptions(),
+        hands: HandOptions = HandOptions(),
+    ) -> None:
+        self.options, self.floor = options, floor
+        self.counts = TrackerCounts()
+        self._ground = Ground.of(site)
+        self._tables = {camera.id: RayTable(camera.model) for camera in site.cameras.values()}
+        self._hands = HandTracker(site, hands)
+        self._tracks: list[Track] = []
+        self._t_ns = -1
+        self._numbers = 0
+
+    def observe(self, view: PeopleView) -> list[FloorState]:
+        """The floor at the time of ``view``; nothing for a camera that the site does not know or a view from the past."""
+        table = self._tables.get(view.camera)
+        if table is None:
+            self.counts.unknown_camera += 1
+            return []
+        if view.t_ns < self._t_ns:
+            self.counts.out_of_order += 1
+            return []
+        dt_s = (view.t_ns - self._t_ns) / 1e9 if self._t_ns >= 0 else 0.0
+        self._t_ns = view.t_ns
+        predict(self._tracks, view.t_ns, dt_s, self.options)
+        seen = self._on_floor(view, table)
+        matched = self._match(seen)
+        self._update(seen, matched)
+        self._born(seen, {detection for _, detection in matched})
+        self._live()
+        self._hands.observe(table, view.t_ns, [(self._tracks[t], seen.people[d]) for t, d in matched])
+        self._forget()
+        return [self._state()]
+
+    def _on_floor(self, view: PeopleView, table: RayTable) -> _View:
+        people = tuple(person for person in view.people if person.score >= self.options.min_score)
+        stands: Stands = locate(people, table, self.floor)
+        all_of = _View(view.camera, view.t_ns, people, stands.mean, stands.cov)
+        return all_of.part([i for i in range(len(people)) if stands.known[i] and self._plausible(stands, i)])
+
+    def _plausible(self, stands: Stands, i: int) -> bool:
+        at, spread = stands.mean[i, :2], np.sqrt(np.trace(stands.cov[i, :2, :2]) / 2)
+        low, high = self._ground.walls.min(axis=0), self._ground.walls.max(axis=0)
+        slack = 1.2 + min(spread, 0.5)
+        return bool(np.all(at > low - slack) and np.all(at < high + slack) and spread < 1.5)
+
+    def _match(self, seen: _View) -> Pairs:
+        """Pairs of track and detection: known people first, then the tentative ones with what is left."""
+        pairs: Pairs = []
+        for known in (True, False):
+            rows = [i for i, track in enumerate(self._tracks) if (track.life is not Life.TENTATIVE) is known]
+            taken = {detection for _, detection in pairs}
+            columns = [d for d in range(len(seen.people)) if d not in taken]
+            if not rows or not columns:
+                continue
+            tracks, part = [self._tracks[i] for i in rows], seen.part(columns)
+            cost, metres = distances(tracks, part.mean, part.cov)
+            likeness = appearance_cost([t.appearance for t in tracks], [p.appearance for p in part.people])
+            cost = cost + self.options.appearance_weight * likeness
+            cost[metres > self._reach(tracks)[:, None]] = np.inf
+            cost = np.where(np.isfinite(cost), cost, 1e6)
+            pairs += [(rows[r], columns[c]) for r, c in assign(cost, self.options.gate)]
+        return pairs
+
+    def _reach(self, tracks: Sequence[Track]) -> Array:
+        """How far from its prediction a track may be found, metres."""
+        unseen = np.array([track.unseen_s(self._t_ns) for track in tracks])
+        return np.asarray(self.options.gate_m + np.clip(unseen - self.options.lost_after_s, 0.0, 1.5))
+
+    def _update(self, seen: _View, pairs: Pairs) -> None:
+        tracks = [self._tracks[t] for t, _ in pairs]
+        detections = [d for _, d in pairs]
+        update(tracks, seen.mean[detections], seen.cov[detections])
+        for track, d in zip(tracks, detections, strict=True):
+            dt_s = min(track.unseen_s(seen.t_ns), 1.0)
+            if not _crowded(seen.people, d):
+                track.remember(seen.people[d].appearance, dt_s, self.options.appearance_memory_s)
+            track.hits += 1
+            track.seen_ns = seen.t_ns
+            if track.life is Life.LOST:
+                track.life = Life.CONFIRMED
+        self._note_company(tracks)
+
+    def _note_company(self, together: Sequence[Track]) -> None:
+        """Two tracks that one view shows apart are two people: their time side by side starts anew."""
+        ids = {id(track) for track in together}
+        for track in together:
+            track.close_since = {other: since for other, since in track.close_since.items() if other not in ids}
+
+    def _born(self, seen: _View, taken: set[int]) -> None:
+        for d, person in enumerate(seen.people):
+            at = seen.mean[d, :2]
+            near_entry = self._ground.from_entry_m(at) < self.options.entry_zone_m
+            if d in taken or person.score < self.options.birth_score:
+                continue
+            if not near_entry and not self._ground.is_free(at, 0.15):
+                continue
+            mean = np.array([at[0], at[1], 0.0, 0.0, seen.mean[d, 2]])
+            cov = np.zeros((5, 5))
+            cov[np.ix_([0, 1, 4], [0, 1, 4])] = seen.cov[d]
+            cov[2, 2] = cov[3, 3] = 0.7**2
+            self._tracks.append(
+                Track(mean, cov, seen.t_ns, seen.t_ns, expected=near_entry, appearance=person.appearance.copy())
+            )
+
+    def _live(self) -> None:
+        """Confirms, loses and recovers tracks."""
+        for track in self._tracks:
+            age_s = (self._t_ns - track.born_ns) / 1e9
+            if track.life is Life.CONFIRMED and track.unseen_s(self._t_ns) > self.options.lost_after_s:
+                track.life = Life.LOST
+            if track.life is not Life.TENTATIVE or track.seen_ns != self._t_ns:
+                continue
+            if (
+                age_s >= self.options.recover_after_s
+                and track.hits >= self.options.confirm_hits
+                and self._recover(track)
+            ):
+                continue
+            wait_s = self.options.confirm_entry_s if track.expected else self.options.confirm_s
+            if age_s >= wait_s and track.hits >= self.options.confirm_hits:
+                self._numbers += 1
+                track.number, track.life = self._numbers, Life.CONFIRMED
+        self._merge()
+
+    def _recover(self, born: Track) -> bool:
+        """Gives ``born`` the number of the lost track it most likely continues."""
+        best, least = None, 1.0
+        for lost in self._tracks:
+            if lost.life is not Life.LOST or lost.unseen_s(self._t_ns) < self.options.lost_after_s:
+                continue
+            walked = self.options.recover_speed_m_s * lost.unseen_s(born.born_ns)
+            reach = min(self.options.recover_m + max(0.0, walked), self.options.recover_limit_m)
+            if born.expected:
+                reach = self.options.recover_m
+            away = float(np.linalg.norm(born.mean[:2] - lost.mean[:2])) / reach
+            unlike = float(appearance_cost([lost.appearance], [born.appearance])[0, 0])
+            if away < 1.0 and away * 0.5 + unlike < least:
+                best, least = lost, away * 0.5 + unlike
+        if best is None:
+            return False
+        born.number, born.life, born.hits = best.number, Life.CONFIRMED, born.hits + best.hits
+        born.born_ns = best.born_ns
+        self._hands.rename(best, born)
+        best.number, best.life, best.seen_ns = 0, Life.TENTATIVE, -(1 << 62)
+        return True
+
+    def _merge(self) -> None:
+        """Ends the younger of two tracks that run along without any view that shows both."""
+        alive = [track for track in self._tracks if track.life is not Life.LOST]
+        for i, younger in enumerate(alive):
+            for older in alive[:i]:
+                near = float(np.hypot(*(younger.mean[:2] - older.mean[:2]))) < self.options.merge_m
+                if not near:
+                    younger.close_since.pop(id(older), None)
+                    older.close_since.pop(id(younger), None)
+                    continue
+                # Both sides keep the start, and a view that shows both clears both.
+                since = younger.close_since.setdefault(id(older), self._t_ns)
+                since = max(since, older.close_since.setdefault(id(younger), since))
+                if (self._t_ns - since) / 1e9 >= self.options.merge_s:
+                    keep, drop = (older, younger) if older.number or not younger.number else (younger, older)
+                    drop.life, drop.number, drop.seen_ns = Life.TENTATIVE, 0, -(1 << 62)
+                    keep.seen_ns = max(keep.seen_ns, drop.seen_ns)
+
+    def _forget(self) -> None:
+        self._tracks = [track for track in self._tracks if self._stays(track)]
+        self._hands.keep(self._tracks)
+
+    def _stays(self, track: Track) -> bool:
+        unseen_s = track.unseen_s(self._t_ns)
+        if self._ground.beyond_exit_m(track.mean[:2]) > self.options.left_m:
+            return False
+        if track.life is Life.TENTATIVE:
+            return unseen_s <= self.options.tentative_gap_s
+        beyond = max(self._ground.beyond_exit_m(track.mean[:2]), self._ground.beyond_entry_m(track.mean[:2]))
+        return unseen_s <= (1.0 if beyond > -0.1 else self.options.forget_s)
+
+    def _state(self) -> FloorState:
+        shown = [
+            track
+            for track in self._tracks
+            if track.life is not Life.TENTATIVE and track.unseen_s(self._t_ns) <= self.options.coast_s
+        ]
+        return FloorState(self._t_ns, tuple(self._report(track) for track in sorted(shown, key=lambda t: t.number)))
+
+    def _report(self, track: Track) -> FloorTrack:
+        x, y, vx, vy, _ = (float(value) for value in track.mean)
+        hands = self._hands.of(track, self._t_ns)
+        return FloorTrack(track.number, self._t_ns, x, y, vx, vy, track.sigma_m, hands)
+
+
+def _crowded(people: Sequence[SeenPerson], which: int) -> bool:
+    """Whether another box covers much of this one: then its appearance is partly somebody else's."""
+    if len(people) < 2:
+        return False
+    boxes = np.array([person.box_px for person in people])
+    mine = boxes[which]
+    low, high = np.maximum(boxes[:, :2], mine[:2]), np.minimum(boxes[:, 2:], mine[2:])
+    shared = np.prod(np.clip(high - low, 0.0, None), axis=1)
+    shared[which] = 0.0
+    area = max(float(np.prod(mine[2:] - mine[:2])), 1.0)
+    return bool(shared.max() > 0.25 * area)

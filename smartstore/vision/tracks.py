@@ -1,0 +1,168 @@
+"""Tracks on the floor: their state, their options, and the Kalman filter that moves them.
+
+In: times and measurements of (x, y, body height). Out: predicted and updated tracks. The state is (x, y, vx, vy, height) in metres
+and seconds; motion is nearly constant velocity (white acceleration), and a body's height hardly changes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+MEASURED = [0, 1, 4]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerOptions:
+    """Gates, life cycle and motion of floor tracks; times in seconds, lengths in metres."""
+
+    gate: float = 14.0
+    """Largest squared Mahalanobis distance (3 degrees of freedom) plus appearance cost of a match."""
+    gate_m: float = 1.2
+    appearance_weight: float = 8.0
+    """Cost of a cosine distance of 1 between a detection and a track's memory."""
+    appearance_memory_s: float = 8.0
+    min_score: float = 0.2
+    birth_score: float = 0.4
+    acceleration_m_s2: float = 1.6
+    halt_s: float = 0.6
+    """Time constant with which an unseen track comes to a halt."""
+    confirm_entry_s: float = 0.35
+    confirm_s: float = 1.2
+    """Age at which a birth away from the entry is believed."""
+    confirm_hits: int = 3
+    tentative_gap_s: float = 0.6
+    """A tentative track that was not seen for so long is forgotten."""
+    lost_after_s: float = 0.6
+    coast_s: float = 3.0
+    """A lost track is still reported for so long."""
+    forget_s: float = 45.0
+    recover_after_s: float = 0.4
+    recover_m: float = 0.8
+    recover_speed_m_s: float = 1.3
+    recover_limit_m: float = 3.5
+    merge_m: float = 0.35
+    merge_s: float = 1.0
+    entry_zone_m: float = 1.3
+    """Births so near to an entry are expected."""
+    left_m: float = 0.35
+    """A track so far beyond the exit is over."""
+
+
+class Life(Enum):
+    """Where a track is in its life, as in DeepSORT."""
+
+    TENTATIVE = "tentative"
+    CONFIRMED = "confirmed"
+    LOST = "lost"
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """One person on the floor. ``number`` is 0 until the track is confirmed."""
+
+    mean: Array
+    cov: Array
+    born_ns: int
+    seen_ns: int
+    number: int = 0
+    life: Life = Life.TENTATIVE
+    hits: int = 1
+    expected: bool = False
+    """Born where people come in."""
+    appearance: Array = field(default_factory=lambda: np.zeros(0))
+    close_since: dict[int, int] = field(default_factory=dict)
+    """Since when another track (by ``id``) runs along, unless one view has shown both."""
+
+    @property
+    def sigma_m(self) -> float:
+        """One standard deviation of the position."""
+        return float(np.sqrt((self.cov[0, 0] + self.cov[1, 1]) / 2))
+
+    def unseen_s(self, t_ns: int) -> float:
+        """Seconds since the last match."""
+        return (t_ns - self.seen_ns) / 1e9
+
+    def remember(self, appearance: Array, dt_s: float, memory_s: float) -> None:
+        """Lets the running mean of the appearance follow."""
+        if not len(appearance) or not np.isfinite(appearance).all():
+            return
+        if len(self.appearance) != len(appearance):
+            self.appearance = appearance.copy()
+            return
+        share = max(1.0 / (self.hits + 1), min(1.0, dt_s / memory_s))
+        mixed = self.appearance + share * (appearance - self.appearance)
+        self.appearance = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+
+
+def stacked(tracks: Sequence[Track]) -> tuple[Array, Array]:
+    """Means (n, 5) and covariances (n, 5, 5)."""
+    if not tracks:
+        return np.zeros((0, 5)), np.zeros((0, 5, 5))
+    return np.stack([t.mean for t in tracks]), np.stack([t.cov for t in tracks])
+
+
+def predict(tracks: Sequence[Track], t_ns: int, dt_s: float, options: TrackerOptions) -> None:
+    """Moves all tracks ``dt_s`` ahead; those that nobody sees come to a halt."""
+    if not tracks or dt_s <= 0:
+        return
+    mean, cov = stacked(tracks)
+    unseen = np.array([track.unseen_s(t_ns) > options.lost_after_s for track in tracks])
+    keep = np.where(unseen, np.exp(-dt_s / options.halt_s), 1.0)
+    move = np.where(unseen, options.halt_s * (1 - keep), dt_s)
+    f = np.tile(np.eye(5), (len(tracks), 1, 1))
+    f[:, (0, 1), (2, 3)] = move[:, None]
+    f[:, (2, 3), (2, 3)] = keep[:, None]
+    mean = np.einsum("nij,nj->ni", f, mean)
+    cov = f @ cov @ f.transpose(0, 2, 1) + _noise(dt_s, options)
+    for track, m, c in zip(tracks, mean, cov, strict=True):
+        track.mean, track.cov = m, c
+
+
+def _noise(dt_s: float, options: TrackerOptions) -> Array:
+    """Discrete white acceleration, at a density that makes the result the same for any frame rate."""
+    q = options.acceleration_m_s2**2 * 0.4
+    noise = np.zeros((5, 5))
+    for p, v in ((0, 2), (1, 3)):
+        noise[p, p] = q * dt_s**3 / 3 + 0.02**2 * dt_s
+        noise[p, v] = noise[v, p] = q * dt_s**2 / 2
+        noise[v, v] = q * dt_s
+    noise[4, 4] = 0.01**2 * dt_s
+    return noise
+
+
+def update(tracks: Sequence[Track], measured: Array, cov_measured: Array) -> None:
+    """The Kalman update of track i with measurement i: (n, 3) of x, y, height with covariances (n, 3, 3)."""
+    if not tracks:
+        return
+    mean, cov = stacked(tracks)
+    cross = cov[:, :, MEASURED]
+    gain = cross @ np.linalg.inv(cross[:, MEASURED] + cov_measured)
+    mean = mean + np.einsum("nij,nj->ni", gain, measured - mean[:, MEASURED])
+    cov = cov - gain @ cross.transpose(0, 2, 1)
+    cov = (cov + cov.transpose(0, 2, 1)) / 2
+    mean[:, 4] = np.clip(mean[:, 4], 1.2, 2.1)
+    for track, m, c in zip(tracks, mean, cov, strict=True):
+        track.mean, track.cov = m, c
+
+
+def distances(tracks: Sequence[Track], measured: Array, cov_measured: Array) -> tuple[Array, Array]:
+    """Two matrices (tracks, measurements): how unlikely a match is, and metres on the floor.
+
+    The first is -2 log of the likelihood, less what a perfectly known track would have: squared Mahalanobis distance plus the
+    growth of the floor covariance's log determinant, so that a long unseen track does not snatch the detections of others.
+    """
+    mean, cov = stacked(tracks)
+    innovation = measured[None] - mean[:, None, MEASURED]
+    spread = cov[:, MEASURED][:, :, MEASURED][:, None] + cov_measured[None]
+    solved = np.linalg.solve(spread, innovation[..., None])[..., 0]
+    growth = np.log(_area2(spread) / _area2(cov_measured)[None])
+    return np.einsum("tmk,tmk->tm", innovation, solved) + growth, np.linalg.norm(innovation[..., :2], axis=-1)
+
+
+def _area2(cov: Array) -> Array:
+    """Determinant of the floor part of covariances (..., 3, 3)."""
+    return np.asarray(cov[..., 0, 0] * cov[..., 1, 1] - cov[..., 0, 1] ** 2)
