@@ -104,7 +104,7 @@ class MqttBus:
         self._client.on_publish = self._on_publish
 
     def __enter__(self) -> Self:
-        session = _empty(PacketTypes.CONNECT)
+        session = Properties(PacketTypes.CONNECT)
         session.SessionExpiryInterval = _SESSION_S
         try:
             self._client.connect(self.address.host, self.address.port, keepalive=30, properties=session)
@@ -185,7 +185,7 @@ class MqttBus:
         if with_will:
             self._vanish()
         else:
-            goodbye = _empty(PacketTypes.DISCONNECT)
+            goodbye = Properties(PacketTypes.DISCONNECT)
             goodbye.SessionExpiryInterval = 0
             self._client.disconnect(properties=goodbye)
             self._client.loop_stop()
@@ -260,11 +260,7 @@ def _channel_qos(topic: str) -> int:
     return found[0].qos if found is not None else 1
 
 
-def _empty(kind: int) -> Properties:
-    return Properties(kind)  # type: ignore[no-untyped-call]
-
-
-_PLAIN_JSON = _empty(PacketTypes.PUBLISH)
+_PLAIN_JSON = Properties(PacketTypes.PUBLISH)
 _PLAIN_JSON.ContentType = JSON
 
 
@@ -280,7 +276,7 @@ def _properties(packet: Packet, kind: int) -> Properties:
     """Content type and user properties of a packet as MQTT 5 properties."""
     if kind == PacketTypes.PUBLISH and packet.content_type == JSON and not packet.properties:
         return _PLAIN_JSON
-    properties = _empty(kind)
+    properties = Properties(kind)
     properties.ContentType = packet.content_type
     if packet.properties:
         properties.UserProperty = list(packet.properties.items())
