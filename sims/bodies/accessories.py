@@ -1,0 +1,142 @@
+"""Skirts, long hair and shoulder bags as extra pieces of the shared mesh (baking only).
+
+One dense body in rest pose, its joints and skin weights go in; vertices, weights, regions and faces of the extra pieces
+come out, with the same topology for every body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sims.bodies.skeleton import BONE, BONES, REGION
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_SKIRT_AROUND, _SKIRT_DOWN = 20, 6
+_HAIR_AROUND, _HAIR_DOWN = 13, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Accessories:
+    """Extra vertices (V, 3), their skin weights (V, bones) and regions (V,); faces by part in terms of them."""
+
+    vertices: FloatArray
+    weights: FloatArray
+    regions: IntArray
+    faces: dict[str, IntArray]
+
+
+def build_accessories(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> Accessories:
+    """The extra pieces of one body, in the body frame."""
+    pieces = [
+        ("skirt", *_skirt(vertices, joints, weights)),
+        ("long_hair", *_long_hair(vertices, joints, weights)),
+        ("bag", *_bag(vertices, joints)),
+    ]
+    faces, first = {}, 0
+    for name, points, _, triangles in pieces:
+        faces[name] = triangles + first
+        first += len(points)
+    return Accessories(
+        np.concatenate([p[1] for p in pieces]),
+        np.concatenate([p[2] for p in pieces]),
+        np.concatenate([np.full(len(p[1]), REGION[p[0]]) for p in pieces]),
+        faces,
+    )
+
+
+def _grid(rows: int, columns: int, closed: bool) -> IntArray:
+    """Triangles of a sheet of ``rows`` x ``columns`` vertices, seen from both sides."""
+    out = []
+    for r in range(rows - 1):
+        for c in range(columns if closed else columns - 1):
+            a, b = r * columns + c, r * columns + (c + 1) % columns
+            d, e = a + columns, b + columns
+            out += [(a, d, b), (b, d, e)]
+    sheet = np.array(out, dtype=np.int64)
+    return np.concatenate([sheet, sheet[:, ::-1]])
+
+
+def _skirt(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    hip_z, knee_z = joints[BONE["thigh.L"], 2], joints[BONE["shin.L"], 2]
+    top_z, low_z = hip_z + 0.16 * (hip_z - knee_z), knee_z + 0.02
+    arms = sum(weights[:, i] for i, n in enumerate(BONES) if n.split(".")[0] in ("hand", "forearm", "wristroll", "upperarm"))
+    trunk = vertices[arms < 0.3]
+    angles = np.arange(_SKIRT_AROUND) * 2 * np.pi / _SKIRT_AROUND
+    points, skin = [], []
+    for share in np.linspace(0.0, 1.0, _SKIRT_DOWN):
+        z = top_z + share * (low_z - top_z)
+        band = trunk[np.abs(trunk[:, 2] - z) < 0.04]
+        centre = (band[:, 0].max() + band[:, 0].min()) / 2
+        depth, width = np.ptp(band[:, 0]) / 2 + 0.015, np.abs(band[:, 1]).max() + 0.012 + 0.015 * share
+        depth += 0.05 * share
+        for angle in angles:
+            points.append((centre + depth * np.cos(angle), width * np.sin(angle), z))
+            row = np.zeros(len(BONES))
+            hold = 0.8 * min(1.0, share * 1.6)
+            left = float(np.clip(0.5 + 0.9 * np.sin(angle), 0.0, 1.0))
+            row[BONE["pelvis"]], row[BONE["thigh.L"]], row[BONE["thigh.R"]] = 1 - hold, hold * left, hold * (1 - left)
+            skin.append(row)
+    return np.array(points), np.array(skin), _grid(_SKIRT_DOWN, _SKIRT_AROUND, closed=True)
+
+
+def _long_hair(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    head = vertices[weights[:, BONE["head"]] > 0.5]
+    upper = vertices[sum(weights[:, BONE[n]] for n in ("head", "neck", "chest", "ribs")) > 0.5]
+    top_z, neck_z = head[:, 2].max(), joints[BONE["neck"], 2]
+    skull = head[head[:, 2] > top_z - 0.45 * (top_z - neck_z)]
+    middle = (skull.max(0) + skull.min(0)) / 2
+    half = np.ptp(skull[:, 1]) / 2
+    angles = np.radians(np.linspace(-112.0, 112.0, _HAIR_AROUND))
+    points, skin = [], []
+    for share in np.linspace(0.0, 1.0, _HAIR_DOWN):
+        z = top_z - 0.22 * (top_z - neck_z) - share * 0.95 * (top_z - neck_z)
+        band = upper[np.abs(upper[:, 2] - z) < 0.025] - middle
+        for angle in angles:
+            away = np.array([-np.cos(angle), np.sin(angle)])
+            reach = band[:, :2] @ away
+            side = np.abs(band[:, :2] @ np.array([away[1], -away[0]])) < 0.06
+            surface = float(reach[side].max()) if side.any() else 0.6 * half
+            radius = float(np.clip(surface + 0.014, 0.95 * half, 1.45 * half))
+            points.append((middle[0] + radius * away[0], middle[1] + radius * away[1], z))
+            row = np.zeros(len(BONES))
+            row[BONE["head"]], row[BONE["chest"]] = 1 - 0.45 * share**2, 0.45 * share**2
+            skin.append(row)
+    return np.array(points), np.array(skin), _grid(_HAIR_DOWN, _HAIR_AROUND, closed=False)
+
+
+def _bag(vertices: FloatArray, joints: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """A backpack: a box with rounded back, its corners doubled so that its sides shade apart."""
+    low_z, high_z = joints[BONE["waist"], 2], joints[BONE["neck"], 2]
+    size = high_z - low_z
+    near = vertices[(np.abs(vertices[:, 1]) < 0.1) & (vertices[:, 2] > low_z) & (vertices[:, 2] < high_z)]
+    back = near[:, 0].min() - 0.005
+    depth, half, bottom, top = 0.28 * size, 0.30 * size, low_z + 0.08 * size, high_z - 0.10 * size
+    sides = []
+    for face in range(6):
+        axis, sign = face // 2, 1 if face % 2 else -1
+        u, v = [a for a in range(3) if a != axis]
+        for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
+            corner = np.zeros(3)
+            corner[axis], corner[u], corner[v] = sign, a, b
+            sides.append(corner)
+    box = np.array(sides)
+    shrink = np.where(box[:, 0] < 0, 0.82, 1.0)
+    points = np.stack(
+        [back - depth * (1 - box[:, 0]) / 2, box[:, 1] * half * shrink, (bottom + top) / 2 + box[:, 2] * (top - bottom) / 2 * shrink],
+        axis=1,
+    )
+    faces = []
+    for face in range(6):
+        a = face * 4
+        normal = np.cross(points[a + 1] - points[a], points[a + 2] - points[a])
+        outward = points[a : a + 4].mean(0) - points.mean(0)
+        quad = (a, a + 1, a + 2, a + 3) if normal @ outward > 0 else (a, a + 3, a + 2, a + 1)
+        faces += [(quad[0], quad[1], quad[2]), (quad[0], quad[2], quad[3])]
+    skin = np.zeros((len(points), len(BONES)))
+    skin[:, BONE["chest"]], skin[:, BONE["ribs"]] = 0.7, 0.3
+    return points, skin, np.array(faces, dtype=np.int64)

@@ -1,0 +1,36 @@
+"""Names shared by baking and posing: the bones, the regions of the surface and the COCO joints. Data only.
+
+The body frame: x forward, y to the left, z up, metres, origin on the floor under the middle of the hips.
+"""
+
+from __future__ import annotations
+
+SIDES = ("L", "R")
+
+_LIMBS = ("clavicle", "shoulder", "upperarm", "forearm", "wristroll", "hand", "thigh", "shin", "foot", "toes")
+
+BONES: tuple[str, ...] = ("pelvis", "waist", "ribs", "chest", "neck", "head") + tuple(
+    f"{name}.{side}" for side in SIDES for name in _LIMBS
+)
+"""``shoulder`` and ``upperarm`` share the shoulder joint: the first does not roll, the second does. ``wristroll`` turns
+about the elbow with half the roll of the hand."""
+
+BONE: dict[str, int] = {name: index for index, name in enumerate(BONES)}
+
+REGIONS: tuple[str, ...] = (
+    "face", "lips", "brows", "eyes", "pupils", "hair", "neck", "chest", "front", "hem", "hips",
+    "sleeve_top", "sleeve_mid", "sleeve_low", "hand", "thigh_top", "thigh_low", "shin", "ankle", "shoe", "sole",
+    "skirt", "long_hair", "bag",
+)  # fmt: skip
+"""Parts of the surface that clothes, skin and hair are coloured by."""
+
+REGION: dict[str, int] = {name: index for index, name in enumerate(REGIONS)}
+
+COCO_JOINTS: tuple[str, ...] = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+    "right_ankle",
+)  # fmt: skip
+
+PARTS: tuple[str, ...] = ("body", "skirt", "long_hair", "bag")
+"""Pieces of the shared mesh; ``body`` is worn by all, the others by some."""
