@@ -6,6 +6,7 @@ computed before, per vertex, so all three draw the same.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -78,8 +79,9 @@ def open_door() -> Door:
     raise RendererError(f"no renderer: EGL did not open; install libegl1 or set {FORCE}=software")
 
 
-def _buffer(engine: Any, pipe: Any, gsg: Any, host: Any, width: int, height: int) -> Any:
+def _buffer(engine: Any, pipe: Any, gsg: Any, host: Any, width: int, height: int, samples: int = 0) -> Any:
     wanted = p3d.FrameBufferProperties()
+    wanted.set_multisamples(samples)
     wanted.set_rgba_bits(8, 8, 8, 8)
     wanted.set_depth_bits(24)
     size = p3d.WindowProperties.size(width, height)
@@ -91,8 +93,8 @@ class Node:
     """A mesh in the scene, in store metres; its points and colours can be overwritten."""
 
     def __init__(
-        self, stage: "Stage", points: Floats, colours: NDArray[np.uint8], uv: Floats | None, faces: NDArray[np.int32],
-        texture: str | None = None,
+        self, parent: Any, points: Floats, colours: NDArray[np.uint8], uv: Floats | None, faces: NDArray[np.int32],
+        texture: Any = None,
     ) -> None:  # fmt: skip
         self._vertices = np.zeros(len(points), VERTEX)
         if uv is not None:
@@ -108,9 +110,9 @@ class Node:
         geom.add_primitive(triangles)
         self._node = p3d.GeomNode("mesh")
         self._node.add_geom(geom)
-        self._path = stage.root.attach_new_node(self._node)
+        self._path = parent.attach_new_node(self._node)
         if texture is not None:
-            self._path.set_texture(stage.textures[texture])
+            self._path.set_texture(texture)
         self.write(points, colours)
 
     def write(self, points: Floats, colours: NDArray[np.uint8]) -> None:
@@ -120,9 +122,8 @@ class Node:
         memoryview(data.modify_array(0)).cast("B")[:] = self._vertices.view(np.uint8)
 
     def fade(self) -> None:
-        """Draws by the colours' opacity, after everything solid and without hiding what lies behind."""
-        self._path.set_transparency(p3d.TransparencyAttrib.M_alpha)
-        self._path.set_depth_write(False)
+        """Draws by the colours' opacity (colours are already multiplied with it), after everything solid."""
+        self._path.set_transparency(p3d.TransparencyAttrib.M_premultiplied_alpha)
         self._path.set_tag("id", "none")
 
     def name(self, number: int) -> None:
@@ -135,10 +136,12 @@ class Node:
 
 
 class Stage:
-    """What can be drawn: meshes and textures."""
+    """What can be drawn: what stays, what moves, and textures."""
 
     def __init__(self) -> None:
         self.root: Any = p3d.NodePath("store")
+        self.still: Any = self.root.attach_new_node("still")
+        self.moving: Any = self.root.attach_new_node("moving")
         self.textures: dict[str, Any] = {}
 
     def add_texture(self, name: str, picture: Picture, repeats: bool) -> None:
@@ -155,19 +158,28 @@ class Stage:
         self.textures[name] = texture
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """Where a pinhole stands and looks: ``rotation`` is world to camera (x right, y down, z forward)."""
+
+    rotation: Array
+    position_m: tuple[float, float, float]
+    focal_px: float
+
+
 class View:
     """An offscreen buffer of one size with a camera that is re-posed for every picture."""
 
-    def __init__(self, door: Door, stage: Stage, width: int, height: int, with_depth: bool) -> None:
-        self._door = door
-        buffer = _buffer(door.engine, door.pipe, door.gsg, door.host, width, height)
+    def __init__(self, door: Door, stage: Stage, width: int, height: int, samples: int = 0) -> None:
+        self._door, self._stage = door, stage
+        buffer = _buffer(door.engine, door.pipe, door.gsg, door.host, width, height, samples)
         if buffer is None:
             raise RendererError(f"no buffer of {width}x{height} pixels could be opened; use smaller cameras")
         self._buffer = buffer
         self._colour, self._depth = p3d.Texture(), p3d.Texture()
         mode = p3d.GraphicsOutput.RTM_copy_ram
         buffer.add_render_texture(self._colour, mode, p3d.GraphicsOutput.RTP_color)
-        if with_depth:
+        if door.kind != "software" and not samples:
             self._depth.set_format(p3d.Texture.F_depth_component)
             self._depth.set_component_type(p3d.Texture.T_float)
             buffer.add_render_texture(self._depth, mode, p3d.GraphicsOutput.RTP_depth)
@@ -179,46 +191,49 @@ class View:
         buffer.set_active(False)
         self.width, self.height = width, height
 
-    def draw(self, rotation: Array, place_m: tuple[float, float, float], focal_px: float, clear: Floats) -> None:
-        """Draws the scene as a pinhole at ``place_m`` sees it; ``rotation`` is world to camera (x right, y down, z forward)."""
+    def draw(self, pose: Pose, scene: Any, clear: Sequence[float] = (0, 0, 0, 0)) -> None:
+        """Draws ``scene`` (the stage's root, or what stays, or what moves) over the colour ``clear`` (with opacity)."""
         self._lens.set_film_size(self.width, self.height)
-        self._lens.set_focal_length(focal_px)
-        right, down, forward = rotation
-        rows = [*right, 0, *forward, 0, *(-down), 0, *place_m, 1]
+        self._lens.set_focal_length(pose.focal_px)
+        right, down, forward = pose.rotation
+        rows = [*right, 0, *forward, 0, *(-down), 0, *pose.position_m, 1]
         self._camera.set_mat(p3d.LMatrix4(*(float(value) for value in rows)))
-        self._buffer.set_clear_color(p3d.LColor(*(float(c) for c in clear), 1))
+        self._node.set_scene(scene)
+        self._buffer.set_clear_color(p3d.LColor(*(float(c) for c in clear)))
         self._buffer.set_active(True)
         self._door.engine.render_frame()
         self._buffer.set_active(False)
 
-    def draw_numbers(self, rotation: Array, place_m: tuple[float, float, float], focal_px: float, last: int) -> None:
+    def draw_numbers(self, pose: Pose, scene: Any, last: int) -> None:
         """The same with every mesh painted flat in its number from 1 to ``last`` (red channel), all others 0."""
         for number in range(last + 1):
             self._node.set_tag_state(str(number), _flat(number))
         self._node.set_tag_state("none", p3d.RenderState.make(p3d.ColorWriteAttrib.make(0), 200))
         self._node.set_tag_state_key("id")
         self._node.set_initial_state(_flat(0, 50))
-        self.draw(rotation, place_m, focal_px, np.zeros(3, np.float32))
+        self.draw(pose, scene)
         self._node.clear_tag_states()
         self._node.set_initial_state(p3d.RenderState.make_empty())
 
     def picture(self) -> Picture:
-        """The last picture, BGR with the first row on top."""
+        """The last picture (h, w, 4), BGRA, LAST row on top; valid until the next one is drawn."""
         data = np.frombuffer(memoryview(self._colour.get_ram_image()), np.uint8)
-        return np.ascontiguousarray(data.reshape(self.height, self.width, -1)[::-1, :, :3])
+        return data.reshape(self.height, self.width, 4)
 
-    def depth_m(self) -> Floats | None:
-        """Distance along the optical axis of what each pixel shows; None where the renderer keeps none."""
-        if not self._depth.has_ram_image():
-            return None
+    def raw_depth(self) -> Floats:
+        """Depth (h, w) as the renderer keeps it, growing with distance up to 1, LAST row on top; not with several samples."""
         raw = np.frombuffer(memoryview(self._depth.get_ram_image()), np.float32)
-        raw = raw.reshape(self.height, self.width)[::-1]
-        return np.asarray(NEAR_M * FAR_M / (FAR_M - raw * (FAR_M - NEAR_M)), np.float32)
+        return raw.reshape(self.height, self.width)
 
     def close(self) -> None:
         """Gives the buffer back."""
         self._door.engine.remove_window(self._buffer)
         self._camera.remove_node()
+
+
+def metres(raw: Floats) -> Floats:
+    """Distance along the optical axis of raw depths."""
+    return np.asarray(NEAR_M * FAR_M / (FAR_M - raw * (FAR_M - NEAR_M)), np.float32)
 
 
 def _flat(number: int, priority: int = 100) -> Any:

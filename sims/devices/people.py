@@ -4,11 +4,10 @@ In: body states. Out: nodes on the stage that follow them. A person who has not 
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from sims.building import Building
 from sims.devices.goods import item_mesh
@@ -19,15 +18,28 @@ from sims.devices.panda import Node, Stage
 from sims.devices.prints import Atlas
 from sims.scene import BodyState
 
-SHADOW_M = 0.42
+CUBE = tuple((i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1))
+SHADOW_M = 0.45
 """Radius of the shadow under a person."""
+
+
+class Surface(Protocol):
+    """A posed body."""
+
+    @property
+    def vertices(self) -> Floats:
+        """(v, 3) in store metres."""
+
+    @property
+    def normals(self) -> Floats:
+        """(v, 3), unit length."""
 
 
 class Bodies(Protocol):
     """What is needed of the library of people."""
 
-    def vertices(self, state: BodyState) -> NDArray[np.float32]:
-        """(v, 3) in store metres."""
+    def surface(self, state: BodyState) -> Surface:
+        """The body in its pose."""
 
     def faces(self, body: int) -> NDArray[np.int32]:
         """(f, 3), counter-clockwise from outside."""
@@ -35,10 +47,10 @@ class Bodies(Protocol):
     def colours(self, body: int, outfit: int) -> NDArray[np.uint8]:
         """(v, 3)."""
 
-    def joints(self, state: BodyState) -> NDArray[Any]:
+    def joints(self, state: BodyState) -> NDArray[np.float64]:
         """(17, 3) COCO joints in store metres."""
 
-    def hands(self, state: BodyState) -> NDArray[Any]:
+    def hands(self, state: BodyState) -> NDArray[np.float64]:
         """(2, 3) centres of the palms, left and right."""
 
 
@@ -49,7 +61,6 @@ class Crowd:
         self._stage, self._bodies, self._lighting = stage, bodies, lighting
         self._building, self._prints = building, prints
         self._people: dict[str, _Person] = {}
-        self._skins: dict[int, csr_matrix] = {}
         self._templates: dict[str, Mesh] = {}
 
     def show(self, people: Sequence[BodyState]) -> None:
@@ -68,6 +79,10 @@ class Crowd:
             order.append(known)
         self._people = {person.state.person: person for person in order}
 
+    def corners_m(self) -> list[Floats]:
+        """Per person the eight corners (8, 3) of a box around all that belongs to them."""
+        return [person.corners_m() for person in self._people.values()]
+
     def shapes(self) -> list[Shape]:
         """Everybody's body, in the order in which they were shown; numbers them from 1 for a picture of numbers."""
         shapes = []
@@ -83,22 +98,6 @@ class Crowd:
             self._templates[sku] = item_mesh(self._building.items[sku], self._prints, all_round=True)
         return self._templates[sku]
 
-    def normals(self, body: int, vertices_m: Floats) -> Floats:
-        """Unit normals (v, 3) of a posed body."""
-        faces = self._bodies.faces(body)
-        if body not in self._skins:
-            rows, columns = faces.ravel(), np.repeat(np.arange(len(faces)), 3)
-            shape = (len(vertices_m), len(faces))
-            self._skins[body] = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)
-        a, b, c = (vertices_m[faces[:, corner]] for corner in range(3))
-        u, w = b - a, c - a
-        cross = np.empty_like(u)
-        cross[:, 0] = u[:, 1] * w[:, 2] - u[:, 2] * w[:, 1]
-        cross[:, 1] = u[:, 2] * w[:, 0] - u[:, 0] * w[:, 2]
-        cross[:, 2] = u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0]
-        normals = self._skins[body] @ cross
-        return np.asarray(normals / np.sqrt(np.einsum("ij,ij->i", normals, normals) + 1e-20)[:, None], np.float32)
-
 
 class _Person:
     """One person's nodes."""
@@ -107,6 +106,7 @@ class _Person:
         self._crowd = crowd
         self._albedo = crowd._bodies.colours(state.body, state.outfit).astype(np.float32) / 255
         self._items: list[tuple[str, Node]] = []
+        self._carried: list[Floats] = []
         self.state = state
         self.body = self._pose(state)
         self._shadow = _shadow(crowd._stage)
@@ -121,6 +121,16 @@ class _Person:
         self.body.write(points, colours)
         self._carry(state)
 
+    def corners_m(self) -> Floats:
+        """Corners (8, 3) of a box around body, shadow and what is carried."""
+        low, high = self.vertices_m.min(axis=0), self.vertices_m.max(axis=0)
+        place = np.array([self.state.x_m, self.state.y_m, 0], np.float32)
+        reach = np.array([SHADOW_M, SHADOW_M, 0], np.float32)
+        low, high = np.minimum(low, place - reach), np.maximum(high, place + reach)
+        for points in self._carried:
+            low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
+        return np.array([[(low, high)[i][0], (low, high)[j][1], (low, high)[k][2]] for i, j, k in CUBE], np.float32)
+
     def remove(self) -> None:
         """Leaves the stage."""
         for node in (self.body, self._shadow, *(node for _, node in self._items)):
@@ -128,11 +138,11 @@ class _Person:
 
     def _pose(self, state: BodyState) -> Node:
         points, colours = self._lit(state)
-        return Node(self._crowd._stage, points, colours, None, self._crowd._bodies.faces(state.body))
+        return Node(self._crowd._stage.moving, points, colours, None, self._crowd._bodies.faces(state.body))
 
     def _lit(self, state: BodyState) -> tuple[Floats, NDArray[np.uint8]]:
-        self.vertices_m = np.asarray(self._crowd._bodies.vertices(state), np.float32)
-        self.normals = self._crowd.normals(state.body, self.vertices_m)
+        surface = self._crowd._bodies.surface(state)
+        self.vertices_m, self.normals = surface.vertices, surface.normals
         centre = np.array([state.x_m, state.y_m, 1.1], np.float32)
         return self.vertices_m, rgba(self._albedo * self._crowd._lighting.shade_body(centre, self.normals))
 
@@ -145,18 +155,21 @@ class _Person:
             for _, node in self._items:
                 node.remove()
             self._items = []
+        self._carried = []
         if not wanted:
             return
+        stage = self._crowd._stage
         left, right = np.asarray(self._crowd._bodies.hands(state), np.float32)
         for place, sku in enumerate(wanted):
             hand = right if place % 2 == 0 else left
             mesh = self._held(sku, hand, state.heading_rad, place // 2)
             light = self._crowd._lighting.shade_body(hand, mesh.normals)
             colours = rgba(mesh.colours * light)
+            self._carried.append(mesh.points)
             if place < len(self._items):
                 self._items[place][1].write(mesh.points, colours)
             else:
-                self._items.append((sku, Node(self._crowd._stage, mesh.points, colours, mesh.uv, mesh.faces, "atlas")))
+                self._items.append((sku, Node(stage.moving, mesh.points, colours, mesh.uv, mesh.faces, stage.textures["atlas"])))
 
     def _held(self, sku: str, hand: Floats, heading_rad: float, layer: int) -> Mesh:
         """The item as it is gripped: upright, its middle a little ahead of the palm, further ones stacked below."""
@@ -170,19 +183,19 @@ class _Person:
 
 def _shadow(stage: Stage) -> Node:
     rim = np.arange(12)
-    faces = np.column_stack([np.zeros(12, int), 1 + rim, 1 + (rim + 1) % 12]).astype(np.int32)
-    node = Node(stage, np.zeros((13, 3), np.float32), np.zeros((13, 4), np.uint8), None, faces)
+    after = (rim + 1) % 12
+    fan = np.column_stack([np.zeros(12, int), 1 + rim, 1 + after])
+    band = np.concatenate([np.column_stack([1 + rim, 13 + rim, 13 + after]), np.column_stack([1 + rim, 13 + after, 1 + after])])
+    faces = np.concatenate([fan, band]).astype(np.int32)
+    node = Node(stage.moving, np.zeros((25, 3), np.float32), np.zeros((25, 4), np.uint8), None, faces)
     node.fade()
     return node
 
 
 def _shadow_at(state: BodyState) -> tuple[Floats, NDArray[np.uint8]]:
     angle = 2 * np.pi * np.arange(12) / 12
-    points = np.empty((13, 3), np.float32)
-    points[0] = state.x_m, state.y_m, 0.006
-    points[1:] = points[0]
-    points[1:, 0] += SHADOW_M * np.cos(angle)
-    points[1:, 1] += SHADOW_M * np.sin(angle)
-    colours = np.zeros((13, 4), np.uint8)
-    colours[0, 3] = 110
-    return points, colours
+    ring = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(12)])
+    points = np.concatenate([np.zeros((1, 3)), 0.4 * SHADOW_M * ring, SHADOW_M * ring]) + [state.x_m, state.y_m, 0.006]
+    colours = np.zeros((25, 4), np.uint8)
+    colours[:13, 3] = 105
+    return points.astype(np.float32), colours

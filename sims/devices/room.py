@@ -6,6 +6,7 @@ In: a building and a look. Out: meshes by texture, before light. Walls have gaps
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sims.building import Building, Facing, Fixture, Gate, Shelf
 from sims.devices.goods import fixture_axes
@@ -36,8 +37,8 @@ def room_meshes(building: Building, look: Look) -> list[Mesh]:
     rng = np.random.default_rng((look.extras, 3))
     street = (0.55 * look.outside[0], 0.55 * look.outside[1], 0.55 * look.outside[2])
     meshes = [
-        sheet(low, (size[0], 0, 0), (0, size[1], 0), (1, 1, 1), 0.25, "floor", look.floor.span_m),
-        sheet((low[0], high[1], high[2]), (size[0], 0, 0), (0, -size[1], 0), look.ceiling, 0.5),
+        _floor(building, look, low, size),
+        sheet((low[0], high[1], high[2]), (size[0], 0, 0), (0, -size[1], 0), _lit_from_below(look), glowing=True),
         sheet((low[0] - 8, low[1] - 8, -0.02), (size[0] + 16, 0, 0), (0, 8.0, 0), street, 1.0),
     ]
     for index, start in enumerate(building.walls_m):
@@ -47,6 +48,31 @@ def room_meshes(building: Building, look: Look) -> list[Mesh]:
     meshes += _panels(look, low, high)
     meshes += _posters(look, low, high, rng)
     return meshes
+
+
+def _floor(building: Building, look: Look, low: Floats, size: Floats) -> Mesh:
+    """The floor, darker close to fixtures and walls, where less of the ceiling's light arrives."""
+    mesh = sheet(low, (size[0], 0, 0), (0, size[1], 0), (1, 1, 1), 0.125, "floor", look.floor.span_m)
+    shade = np.ones(len(mesh.points), np.float32)
+    for fixture in building.fixtures.values():
+        local = np.array([fixture.to_local(point) for point in mesh.points], np.float32)
+        beside = np.maximum(np.maximum(-local[:, 0], local[:, 0] - fixture.width_m), 0)
+        away = np.maximum(np.maximum(-local[:, 1], local[:, 1] - fixture.depth_m), 0)
+        shade *= 1.0 - 0.5 * np.exp(-np.hypot(beside, away) / (0.22 if fixture.shelves else 0.12))
+    inner = np.minimum(mesh.points[:, :2] - low[:2], low[:2] + size[:2] - mesh.points[:, :2]).min(axis=1)
+    shade *= 1.0 - 0.25 * np.exp(-inner / 0.25)
+    return Mesh(mesh.points, mesh.normals, mesh.colours * shade[:, None], mesh.uv, mesh.faces, mesh.texture)
+
+
+def _lit_from_below(look: Look) -> Colour:
+    """The ceiling's colour under the light that comes back from the floor."""
+    light = np.clip(look.exposure * (np.array(look.bounce) * 1.6 + np.array(look.sky) * 0.8), 0, 1)
+    return _scaled_by(look.ceiling, light)
+
+
+def _scaled_by(colour: Colour, light: NDArray[np.floating]) -> Colour:
+    r, g, b = (float(c * k) for c, k in zip(colour, light, strict=True))
+    return r, g, b
 
 
 def _wall(building: Building, look: Look, start: tuple[float, float], end: tuple[float, float]) -> list[Mesh]:
@@ -174,7 +200,7 @@ def _carcass(fixture: Fixture, look: Look) -> list[Mesh]:
     """Plinth, back panel, uprights and, on coolers, full sides and a canopy."""
     w, d, h, body = fixture.width_m, fixture.depth_m, fixture.height_m, look.fixture
     lowest = min((shelf.height_m for shelf in fixture.shelves), default=0.2) - BOARD_M
-    meshes = block((0, 0.02, 0), (w, d, max(0.05, min(lowest, 0.16))), _darker(look.rail, 0.7), 0.6)
+    meshes = block((0, 0.02, 0), (w, d - 0.005, max(0.05, min(lowest, 0.16))), _darker(look.rail, 0.7), 0.6)
     meshes += block((0, d - 0.03, 0.05), (w, d, h), body, 0.3)
     if fixture.kind == "cooler":
         meshes += block((-0.04, 0.0, 0.0), (0, d, h), body, 0.3) + block((w, 0.0, 0.0), (w + 0.04, d, h), body, 0.3)
