@@ -58,11 +58,11 @@ def _examine(path: Path) -> tuple[StoreDocument | None, CatalogueDocument | None
     if source is None:
         return None, None, problems
     store = parse(source, StoreDocument)
-    problems += store.problems + list(id_problems(store))
+    problems += _new(store.problems, problems) + list(id_problems(store))
     catalogue = _catalogue(source, problems)
     items: dict[str, ItemNode | None] | None = None
     if catalogue is not None:
-        problems += catalogue.problems
+        problems += _new(catalogue.problems, problems)
         tax_classes = source.data.get("tax_classes") if isinstance(source.data, dict) else None
         if isinstance(tax_classes, dict):
             problems += catalogue_problems(catalogue, tax_classes)
@@ -72,6 +72,12 @@ def _examine(path: Path) -> tuple[StoreDocument | None, CatalogueDocument | None
     problems += room_problems(store, items or {})
     problems.sort(key=lambda problem: (problem.file != str(path), problem.line, problem.where))
     return store.node, catalogue.node if catalogue else None, problems
+
+
+def _new(found: list[Problem], known: list[Problem]) -> list[Problem]:
+    """Without those whose place has a problem already: what cannot be read is also of a wrong type."""
+    places = {(problem.file, problem.where) for problem in known}
+    return [problem for problem in found if (problem.file, problem.where) not in places]
 
 
 def _catalogue(source: Source, problems: list[Problem]) -> Parsed[CatalogueDocument] | None:

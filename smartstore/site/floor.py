@@ -1,6 +1,6 @@
 """Plane geometry for the checks of a store: polygons, footprints, and where people can stand. All lengths in metres."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,12 +87,17 @@ def standing_places(walls_m: Sequence[Point2], fixtures: Sequence[Fixture], star
     return np.asarray(grid[reached])
 
 
-def can_reach(places_m: Array, fixture: Fixture, u_m: float) -> bool:
-    """Whether from one of the places (n, 2) an arm gets to the face of the fixture at ``u_m``."""
+def can_reach(places_m: Array, fixture: Fixture, u_m: float, others: Iterable[Fixture]) -> bool:
+    """Whether from one of the places (n, 2) an arm gets to the fixture's face at ``u_m``, not through ``others``."""
     nx, ny = fixture.normal
-    offset = places_m - np.asarray(fixture.point(u_m, 0.0, 0.0)[:2])
-    in_front = offset @ np.array([nx, ny]) > 0
-    return bool(np.any(in_front & (np.linalg.norm(offset, axis=1) <= ARM_REACH_M)))
+    target = np.asarray(fixture.point(u_m, 0.0, 0.0)[:2])
+    offset = places_m - target
+    near = (offset @ np.array([nx, ny]) >= BODY_RADIUS_M) & (np.linalg.norm(offset, axis=1) <= ARM_REACH_M)
+    arms = target + offset[near][:, None] * np.linspace(0.02, 1, 25)[:, None]
+    free = np.ones(len(arms), bool)
+    for other in others:
+        free &= (_distances(arms.reshape(-1, 2), other).reshape(arms.shape[:2]) > 0).all(axis=1)
+    return bool(free.any())
 
 
 def _cross(a: Array, b: Array) -> Array:

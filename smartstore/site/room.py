@@ -134,6 +134,7 @@ def _reach(store: Store, node: StoreDocument, items: Mapping[str, ItemNode | Non
         index = [gate.kind for gate in node.gates].index("exit")
         yield store.problem(("gates", index), "there is no way from the entry to the exit", "clear a way of 0.6 m")
     for index, fixture in enumerate(node.fixtures):
+        others = fixtures[:index] + fixtures[index + 1 :]
         for number, shelf in enumerate(fixture.shelves):
             for slot, facing in enumerate(shelf.facings):
                 loc: Loc = ("fixtures", index, "shelves", number, "facings", slot)
@@ -142,7 +143,7 @@ def _reach(store: Store, node: StoreDocument, items: Mapping[str, ItemNode | Non
                 if grasp > HIGHEST_GRASP_M:
                     what = f"facing {facing.id} is unreachable: its items are gripped at {grasp:.2f} m"
                     yield store.problem(loc, what, f"lower the shelf: arms reach {HIGHEST_GRASP_M:g} m")
-                elif not can_reach(places, fixtures[index], facing.offset_m + facing.width_m / 2):
+                elif not can_reach(places, fixtures[index], facing.offset_m + facing.width_m / 2, others):
                     what = f"facing {facing.id} is unreachable: nobody can stand in front of it"
                     yield store.problem(loc, what, "keep 0.6 m of floor free before the face, connected with the entry")
 

@@ -11,6 +11,8 @@ import yaml
 
 Loc = tuple[str | int, ...]
 DEEPEST = 12
+LARGEST = 200_000
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def read_source(path: Path) -> tuple[Source | None, list[Problem]]:
     """The document in ``path``, or None, and everything about it that YAML itself finds wrong."""
     file = str(path)
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except OSError as error:
         return None, [Problem("", 1, f"cannot be read: {error.strerror or error}", "name an existing file", file)]
     except UnicodeDecodeError:
@@ -84,17 +86,32 @@ class _Walk:
         self.lines: dict[Loc, int] = {}
         self.texts: dict[Loc, str] = {}
         self.problems: list[Problem] = []
+        self._around: list[yaml.Node] = []
         self._scalars = yaml.constructor.SafeConstructor()
 
     def value(self, node: yaml.Node, loc: Loc) -> object:
         self.lines.setdefault(loc, node.start_mark.line + 1)
-        if len(loc) > DEEPEST:
-            self._complain(loc, "is nested too deeply", "take out the anchor that contains itself")
+        if node in self._around or len(loc) > DEEPEST:
+            what = "contains itself" if node in self._around else "is nested too deeply"
+            self._complain(loc, what, "write it out without anchors")
             return None
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, loc)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.value(child, (*loc, index)) for index, child in enumerate(node.value)]
+        if len(self.lines) >= LARGEST:
+            if len(self.lines) == LARGEST:
+                self._complain(loc, f"is too much: more than {LARGEST} values", "write it out without anchors")
+                self.lines[(*loc, "")] = 0
+            return None
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, loc)
+        self._around.append(node)
+        data = (
+            self._mapping(node, loc)
+            if isinstance(node, yaml.MappingNode)
+            else [self.value(child, (*loc, index)) for index, child in enumerate(node.value)]
+        )
+        self._around.pop()
+        return data
+
+    def _scalar(self, node: yaml.ScalarNode, loc: Loc) -> object:
         self.texts[loc] = str(node.value)
         try:
             return self._scalars.construct_object(node)
