@@ -35,6 +35,17 @@ class WeightStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a weight step may have been, by weight alone. An empty ``sku`` with quantity 0 is "nothing was moved"."""
+
+    sku: str
+    quantity: int
+    """Positive for a take, negative for a put-back."""
+    log_likelihood: float
+    """Natural logarithm of the density of the step's grams."""
+
+
+@dataclass(frozen=True, slots=True)
 class FacingChange:
     """A settled change of one facing in a shelf camera's view.
 

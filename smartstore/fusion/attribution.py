@@ -1,0 +1,364 @@
+"""Who took what: changes on shelves and people on the floor become takes, put-backs and cases.
+
+In: weight steps, facing changes, views of facings, floor states and the liveness of scales; at every decision also
+who holds what and whose track is whose, as plain data. Out: :class:`ItemTaken`, :class:`ItemReturned`, and
+:class:`CaseRaised` where the best explanation does not beat the others by enough.
+
+A change is decided a while after it ended, so that slower cameras have spoken, together with the changes that overlap
+it. Where scales are alive, facing changes are evidence for weight steps; elsewhere they are the changes themselves,
+and a touch that no clear view explains is doubt.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
+from smartstore.domain.items import Candidate, Explanation, FacingChange, WeightStep
+from smartstore.domain.people import FloorState
+from smartstore.fusion.evidence import EvidenceOptions
+from smartstore.fusion.hypotheses import Change, Hypothesiser, HypothesisOptions, seen_explanations
+from smartstore.fusion.joint import Choice, Hypothesis, solve
+from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.reach import ReachMemory, ReachOptions, Touch
+from smartstore.site import Facing, Site
+
+NS_PER_S = 1_000_000_000
+Explain = Callable[[WeightStep], list[Explanation]]
+ItemEvent = ItemTaken | ItemReturned | CaseRaised
+
+
+@dataclass(frozen=True, slots=True)
+class AttributionOptions:
+    """Waiting times in seconds, probabilities as shares."""
+
+    step_wait_s: float = 2.5
+    """After a weight step ended, for cameras to speak."""
+    view_wait_s: float = 1.0
+    """After a facing change ended, where there is no scale."""
+    join_s: float = 1.0
+    """Changes less apart than this are explained together."""
+    patience_s: float = 6.0
+    """Nothing waits longer than this for company."""
+    sure: float = 0.75
+    """Below this probability a change becomes a case."""
+    merge_s: float = 2.0
+    """Steps of the same plates less apart than this may be one: a hand rested before it lifted."""
+    match_s: float = 2.0
+    """A facing change this far from a step may belong to it."""
+    scale_silent_s: float = 2.0
+    """A scale without batches for so long is off."""
+    touch_wait_s: float = 12.0
+    """Longest wait for a clear view after a touch."""
+    touch_clear_s: float = 1.2
+    """A facing seen clearly this long after a touch, and unchanged, was only touched."""
+    candidates: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FacingsSeen:
+    """Which facings a camera saw clearly at one moment."""
+
+    camera: str
+    t_ns: int
+    clear: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleAlive:
+    """The plates of a fixture that give numbers at ``t_ns``."""
+
+    fixture: str
+    t_ns: int
+    plates: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What others know at the time of a decision: carts, owners of tracks, and the visits inside."""
+
+    holdings: Mapping[str, Mapping[str, int]]
+    owners: Mapping[int, str]
+    inside: Sequence[str]
+
+
+class Attributor:
+    """Explains changes jointly. ``explain`` says what a weight step may be by weight."""
+
+    def __init__(
+        self,
+        site: Site,
+        explain: Explain,
+        options: AttributionOptions | None = None,
+        evidence: EvidenceOptions | None = None,
+        hypotheses: HypothesisOptions | None = None,
+        reach: ReachOptions | None = None,
+    ) -> None:
+        self._site, self._explain = site, explain
+        self._options, self._evidence = options or AttributionOptions(), evidence or EvidenceOptions()
+        self.planogram = Planogram(site)
+        self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, hypotheses or HypothesisOptions())
+        self._reach = ReachMemory(site, self._evidence, reach)
+        self._changes: list[Change] = []
+        self._views: list[FacingChange] = []
+        self._touches: list[Touch] = []
+        self._clear: dict[str, int] = {}
+        self._scales: dict[str, ScaleAlive] = {}
+        self._explained: list[tuple[int, int, str]] = []
+        self._doubt: dict[str, Counter[str]] = {}
+        self.ignored: Counter[str] = Counter()
+
+    def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
+        """Takes in one more fact, in event-time order."""
+        match fact:
+            case FloorState():
+                self._touches += self._reach.observe(fact)
+            case ScaleAlive():
+                self._scales[fact.fixture] = fact
+            case FacingsSeen():
+                self._clear.update(dict.fromkeys(fact.clear, fact.t_ns))
+            case WeightStep():
+                self._changes.append(self._of_step(fact))
+            case FacingChange() if fact.facing not in self._site.facings:
+                self.ignored["facing_unknown"] += 1
+            case FacingChange() if self.weighed(fact.facing, fact.t_end_ns):
+                self._views.append(fact)
+            case FacingChange():
+                self._changes.append(self._of_view(fact))
+
+    def weighed(self, facing: str, t_ns: int) -> bool:
+        """Whether living plates carry a facing at ``t_ns``."""
+        place = self._site.facings[facing]
+        alive = self._scales.get(place.fixture)
+        if alive is None or t_ns - alive.t_ns > self._options.scale_silent_s * NS_PER_S:
+            return False
+        return any(plate in alive.plates for plate in place.plates)
+
+    def undecided_since(self) -> int | None:
+        """The begin of the oldest change that is not yet decided; None when there is none."""
+        return min(
+            [change.t_start_ns for change in self._changes] + [touch.t_start_ns for touch in self._touches],
+            default=None,
+        )
+
+    def decide(self, now_ns: int, known: Known, final: bool = False) -> list[ItemEvent]:
+        """Everything that is due at ``now_ns``; with ``final`` everything there is."""
+        events: list[ItemEvent] = []
+        holdings = {visit: Counter(dict(held)) for visit, held in known.holdings.items()}
+        while group := self._due(now_ns, final):
+            events += self._decide_group(group, replace(known, holdings=holdings), holdings)
+        events += self._untold_touches(now_ns, known, final)
+        self._forget(now_ns)
+        return events
+
+    def _of_step(self, step: WeightStep) -> Change:
+        plates = [plate for plate, _ in sorted(step.plates, key=lambda pair: (-abs(pair[1]), pair[0]))]
+        facings = list(dict.fromkeys(f.id for plate in plates for f in self._site.facings_of_plate(plate)))
+        caused_by = f"step:{'+'.join(name for name, _ in step.plates)}:{step.t_start_ns}"
+        return Change(caused_by, step.fixture, step.shelf, step.t_start_ns, step.t_end_ns, tuple(facings), step=step)
+
+    def _of_view(self, seen: FacingChange) -> Change:
+        place = self._site.facings[seen.facing]
+        caused_by = f"view:{seen.camera}:{seen.facing}:{seen.t_start_ns}:{seen.t_end_ns}"
+        return Change(caused_by, place.fixture, place.shelf, seen.t_start_ns, seen.t_end_ns, (seen.facing,), seen=seen)
+
+    def _due_ns(self, change: Change) -> int:
+        wait_s = self._options.step_wait_s if change.step else self._options.view_wait_s
+        return change.t_end_ns + round(wait_s * NS_PER_S)
+
+    def _due(self, now_ns: int, final: bool) -> list[Change]:
+        """The oldest group of changes that hang together in time, once all are due or the first has waited enough."""
+        self._changes.sort(key=lambda change: (change.t_start_ns, change.caused_by))
+        if not self._changes:
+            return []
+        margin = round(self._options.join_s * NS_PER_S)
+        ordered, groups = self._changes, [[self._changes[0]]]
+        for change in ordered[1:]:
+            near = change.t_start_ns <= max(other.t_end_ns for other in groups[-1]) + margin
+            if near and (change.step is None) == (groups[-1][0].step is None):
+                groups[-1].append(change)
+            else:
+                groups.append([change])
+        patience = round(self._options.patience_s * NS_PER_S)
+        for group in groups:
+            due = [change for change in group if final or self._due_ns(change) <= now_ns]
+            if len(due) == len(group) or (due and now_ns - due[0].t_end_ns > patience):
+                self._changes = [change for change in self._changes if change not in due]
+                return due
+        return []
+
+    def _decide_group(self, group: list[Change], known: Known, holdings: dict[str, Counter[str]]) -> list[ItemEvent]:
+        group = self._merged([self._with_view(change, group) for change in group], known)
+        hypotheses = [self._explanations(change, known) for change in group]
+        may_hold = {
+            visit: holdings.get(visit, Counter()) + self._doubt.get(visit, Counter())
+            for visit in {*holdings, *self._doubt}
+        }
+        events = []
+        for change, choice in zip(group, solve(hypotheses, may_hold), strict=True):
+            events += self._book(change, choice, holdings)
+        return events
+
+    def _with_view(self, change: Change, group: list[Change]) -> Change:
+        """A step together with the facing change that only it explains."""
+        if change.step is None:
+            return change
+        margin = round(self._options.match_s * NS_PER_S)
+        views = [
+            view
+            for view in self._views
+            if view.facing in change.facings
+            and view.t_start_ns - margin <= change.t_end_ns
+            and change.t_start_ns <= view.t_end_ns + margin
+        ]
+        rivals = [other for other in group if other is not change and set(other.facings) & set(change.facings)]
+        return replace(change, seen=max(views, key=lambda view: view.probability)) if views and not rivals else change
+
+    def _explanations(self, change: Change, known: Known) -> list[Hypothesis]:
+        explanations = (
+            self._explain(change.step)
+            if change.step
+            else seen_explanations(change.seen, self._site, self._evidence)
+            if change.seen
+            else []
+        )
+        tracks: dict[str, list[int]] = {visit: [] for visit in known.inside}
+        for track in self._reach.tracks(change.t_start_ns, change.t_end_ns):
+            if known.owners.get(track) in tracks:
+                tracks[known.owners[track]].append(track)
+
+        def reach(visit: str, facing: Facing) -> float:
+            return self._reach.log_ratio(tracks[visit], facing, change.t_start_ns, change.t_end_ns)
+
+        return self._hypotheses.all(change, explanations, list(tracks), reach, known.holdings, self._doubt)
+
+    def _merged(self, group: list[Change], known: Known) -> list[Change]:
+        """Steps of the same plates that make more sense as one: a hand that rested first, or left late."""
+        out = list(group)
+        for a, b in pairwise(group):
+            if a.step is None or b.step is None or a not in out or a.facings != b.facings:
+                continue
+            if b.t_start_ns - a.t_end_ns > self._options.merge_s * NS_PER_S:
+                continue
+            both = _joined(a.step, b.step)
+            one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen)
+            smaller = min(abs(a.step.grams), abs(b.step.grams))
+            rest = max(e.log_likelihood for e in self._explain(replace(both, grams=smaller)) if not e.sku)
+            apart = self._explanations(a, known)[0].score + self._explanations(b, known)[0].score
+            if self._explanations(one, known)[0].score + rest > apart:
+                out[out.index(a)] = one
+                out.remove(b)
+        return out
+
+    def _book(self, change: Change, choice: Choice, holdings: dict[str, Counter[str]]) -> list[ItemEvent]:
+        """The event of a decided change; none for what was nobody's sale."""
+        claim, t_ns = choice.hypothesis, self._time(change)
+        if not claim.sku:
+            sale = max((p for h, p in choice.ranking if h.sku and h.visit), default=0.0)
+            return [self._case(change, choice, t_ns)] if sale > 1 - self._options.sure else []
+        if choice.probability < self._options.sure or (not claim.visit and claim.quantity > 0):
+            return [self._case(change, choice, t_ns)]
+        self._explained.append((change.t_start_ns, change.t_end_ns, claim.facing))
+        return self._moved(change, choice, claim, t_ns, holdings)
+
+    def _moved(
+        self, change: Change, choice: Choice, claim: Hypothesis, t_ns: int, holdings: dict[str, Counter[str]]
+    ) -> list[ItemEvent]:
+        held = holdings.setdefault(claim.visit, Counter()) if claim.visit else Counter()
+        count, rest = abs(claim.quantity), (claim.visit, t_ns, change.caused_by, claim.sku)
+        if claim.quantity > 0:
+            self.planogram.took(claim.facing, claim.sku, count)
+            held[claim.sku] += count
+            return [ItemTaken(*rest, count, claim.facing, choice.probability)]
+        self.planogram.returned(claim.facing, claim.sku, count)
+        if not claim.visit:
+            return []
+        booked = min(count, held[claim.sku])
+        if booked < count:
+            self._doubt[claim.visit][claim.sku] -= count - booked
+        held[claim.sku] -= booked
+        return [ItemReturned(*rest, booked, claim.facing, choice.probability)] if booked else []
+
+    def _case(self, change: Change, choice: Choice, t_ns: int) -> CaseRaised:
+        best = choice.ranking[: self._options.candidates]
+        likely: Counter[str] = Counter()
+        for claim, probability in choice.ranking:
+            if claim.visit:
+                likely[claim.visit] += probability  # type: ignore[assignment]
+        visit = min(likely, key=lambda name: (-likely[name], name), default="")
+        for claim, probability in best:
+            if claim.visit and claim.quantity > 0 and probability > 0.05:
+                held = self._doubt.setdefault(claim.visit, Counter())
+                held[claim.sku] = max(held[claim.sku], claim.quantity)
+        candidates = tuple(Candidate(h.visit or None, h.sku, h.quantity, h.facing, min(p, 1.0)) for h, p in best)
+        place = change.facings[0] if change.facings else change.shelf
+        self._explained.append((change.t_start_ns, change.t_end_ns, place))
+        return CaseRaised(visit, t_ns, change.caused_by, f"{place}-{change.t_start_ns}", place, candidates)
+
+    def _time(self, change: Change) -> int:
+        """When it happened: for sight, the last touch inside what may be a long time behind somebody's back."""
+        if change.step is not None:
+            return change.t_ns
+        ends = [
+            touch.t_end_ns
+            for touch in self._reach.touches
+            for name, _ in touch.facings
+            if name in change.facings and change.t_start_ns - NS_PER_S <= touch.t_end_ns <= change.t_end_ns + NS_PER_S
+        ]
+        return max(ends, default=change.t_ns)
+
+    def _untold_touches(self, now_ns: int, known: Known, final: bool) -> list[ItemEvent]:
+        """Cases for hands inside unweighed facings that neither a change nor a clear view explains."""
+        events: list[ItemEvent] = []
+        waiting = []
+        for touch in self._touches:
+            facing = touch.facings[0][0]
+            clear_ns = self._clear.get(facing, -1)
+            if self.weighed(facing, touch.t_start_ns) or self._told(touch):
+                continue
+            if clear_ns > touch.t_end_ns + self._options.touch_clear_s * NS_PER_S:
+                continue
+            if not final and now_ns - touch.t_end_ns < self._options.touch_wait_s * NS_PER_S:
+                waiting.append(touch)
+                continue
+            events += self._touch_case(touch, known)
+        self._touches = waiting
+        return events
+
+    def _told(self, touch: Touch) -> bool:
+        margin = round(self._options.match_s * NS_PER_S)
+        names = {name for name, _ in touch.facings}
+        return any(
+            name in names and start - margin <= touch.t_end_ns and touch.t_start_ns <= end + margin
+            for start, end, name in self._explained
+        )
+
+    def _touch_case(self, touch: Touch, known: Known) -> list[ItemEvent]:
+        visit = known.owners.get(touch.track)
+        if visit is None:
+            return []
+        total = sum(spent for _, spent in touch.facings) or 1.0
+        candidates = tuple(
+            Candidate(visit, self._site.facings[name].sku, 1, name, round(0.5 * spent / total, 6))
+            for name, spent in touch.facings[: self._options.candidates]
+        )
+        place = touch.facings[0][0]
+        caused_by = f"touch:{touch.track}:{touch.side}:{place}:{touch.t_start_ns}"
+        return [CaseRaised(visit, touch.t_end_ns, caused_by, f"{place}-{touch.t_start_ns}", place, candidates)]
+
+    def _forget(self, now_ns: int) -> None:
+        oldest = now_ns - 60 * NS_PER_S
+        self._views = [view for view in self._views if view.t_end_ns > oldest]
+        self._explained = [entry for entry in self._explained if entry[1] > oldest]
+
+
+def _joined(a: WeightStep, b: WeightStep) -> WeightStep:
+    """Two steps of one shelf as one: grams add up, time runs from the first to the last."""
+    grams: Counter[str] = Counter()
+    for plate, value in (*a.plates, *b.plates):
+        grams[plate] += value  # type: ignore[assignment]
+    sigma = (a.sigma_grams**2 + b.sigma_grams**2) ** 0.5
+    return WeightStep(
+        a.fixture, a.shelf, a.t_start_ns, b.t_end_ns, a.grams + b.grams, sigma, tuple(sorted(grams.items()))
+    )

@@ -1,0 +1,101 @@
+"""What one observation says about who did what: log-likelihoods in nats, as pure functions.
+
+Terms about a person are log-likelihood RATIOS of "this one did it" against "this one did not", so that people about
+whom nothing is known stay comparable with those in full view. Numbers are hand-set and stand in
+:class:`EvidenceOptions`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from smartstore.domain.people import FloorTrack, Hand
+from smartstore.site import Facing, Fixture, Shelf
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceOptions:
+    """Lengths in metres, probabilities as shares."""
+
+    palm_m: float = 0.09
+    """From wrist to the middle of the hand."""
+    palm_sigma_m: float = 0.07
+    """Uncertainty of the hand's place beyond that of the wrist."""
+    front_m: float = 0.06
+    """How far before the face a hand already counts as inside."""
+    reach_m: float = 0.85
+    """Horizontal distance from the body's middle at which an arm still reaches a front comfortably."""
+    body_sigma_m: float = 0.18
+    hand_hit: float = 0.93
+    """Share of changes whose hand is seen near the place, when that person's hands are seen at all."""
+    hand_by_chance: float = 0.06
+    """Share of moments at which somebody's hand is in the place without moving goods."""
+    unseen_nats: float = -2.0
+    """For somebody whose place was not known at that time."""
+    floor_nats: float = -14.0
+    count_sigma: float = 0.55
+    """How well a camera counts what is missing, in items."""
+    count_outlier: float = 0.06
+    score_floor: float = 0.08
+
+
+def palm(track: FloorTrack, hand: Hand, palm_m: float) -> tuple[float, float, float]:
+    """The middle of the hand in store metres: the wrist moved on by ``palm_m``, horizontally away from the body."""
+    dx, dy = hand.x_m - track.x_m, hand.y_m - track.y_m
+    length = math.hypot(dx, dy)
+    if length < 1e-6:
+        return hand.x_m, hand.y_m, hand.z_m
+    return hand.x_m + palm_m * dx / length, hand.y_m + palm_m * dy / length, hand.z_m
+
+
+def outside_m(
+    fixture: Fixture, shelf: Shelf, facing: Facing, point_m: tuple[float, float, float], front_m: float
+) -> float:
+    """Distance of a point from the space of a facing (from ``front_m`` before the face to the back), 0 inside."""
+    u, v, z = fixture.to_local(point_m)
+    du = max(facing.offset_m - u, u - facing.offset_m - facing.width_m, 0.0)
+    dv = max(-front_m - v, v - fixture.depth_m, 0.0)
+    dz = max(shelf.height_m - z, z - shelf.height_m - shelf.clear_m, 0.0)
+    return math.sqrt(du * du + dv * dv + dz * dz)
+
+
+def hand_log(sigmas: float, options: EvidenceOptions) -> float:
+    """Ratio for a hand that came within ``sigmas`` standard deviations of the place.
+
+    ``log((h exp(-z^2 / 2) + (1 - h) c) / c)`` with h = ``hand_hit`` and c = ``hand_by_chance``: a mixture of "the
+    hand was there" and "it was missed", over the chance that a hand is there anyway.
+    """
+    hit, chance = options.hand_hit, options.hand_by_chance
+    return math.log((hit * math.exp(-0.5 * sigmas**2) + (1 - hit) * chance) / chance)
+
+
+def body_log(distance_m: float, sigma_m: float, options: EvidenceOptions) -> float:
+    """Ratio for a body at a horizontal distance from the facing's front: 0 within reach, a Gaussian flank beyond."""
+    beyond = max(distance_m - options.reach_m, 0.0)
+    variance = options.body_sigma_m**2 + sigma_m**2
+    return max(-0.5 * beyond**2 / variance, options.floor_nats)
+
+
+def camera_log(
+    items: int,
+    probability: float,
+    scores: Mapping[str, float],
+    sku: str,
+    quantity: int,
+    options: EvidenceOptions,
+) -> float:
+    """What a camera's view of the facing says about "``quantity`` of ``sku`` taken" (negative: put back).
+
+    A Gaussian in the count with an outlier share, mixed with "the camera is wrong" by its own ``probability``; times
+    the score of the SKU, floored because recognisers are sure of themselves.
+    """
+    close = math.exp(-0.5 * ((items + quantity) / options.count_sigma) ** 2)
+    count = probability * ((1 - options.count_outlier) * close + options.count_outlier * 0.3) + (1 - probability) * 0.3
+    floor = options.score_floor
+    score = floor + (1 - floor) * scores.get(sku, 0.0) if scores else 0.5
+    return math.log(count) + math.log(score)
+
+
+def quantity_log(quantity: int) -> float:
+    """Log prior of the number of items moved in one go: mostly one. Geometric with ratio 0.08."""
+    return math.log(0.92) + (abs(quantity) - 1) * math.log(0.08)

@@ -1,0 +1,145 @@
+"""Everything one change may have been: visit x SKU x quantity x take or put-back, and "nobody's sale".
+
+In: a weight step with its explanations, or a facing change, with the evidence about people and pictures. Out:
+hypotheses with log scores for the joint solver.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from smartstore.domain.items import Explanation, FacingChange, WeightStep
+from smartstore.fusion.evidence import EvidenceOptions, camera_log, quantity_log
+from smartstore.fusion.joint import Holdings, Hypothesis, Key
+from smartstore.fusion.planogram import Planogram
+from smartstore.site import Facing, Site
+
+Reach = Callable[[str, Facing], float]
+"""Log-likelihood ratio that a visit reached into a facing."""
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisOptions:
+    """Prior probabilities, as shares of all changes."""
+
+    nothing: float = 0.08
+    """A step that no goods caused: a nudge, a creak."""
+    stranger: float = 0.004
+    """Goods moved by somebody without a visit: staff, or a track that could not be bound."""
+    doubtful_put_nats: float = -1.0
+    """For putting back what was taken in doubt."""
+    beside_nats: float = -1.5
+    """For goods that go where the neighbouring facing is, on one plate."""
+    keep_nats: float = 14.0
+    most: int = 24
+    """Hypotheses per change that the solver sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that changed on a shelf, by weight or by sight."""
+
+    caused_by: str
+    fixture: str
+    shelf: str
+    t_start_ns: int
+    t_end_ns: int
+    facings: tuple[str, ...]
+    """Where it may have been, most likely first."""
+    step: WeightStep | None = None
+    seen: FacingChange | None = None
+    """The change itself for a fixture without scale, else what the camera adds to the step."""
+
+    @property
+    def t_ns(self) -> int:
+        return (self.t_start_ns + self.t_end_ns) // 2
+
+
+@dataclass(frozen=True)
+class Hypothesiser:
+    """Scores what a change may have been."""
+
+    site: Site
+    planogram: Planogram
+    evidence: EvidenceOptions
+    options: HypothesisOptions = field(default_factory=HypothesisOptions)
+
+    def all(
+        self,
+        change: Change,
+        explanations: Sequence[Explanation],
+        visits: Sequence[str],
+        reach: Reach,
+        holdings: Holdings,
+        doubtful: Holdings,
+    ) -> list[Hypothesis]:
+        """Hypotheses of ``change``, best first, the one that nothing was moved always among them."""
+        found: dict[Key, Hypothesis] = {}
+        reached = {
+            (visit, facing): reach(visit, self.site.facings[facing]) for visit in visits for facing in change.facings
+        }
+        for explanation in explanations:
+            for facing in change.facings:
+                base = self._base(change, explanation, facing)
+                for visit in [*visits, ""] if explanation.sku else [""]:
+                    score = base + self._actor(
+                        explanation, visit, reached.get((visit, facing), 0.0), holdings, doubtful
+                    )
+                    hypothesis = Hypothesis(visit, explanation.sku, explanation.quantity, facing, score)
+                    if hypothesis.key not in found or found[hypothesis.key].score < score:
+                        found[hypothesis.key] = hypothesis
+        return self._pruned(list(found.values()))
+
+    def _base(self, change: Change, explanation: Explanation, facing: str) -> float:
+        """All that does not depend on the person."""
+        if not explanation.sku:
+            return explanation.log_likelihood + math.log(self.options.nothing)
+        take = explanation.quantity > 0
+        place = (
+            self.planogram.take_log(facing, explanation.sku)
+            if take
+            else self.planogram.put_log(facing, explanation.sku)
+        )
+        score = explanation.log_likelihood + place + quantity_log(explanation.quantity)
+        if change.seen is not None and change.step is not None and not change.seen.unclear:
+            scores, seen = dict(change.seen.scores), change.seen
+            score += camera_log(
+                seen.items, seen.probability, scores, explanation.sku, explanation.quantity, self.evidence
+            )
+        return score
+
+    def _actor(
+        self, explanation: Explanation, visit: str, reach: float, holdings: Holdings, doubtful: Holdings
+    ) -> float:
+        if not explanation.sku:
+            return 0.0
+        if not visit:
+            return math.log(self.options.stranger)
+        if explanation.quantity < 0:
+            held = holdings.get(visit, {}).get(explanation.sku, 0)
+            unsure = doubtful.get(visit, {}).get(explanation.sku, 0)
+            if held < -explanation.quantity <= held + unsure:
+                return reach + self.options.doubtful_put_nats
+        return reach
+
+    def _pruned(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+        ordered = sorted(hypotheses, key=lambda h: (-h.score, h.key, h.facing))
+        best = ordered[0].score
+        kept = [h for h in ordered if h.score >= best - self.options.keep_nats][: self.options.most]
+        # Nobody's explanation must stay: it is what remains when carts forbid all others.
+        kept += [h for h in ordered if h not in kept and not h.sku]
+        return kept
+
+
+def seen_explanations(change: FacingChange, site: Site, evidence: EvidenceOptions) -> list[Explanation]:
+    """What a facing change says by itself, in the form that weight steps are explained in."""
+    sign = -1 if change.items > 0 else 1
+    home = site.facings[change.facing].sku
+    scores = dict(change.scores)
+    skus = sorted({home, *(sku for sku, score in scores.items() if score > 0.02 and sku in site.items)})
+    found = [Explanation("", 0, math.log(max(1 - change.probability, 1e-3)))]
+    for sku in skus:
+        for count in (1, 2, 3):
+            fit = camera_log(change.items, change.probability, scores, sku, sign * count, evidence)
+            found.append(Explanation(sku, sign * count, fit))
+    return found

@@ -1,0 +1,63 @@
+"""What lies where: the planogram as surveyed, and what shoppers have made of it since.
+
+In: decided takes and put-backs. Out: the prior probability that a change at a facing concerns an SKU.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+from smartstore.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class PlanogramOptions:
+    """Prior probabilities of what a hand finds, or leaves, at a facing. Hand-set; shares of all changes there."""
+
+    stray_take: float = 0.01
+    """A take of something that should not lie there, without anybody known to have left it."""
+    known_stray_take: float = 0.4
+    """A take of something that a shopper is known to have left there: it usually stands in front."""
+    neighbour_put: float = 0.06
+    """A put-back beside its own place, on the same shelf."""
+    stray_put: float = 0.04
+    """A put-back anywhere else in the store."""
+
+
+@dataclass
+class Planogram:
+    """Counts strays: items known to lie at a facing that is not theirs."""
+
+    site: Site
+    options: PlanogramOptions = field(default_factory=PlanogramOptions)
+    strays: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def take_log(self, facing: str, sku: str) -> float:
+        """Log prior that a take at ``facing`` is of ``sku``."""
+        home = self.site.facings[facing].sku
+        here = self.strays.get(facing, Counter())
+        known = self.options.known_stray_take if here.total() else 0.0
+        if sku == home:
+            return math.log(1 - self.options.stray_take - known)
+        if here[sku] > 0:
+            return math.log(known * here[sku] / here.total())
+        return math.log(self.options.stray_take / max(len(self.site.items) - 1, 1))
+
+    def put_log(self, facing: str, sku: str) -> float:
+        """Log prior that somebody who puts back ``sku`` chooses ``facing``."""
+        place = self.site.facings[facing]
+        if sku == place.sku:
+            return math.log(1 - self.options.neighbour_put - self.options.stray_put)
+        beside = any(other.sku == sku for other in self.site.facings_of_shelf(place.shelf))
+        return math.log(self.options.neighbour_put if beside else self.options.stray_put)
+
+    def took(self, facing: str, sku: str, count: int) -> None:
+        """``count`` of ``sku`` went from ``facing``."""
+        if sku != self.site.facings[facing].sku and facing in self.strays:
+            left = self.strays[facing][sku] - count
+            self.strays[facing][sku] = max(left, 0)
+
+    def returned(self, facing: str, sku: str, count: int) -> None:
+        """``count`` of ``sku`` came to ``facing``."""
+        if sku != self.site.facings[facing].sku:
+            self.strays.setdefault(facing, Counter())[sku] += count

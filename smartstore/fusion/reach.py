@@ -1,0 +1,182 @@
+"""Where everybody's hands were: a short memory of the floor, and the touches it contains.
+
+In: floor states. Out: how strongly a track's hands and body speak for a change at a facing, and touches: stretches of
+time during which a hand was inside a shelf.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from smartstore.domain.people import FloorState, FloorTrack
+from smartstore.fusion.evidence import EvidenceOptions, body_log, hand_log, outside_m, palm
+from smartstore.site import Facing, Site
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReachOptions:
+    """Times in seconds, lengths in metres."""
+
+    memory_s: float = 12.0
+    before_s: float = 0.5
+    """A hand counts from so long before a change began ..."""
+    after_s: float = 0.4
+    """... until so long after it had settled."""
+    touch_s: float = 0.3
+    """Shortest stay of a hand that counts as a touch."""
+    touch_gap_s: float = 0.4
+    touch_memory_s: float = 90.0
+    touch_depth_m: float = 0.0
+    """How far behind the face the palm must be."""
+    touch_sigma_m: float = 0.2
+    """Hands less certain than this do not make touches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A hand of ``track`` was inside a shelf; ``facings`` holds the time at each facing in seconds, longest first."""
+
+    track: int
+    side: str
+    fixture: str
+    t_start_ns: int
+    t_end_ns: int
+    facings: tuple[tuple[str, float], ...]
+
+
+@dataclass(slots=True)
+class _Stay:
+    start_ns: int
+    last_ns: int
+    times: dict[str, float] = field(default_factory=dict)
+
+
+class ReachMemory:
+    """Remembers the floor for a while and answers who could have reached a facing."""
+
+    def __init__(self, site: Site, evidence: EvidenceOptions, options: ReachOptions | None = None) -> None:
+        self._site, self._evidence, self._options = site, evidence, options or ReachOptions()
+        self._states: deque[FloorState] = deque()
+        self._stays: dict[tuple[int, str, str], _Stay] = {}
+        self._shelves = [f for f in site.fixtures.values() if f.shelves]
+        self.touches: deque[Touch] = deque()
+
+    def observe(self, state: FloorState) -> list[Touch]:
+        """The touches that ended."""
+        self._states.append(state)
+        oldest = state.t_ns - round(self._options.memory_s * NS_PER_S)
+        while self._states[0].t_ns < oldest:
+            self._states.popleft()
+        for track in state.tracks:
+            self._follow(track, state.t_ns)
+        ended = self._ended(state.t_ns)
+        self.touches.extend(ended)
+        while self.touches and self.touches[0].t_end_ns < state.t_ns - round(self._options.touch_memory_s * NS_PER_S):
+            self.touches.popleft()
+        return ended
+
+    def tracks(self, start_ns: int, end_ns: int) -> list[int]:
+        """The tracks on the floor at some time of an interval."""
+        margin = NS_PER_S
+        return sorted(
+            {
+                track.track
+                for state in self._states
+                if start_ns - margin <= state.t_ns <= end_ns + margin
+                for track in state.tracks
+            }
+        )
+
+    def log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
+        """Log-likelihood ratio that ``tracks`` (one person) reached into ``facing`` between the two times."""
+        low = start_ns - round(self._options.before_s * NS_PER_S)
+        high = end_ns + round(self._options.after_s * NS_PER_S)
+        wanted = set(tracks)
+        seen = [
+            track
+            for state in self._states
+            if low <= state.t_ns <= high
+            for track in state.tracks
+            if track.track in wanted
+        ]
+        if not seen:
+            return self._evidence.unseen_nats
+        body = max(self._body(track, facing) for track in seen)
+        if body <= self._evidence.floor_nats:
+            return body
+        hands: dict[str, list[float]] = {}
+        for track in seen:
+            for hand in track.hands:
+                sigma = math.hypot(hand.sigma_m, self._evidence.palm_sigma_m)
+                point = palm(track, hand, self._evidence.palm_m)
+                away = outside_m(
+                    self._site.fixtures[facing.fixture],
+                    self._site.shelves[facing.shelf],
+                    facing,
+                    point,
+                    self._evidence.front_m,
+                )
+                hands.setdefault(hand.side, []).append(away / sigma)
+        if not hands:
+            return body
+        return body + max(hand_log(_second(sigmas), self._evidence) for sigmas in hands.values())
+
+    def touch_s(self, tracks: Iterable[int], facing: str, start_ns: int, end_ns: int) -> tuple[float, int]:
+        """Seconds that hands of ``tracks`` spent in a facing between two times, and when the last such touch ended."""
+        wanted, total, last = set(tracks), 0.0, -1
+        for touch in self.touches:
+            if touch.track in wanted and touch.t_end_ns >= start_ns and touch.t_start_ns <= end_ns:
+                spent = dict(touch.facings).get(facing, 0.0)
+                if spent > 0:
+                    total, last = total + spent, max(last, (touch.t_start_ns + touch.t_end_ns) // 2)
+        return total, last
+
+    def _body(self, track: FloorTrack, facing: Facing) -> float:
+        away = math.hypot(track.x_m - facing.centre_m[0], track.y_m - facing.centre_m[1])
+        _, v, _ = self._site.fixtures[facing.fixture].to_local((track.x_m, track.y_m, 0.0))
+        behind = self._evidence.reach_m * 2 if v > 0.35 else 0.0
+        return body_log(away + behind, track.sigma_m, self._evidence)
+
+    def _follow(self, track: FloorTrack, t_ns: int) -> None:
+        for hand in track.hands:
+            if hand.sigma_m > self._options.touch_sigma_m:
+                continue
+            point = palm(track, hand, self._evidence.palm_m)
+            facing = self._facing_at(point)
+            if facing is None:
+                continue
+            stay = self._stays.setdefault((track.track, hand.side, facing.fixture), _Stay(t_ns, t_ns))
+            stay.times[facing.id] = stay.times.get(facing.id, 0.0) + min((t_ns - stay.last_ns) / NS_PER_S, 0.3)
+            stay.last_ns = t_ns
+
+    def _facing_at(self, point: tuple[float, float, float]) -> Facing | None:
+        for fixture in self._shelves:
+            u, v, z = fixture.to_local(point)
+            if not (self._options.touch_depth_m <= v <= fixture.depth_m and 0.0 <= u <= fixture.width_m):
+                continue
+            for shelf in fixture.shelves:
+                if shelf.height_m <= z <= shelf.height_m + shelf.clear_m:
+                    for facing in shelf.facings:
+                        if facing.offset_m <= u <= facing.offset_m + facing.width_m:
+                            return facing
+        return None
+
+    def _ended(self, t_ns: int) -> list[Touch]:
+        out = []
+        for key, stay in list(self._stays.items()):
+            if t_ns - stay.last_ns <= self._options.touch_gap_s * NS_PER_S:
+                continue
+            del self._stays[key]
+            if stay.last_ns - stay.start_ns >= self._options.touch_s * NS_PER_S:
+                facings = tuple(sorted(stay.times.items(), key=lambda pair: (-pair[1], pair[0])))
+                out.append(Touch(key[0], key[1], key[2], stay.start_ns, stay.last_ns, facings))
+        return sorted(out, key=lambda touch: (touch.t_start_ns, touch.track, touch.side))
+
+
+def _second(values: list[float]) -> float:
+    """The second smallest value (or the only one): one lucky sample is not a reach."""
+    ordered = sorted(values)
+    return ordered[min(1, len(ordered) - 1)]

@@ -1,0 +1,240 @@
+"""Whose track is whose: visits from the entry gate, bound to tracks on the floor, until they cross the exit.
+
+In: gate events and floor states, in event-time order. Out: :class:`VisitOpened` and :class:`VisitLeft`.
+A lost track leaves its visit at its last place, where a new track may take it up again.
+"""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from smartstore.domain.events import VisitLeft, VisitOpened
+from smartstore.domain.people import FloorState
+from smartstore.site import Gate
+
+NS_PER_S = 1_000_000_000
+NEVER = 1e6
+"""Cost of an impossible pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateEntered:
+    """Somebody was let in. ``token`` has been verified upstream."""
+
+    visit: str
+    token: str
+    party_size: int
+    t_ns: int
+    caused_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class BeamBroken:
+    """Somebody crossed the exit."""
+
+    gate: str
+    t_ns: int
+    caused_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisitOptions:
+    """Times in seconds, distances in metres, speeds in metres per second."""
+
+    early_s: float = 2.0
+    """A track may appear this long before its entry event."""
+    appear_s: float = 10.0
+    appear_m: float = 2.2
+    """Distance from the entry line at which a new track may still be somebody who came in."""
+    lost_s: float = 0.8
+    """A track that is not in the states for so long has ended."""
+    near_m: float = 0.8
+    walk_m_s: float = 1.5
+    patience_s: float = 2.0
+    """An unbound track takes up any unseen visit after so long."""
+    settle_s: float = 0.6
+    """Floor states after a beam that are waited for."""
+    exit_m: float = 1.8
+    """A visit whose track is in view further from the exit than this did not break the beam."""
+    silent_exit_s: float = 4.0
+    """A track that ended at the exit without a beam has left after so long."""
+    silent_exit_m: float = 0.7
+
+
+@dataclass(slots=True)
+class _Track:
+    first_ns: int
+    first: tuple[float, float]
+    places: deque[tuple[int, float, float]]
+    visit: str | None = None
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class _Visit:
+    visit: str
+    opened_ns: int
+    party: int
+    tracks: list[int] = field(default_factory=list)
+    gone: int = 0
+    left: bool = False
+
+
+class VisitKeeper:
+    """Binds tracks to visits. ``owners`` maps every track that ever belonged to a visit to it."""
+
+    def __init__(self, gates: tuple[Gate, ...], options: VisitOptions | None = None) -> None:
+        self._options = options or VisitOptions()
+        self._lines = {gate.id: gate.line_m for gate in gates}
+        self._entries = [gate.line_m for gate in gates if gate.kind == "entry"]
+        self._exits = [gate.line_m for gate in gates if gate.kind == "exit"]
+        self._tracks: dict[int, _Track] = {}
+        self._visits: dict[str, _Visit] = {}
+        self._beams: list[BeamBroken] = []
+        self.owners: dict[int, str] = {}
+        self.unclaimed_beams = 0
+
+    @property
+    def inside(self) -> list[str]:
+        """The visits that have not left, in the order of their entry."""
+        return [visit.visit for visit in self._visits.values() if not visit.left]
+
+    def observe(self, fact: GateEntered | BeamBroken | FloorState) -> Sequence[VisitOpened | VisitLeft]:
+        """What follows from one more fact."""
+        if isinstance(fact, GateEntered):
+            if fact.visit in self._visits:
+                return []
+            self._visits[fact.visit] = _Visit(fact.visit, fact.t_ns, fact.party_size)
+            return [VisitOpened(fact.visit, fact.t_ns, fact.caused_by, fact.token, fact.party_size)]
+        if isinstance(fact, BeamBroken):
+            self._beams.append(fact)
+            return []
+        self._follow(fact)
+        self._bind()
+        return self._exits_until(fact.t_ns - self._ns(self._options.settle_s)) + self._silent_exits(fact.t_ns)
+
+    def flush(self) -> list[VisitLeft]:
+        """The feed has ended: decides the beams that still wait for floor states."""
+        return self._exits_until(max((beam.t_ns for beam in self._beams), default=0))
+
+    def _follow(self, state: FloorState) -> None:
+        for seen in state.tracks:
+            track = self._tracks.get(seen.track)
+            if track is None:
+                place = (seen.x_m, seen.y_m)
+                track = self._tracks[seen.track] = _Track(state.t_ns, place, deque(maxlen=200))
+            track.places.append((state.t_ns, seen.x_m, seen.y_m))
+            track.ended = False
+        for track in self._tracks.values():
+            if state.t_ns - track.places[-1][0] > self._ns(self._options.lost_s):
+                track.ended = True
+
+    def _bind(self) -> None:
+        """The cheapest assignment of unbound tracks to visits that miss somebody."""
+        free = [
+            (number, track) for number, track in sorted(self._tracks.items()) if track.visit is None and not track.ended
+        ]
+        missing = [visit for visit in self._visits.values() if self._misses(visit)]
+        if not free or not missing:
+            return
+        costs = np.array([[self._cost(visit, track) for visit in missing] for _, track in free])
+        rows, columns = linear_sum_assignment(costs)
+        for row, column in zip(rows, columns, strict=True):
+            if costs[row, column] < NEVER:
+                number, track = free[row]
+                track.visit = self.owners[number] = missing[column].visit
+                missing[column].tracks.append(number)
+
+    def _misses(self, visit: _Visit) -> bool:
+        seen = sum(not self._tracks[number].ended for number in visit.tracks)
+        return not visit.left and seen + visit.gone < visit.party
+
+    def _cost(self, visit: _Visit, track: _Track) -> float:
+        options = self._options
+        waited_s = (track.places[-1][0] - track.first_ns) / NS_PER_S
+        late = 20.0 if waited_s > options.patience_s else NEVER
+        if len(visit.tracks) < visit.party:
+            after_s = (track.first_ns - visit.opened_ns) / NS_PER_S
+            away_m = min((distance_m(line, track.first) for line in self._entries), default=0.0)
+            if -options.early_s <= after_s <= options.appear_s and away_m <= options.appear_m:
+                return abs(after_s - 2.0) / 2 + away_m
+            if not visit.tracks:
+                return late + away_m if after_s >= -options.early_s else NEVER
+        last_ns, x_m, y_m = max(self._tracks[number].places[-1] for number in visit.tracks)
+        apart_s = (track.first_ns - last_ns) / NS_PER_S
+        away_m = math.hypot(track.first[0] - x_m, track.first[1] - y_m)
+        if apart_s > -2.0 and away_m <= options.near_m + options.walk_m_s * max(apart_s, 0.0):
+            return 1.0 + away_m / (0.5 + 0.5 * max(apart_s, 0.0))
+        return late + away_m if apart_s > -2.0 else NEVER
+
+    def _exits_until(self, t_ns: int) -> list[VisitLeft]:
+        due = sorted((beam for beam in self._beams if beam.t_ns <= t_ns), key=lambda beam: (beam.t_ns, beam.caused_by))
+        self._beams = [beam for beam in self._beams if beam.t_ns > t_ns]
+        out = []
+        for beam in due:
+            scored = [
+                (self._exit_cost(visit, beam), visit.opened_ns, visit.visit)
+                for visit in self._visits.values()
+                if not visit.left
+            ]
+            if not scored or min(scored)[0] >= NEVER:
+                self.unclaimed_beams += 1
+                continue
+            out += self._goes(self._visits[min(scored)[2]], beam.t_ns, beam.caused_by)
+        return out
+
+    def _exit_cost(self, visit: _Visit, beam: BeamBroken) -> float:
+        """Metres between the visit and the exit at the beam; what walking could have bridged counts a third."""
+        options = self._options
+        line = self._lines.get(beam.gate)
+        if line is None or not visit.tracks:
+            return 50.0
+        costs = []
+        for number in visit.tracks:
+            track = self._tracks[number]
+            near = min(track.places, key=lambda place: (abs(place[0] - beam.t_ns), place[0]))
+            gap_s = max((beam.t_ns - near[0]) / NS_PER_S, 0.0)
+            away_m = distance_m(line, near[1:])
+            if gap_s < options.lost_s:
+                costs.append(away_m if away_m <= options.exit_m else NEVER)
+            else:
+                costs.append(max(away_m - options.walk_m_s * gap_s, 0.0) * 3 + away_m / 3 + options.exit_m / 3)
+        return min(costs)
+
+    def _goes(self, visit: _Visit, t_ns: int, caused_by: str) -> list[VisitLeft]:
+        visit.gone += 1
+        if visit.gone < visit.party:
+            return []
+        visit.left = True
+        return [VisitLeft(visit.visit, t_ns, caused_by)]
+
+    def _silent_exits(self, t_ns: int) -> list[VisitLeft]:
+        """Visits whose tracks all ended at an exit, although no beam spoke."""
+        out = []
+        for visit in self._visits.values():
+            if visit.left or not visit.tracks or not all(self._tracks[number].ended for number in visit.tracks):
+                continue
+            last = max(self._tracks[number].places[-1] for number in visit.tracks)
+            near = any(distance_m(line, last[1:]) < self._options.silent_exit_m for line in self._exits)
+            if near and t_ns - last[0] > self._ns(self._options.silent_exit_s):
+                visit.left = True
+                out.append(VisitLeft(visit.visit, last[0], f"crossing:{visit.visit}:{last[0]}"))
+        return out
+
+    @staticmethod
+    def _ns(seconds: float) -> int:
+        return round(seconds * NS_PER_S)
+
+
+def distance_m(line: tuple[tuple[float, float], tuple[float, float]], point: tuple[float, float]) -> float:
+    """Distance of a point from a line segment."""
+    (ax, ay), (bx, by) = line
+    length2 = (bx - ax) ** 2 + (by - ay) ** 2
+    along = (
+        min(max(((point[0] - ax) * (bx - ax) + (point[1] - ay) * (by - ay)) / length2, 0.0), 1.0) if length2 else 0.0
+    )
+    return math.hypot(point[0] - ax - along * (bx - ax), point[1] - ay - along * (by - ay))

@@ -1,0 +1,229 @@
+"""From messages to facts: what every device says becomes visits, takes, put-backs, cases and departures.
+
+In: received messages in any order within the lateness bound. Out: store events in the order in which they were decided.
+Nothing here knows the bus, the journal or the wall clock; the same feed gives the same events, byte for byte.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from smartstore.domain.events import ItemReturned, ItemTaken, StoreEvent, VisitLeft
+from smartstore.domain.people import FloorState, PeopleView, SeenPerson
+from smartstore.fusion.attribution import AttributionOptions, Attributor, FacingsSeen, Known, ScaleAlive
+from smartstore.fusion.evidence import EvidenceOptions
+from smartstore.fusion.hypotheses import HypothesisOptions
+from smartstore.fusion.reach import ReachOptions
+from smartstore.fusion.visits import BeamBroken, GateEntered, VisitKeeper, VisitOptions
+from smartstore.scales.candidates import CandidateFinder, CandidateOptions
+from smartstore.scales.steps import StepDetector, StepOptions
+from smartstore.site import Site
+from smartstore.timeline import Timeline
+from smartstore.vision.facings import FacingWatcher
+from smartstore.vision.tracker import FloorTracker
+from smartstore.wire.codec import Received
+from smartstore.wire.messages import Facings, Frame, GateEvent, People, ScaleBatch
+
+NS_PER_S = 1_000_000_000
+
+
+class Vision(Protocol):
+    """Looks at frames. Returns the people and, for a shelf camera, the facings of its view."""
+
+    def observe(
+        self, camera: str, t_ns: int, jpeg: bytes, width: int, height: int
+    ) -> tuple[PeopleView | None, Facings | None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """The options of all stages."""
+
+    lateness_s: float = 0.5
+    """How late a message may arrive after newer ones of other devices."""
+    settle_s: float = 4.5
+    """From the exit to the decision that nothing more can concern the visit: steps settle, cameras speak."""
+    settle_most_s: float = 20.0
+    """A visit never waits longer than this for something doubtful."""
+    steps: StepOptions = field(default_factory=StepOptions)
+    candidates: CandidateOptions = field(default_factory=CandidateOptions)
+    visits: VisitOptions = field(default_factory=VisitOptions)
+    evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
+    hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
+    reach: ReachOptions = field(default_factory=ReachOptions)
+    attribution: AttributionOptions = field(default_factory=AttributionOptions)
+
+
+class Pipeline:
+    """Ties the stages together. ``vision`` looks at frames; without it frames are counted and left."""
+
+    def __init__(self, site: Site, options: PipelineOptions | None = None, vision: Vision | None = None) -> None:
+        self.site, self._options, self._vision = site, options or PipelineOptions(), vision
+        self._timeline = Timeline(self._options.lateness_s)
+        self._tracker = FloorTracker(site)
+        self._watcher = FacingWatcher(site)
+        self._scales = {f.id: StepDetector(f, self._options.steps) for f in site.fixtures.values() if f.shelves}
+        self._visits = VisitKeeper(site.gates, self._options.visits)
+        self._attributor = Attributor(
+            site,
+            CandidateFinder(site, self._options.candidates).observe,
+            self._options.attribution,
+            self._options.evidence,
+            self._options.hypotheses,
+            self._options.reach,
+        )
+        self._holdings: dict[str, Counter[str]] = {}
+        self._leaving: list[VisitLeft] = []
+        self._floor = FloorState(-1, ())
+        self._stats: Counter[str] = Counter()
+
+    @property
+    def processed_ns(self) -> int:
+        """The event time up to which every message went through all stages; -1 before the first one."""
+        return self._timeline.watermark_ns
+
+    @property
+    def floor(self) -> FloorState:
+        """Where everybody was last seen."""
+        return self._floor
+
+    @property
+    def owners(self) -> Mapping[int, str]:
+        """The visit of every track that ever belonged to one."""
+        return self._visits.owners
+
+    @property
+    def inside(self) -> list[str]:
+        """The visits that have entered and not left."""
+        return self._visits.inside
+
+    @property
+    def holdings(self) -> Mapping[str, Mapping[str, int]]:
+        """What every visit that was not yet settled holds, by SKU."""
+        return self._holdings
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """What was ignored, dropped or repaired so far, by name."""
+        counts = self._timeline.counts
+        out = Counter(self._stats)
+        out.update({"duplicates": counts.duplicates, "late": counts.late, "ahead": counts.ahead})
+        out.update({"beam_unclaimed": self._visits.unclaimed_beams})
+        out.update({"plate_unknown": sum(scale.unknown_plates for scale in self._scales.values())})
+        out.update(self._attributor.ignored)
+        return dict(sorted(out.items()))
+
+    def feed(self, received: Received) -> list[StoreEvent]:
+        """What follows from one more message."""
+        events: list[StoreEvent] = []
+        for released in self._timeline.observe(received):
+            events += self._route(released)
+            events += self._decide(released.t_ns)
+        return events
+
+    def flush(self) -> list[StoreEvent]:
+        """The feed has ended: everything that waits is decided."""
+        events: list[StoreEvent] = []
+        for released in self._timeline.flush():
+            events += self._route(released)
+            events += self._decide(released.t_ns)
+        self._leaving += self._visits.flush()
+        return events + self._decide(self.processed_ns, final=True)
+
+    def _route(self, received: Received) -> list[StoreEvent]:
+        """One message, in event time, to its stages; the events that are certain at once."""
+        match received.message:
+            case Frame() as frame if self._vision is not None:
+                people, facings = self._vision.observe(
+                    received.device, frame.t_ns, frame.jpeg, frame.width, frame.height
+                )
+                seen = self._people(people) if people is not None else []
+                return seen + (self._facings(received.device, facings) if facings is not None else [])
+            case People() as message:
+                return self._people(people_view(received.device, message))
+            case Facings() as message:
+                return self._facings(received.device, message)
+            case ScaleBatch() as batch if received.device in self._scales:
+                return self._weights(received.device, batch)
+            case GateEvent() as event:
+                return self._gate(received.device, event)
+        self._stats[f"unused_{received.channel.name}"] += 1
+        return []
+
+    def _people(self, view: PeopleView) -> list[StoreEvent]:
+        events: list[StoreEvent] = []
+        for state in self._tracker.observe(view):
+            self._floor = state
+            self._attributor.observe(state)
+            for event in self._visits.observe(state):
+                if isinstance(event, VisitLeft):
+                    self._leaving.append(event)
+                else:
+                    events.append(event)
+        return events
+
+    def _facings(self, camera: str, message: Facings) -> list[StoreEvent]:
+        clear = tuple(facing.facing for facing in message.facings if not facing.hidden)
+        self._attributor.observe(FacingsSeen(camera, message.t_ns, clear))
+        for change in self._watcher.observe(camera, message):
+            self._attributor.observe(change)
+        return []
+
+    def _weights(self, fixture: str, batch: ScaleBatch) -> list[StoreEvent]:
+        detector = self._scales[fixture]
+        for step in detector.observe(batch):
+            self._attributor.observe(step)
+        self._attributor.observe(ScaleAlive(fixture, batch.t_ns, detector.live_plates(batch.t_ns)))
+        return []
+
+    def _gate(self, gate: str, event: GateEvent) -> list[StoreEvent]:
+        caused_by = f"gate:{gate}:{event.event_id}"
+        if event.kind == "entry" and event.visit:
+            entered = GateEntered(event.visit, event.token or "", event.party_size or 1, event.t_ns, caused_by)
+            return list(self._visits.observe(entered))
+        if event.kind == "exit_beam":
+            self._visits.observe(BeamBroken(gate, event.t_ns, caused_by))
+        return []
+
+    def _decide(self, now_ns: int, final: bool = False) -> list[StoreEvent]:
+        """What is due at ``now_ns``: items first, then the visits that nothing open can concern any more."""
+        waiting = [visit.visit for visit in self._leaving]
+        known = Known(self._holdings, self._visits.owners, [*self._visits.inside, *waiting])
+        events: list[StoreEvent] = list(self._attributor.decide(now_ns, known, final))
+        for event in events:
+            self._hold(event)
+        return events + self._departures(now_ns, final)
+
+    def _departures(self, now_ns: int, final: bool) -> list[StoreEvent]:
+        undecided_ns = self._attributor.undecided_since()
+        gone: list[StoreEvent] = []
+        for left in sorted(self._leaving, key=lambda left: (left.t_ns, left.visit)):
+            waited_ns = now_ns - left.t_ns
+            settled = undecided_ns is None or undecided_ns > left.t_ns
+            patient = waited_ns < self._options.settle_most_s * NS_PER_S
+            if not final and (waited_ns < self._options.settle_s * NS_PER_S or (not settled and patient)):
+                continue
+            self._leaving.remove(left)
+            self._holdings.pop(left.visit, None)
+            gone.append(left)
+        return gone
+
+    def _hold(self, event: StoreEvent) -> None:
+        """Folds an own event into the holdings."""
+        if isinstance(event, ItemTaken | ItemReturned):
+            held = self._holdings.setdefault(event.visit, Counter())
+            held[event.sku] += event.quantity if isinstance(event, ItemTaken) else -event.quantity
+
+
+def people_view(camera: str, message: People) -> PeopleView:
+    """The people of a message as domain facts."""
+    people = []
+    for person in message.people:
+        joints = np.array(person.joints, float) if person.joints else np.zeros((17, 3))
+        left, top, right, bottom = person.box
+        box = (left, top, right, bottom)
+        people.append(SeenPerson(box, person.score, joints, np.array(person.appearance, float)))
+    return PeopleView(camera, message.t_ns, tuple(people))

@@ -1,0 +1,242 @@
+"""Changes of weight on the shelves of one fixture.
+
+In: the batches of its scale. Out: settled :class:`WeightStep` facts, each within a second of having settled.
+
+A plate is quiet while the medians of its cells (0.1 s) stay near its level. When one leaves, the plate is restless
+until its last cells agree with each other again; the difference of the two levels is the step. A touch ends where it
+began and gives nothing. The plates of a shelf are watched one by one, so opposite changes on one shelf stay apart;
+neighbours that ring along or keep a few grams are told from goods by what happened beside them at that time.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.domain.items import WeightStep
+from smartstore.scales.cells import Array, NoiseOptions, PlateNoise, cell_medians
+from smartstore.site import Fixture, Shelf
+from smartstore.wire.messages import ScaleBatch
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """When a plate is restless, when it has settled, and what counts as a step."""
+
+    cell_s: float = 0.1
+    trip_sigmas: float = 4.0
+    trip_grams: float = 3.0
+    settle_s: float = 0.35
+    settle_most_s: float = 0.8
+    """The settled window of the noisiest plates."""
+    settle_aim_grams: float = 1.5
+    """Windows grow until their mean is expected to be this good."""
+    settle_grams: float = 2.5
+    settle_sigmas: float = 5.0
+    """A window is settled when its cells spread less than the larger of these two."""
+    least_grams: float = 4.0
+    least_sigmas: float = 4.5
+    """A difference beyond both is a step."""
+    spill_share: float = 0.02
+    """Standard deviation of what a neighbour keeps of a step beside it, as a share of that step."""
+    hold_s: float = 0.6
+    """Longest wait for a neighbour that is still restless."""
+    restless_s: float = 8.0
+    """A plate that does not settle for so long is measured as it is, and its noise is learned anew."""
+    begin_s: float = 1.0
+    dead_s: float = 1.0
+    """A plate without numbers for so long is dead."""
+    noise: NoiseOptions = field(default_factory=NoiseOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class _PlateStep:
+    plate: int
+    start_ns: int
+    end_ns: int
+    grams: float
+    sigma: float
+    found_ns: int
+
+
+class StepDetector:
+    """Turns the noisy readings of one fixture's scale into settled weight steps."""
+
+    def __init__(self, fixture: Fixture, options: StepOptions | None = None) -> None:
+        self._fixture, self._options = fixture, options or StepOptions()
+        self._plates = [plate.id for shelf in fixture.shelves for plate in shelf.plates]
+        self._shelf_of = np.array([i for i, shelf in enumerate(fixture.shelves) for _ in shelf.plates], int)
+        self._columns: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+        self._noise = PlateNoise(len(self._plates), self._options.noise)
+        self._keep = max(
+            round(self._options.settle_most_s / self._options.cell_s),
+            round(self._options.begin_s / self._options.cell_s),
+        )
+        self._recent: Array = np.full((self._keep, len(self._plates)), np.nan)
+        self._times: list[int] = [0] * self._keep
+        self._rest: Array = np.empty((0, len(self._plates)))
+        self._next_ns = -1
+        self._since: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
+        """When each plate became restless; -1 while it is quiet."""
+        self._heard: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
+        self._held: list[_PlateStep] = []
+        self.unknown_plates = 0
+
+    def live_plates(self, t_ns: int) -> frozenset[str]:
+        """The plates that gave numbers within the last second before ``t_ns``."""
+        oldest = t_ns - round(self._options.dead_s * NS_PER_S)
+        return frozenset(name for name, heard in zip(self._plates, self._heard, strict=True) if heard >= oldest)
+
+    def observe(self, batch: ScaleBatch) -> list[WeightStep]:
+        """The steps that settled with this batch, oldest first."""
+        samples = self._arrange(batch)
+        if abs(batch.t_ns - self._next_ns) > batch.period_ns:
+            self._rest = self._rest[:0]
+        start_ns = batch.t_ns - len(self._rest) * batch.period_ns
+        self._next_ns = batch.t_ns + len(samples) * batch.period_ns
+        samples = np.concatenate([self._rest, samples])
+        size = max(1, round(self._options.cell_s * NS_PER_S / batch.period_ns))
+        count = len(samples) // size
+        self._rest = samples[count * size :]
+        cells = cell_medians(samples[: count * size].reshape(count, size, -1))
+        steps: list[WeightStep] = []
+        for i, cell in enumerate(cells):
+            steps += self._cell(start_ns + i * size * batch.period_ns, cell)
+        return steps
+
+    def _arrange(self, batch: ScaleBatch) -> Array:
+        """Samples (n, plates of the document): columns by name, NaN where the batch has none."""
+        names = tuple(batch.plates)
+        if names not in self._columns:
+            known = [(i, self._plates.index(name)) for i, name in enumerate(names) if name in self._plates]
+            self._columns[names] = ([i for i, _ in known], [j for _, j in known])
+        source, target = self._columns[names]
+        self.unknown_plates += len(names) - len(source)
+        grams = np.array(batch.grams, dtype=float)
+        if source == target and len(source) == len(self._plates):
+            return grams
+        out = np.full((len(grams), len(self._plates)), np.nan)
+        out[:, target] = grams[:, source]
+        return out
+
+    def _cell(self, t_ns: int, cell: Array) -> list[WeightStep]:
+        options, noise = self._options, self._noise
+        self._recent[:-1] = self._recent[1:]
+        self._recent[-1] = cell
+        self._times = [*self._times[1:], t_ns]
+        there = ~np.isnan(cell)
+        self._heard[there] = t_ns
+        begun = ~np.isnan(noise.level)
+        if not begun.all():
+            self._begin(np.nonzero(there & ~begun)[0])
+        with np.errstate(invalid="ignore"):
+            far = np.abs(cell - noise.level) > np.maximum(options.trip_sigmas * noise.sigma, options.trip_grams)
+        quiet = self._since < 0
+        self._since = np.where(quiet & far, t_ns, self._since)
+        noise.follow(cell, quiet & there & begun & ~far)
+        if not quiet.all():
+            for plate in np.nonzero(~quiet & there)[0]:
+                self._settle(int(plate), t_ns)
+        return self._release(t_ns) if self._held else []
+
+    def _begin(self, plates: NDArray[np.intp]) -> None:
+        need = round(self._options.begin_s / self._options.cell_s)
+        for plate in plates:
+            cells = self._recent[-need:, plate]
+            if not np.isnan(cells).any():
+                self._noise.begin(int(plate), cells)
+
+    def _settle(self, plate: int, t_ns: int) -> None:
+        """Ends the restlessness of a plate when its last cells agree with each other."""
+        options, noise = self._options, self._noise
+        sigma, inflation = float(noise.sigma[plate]), float(noise.inflation[plate])
+        shortest, longest = round(options.settle_s / options.cell_s), round(options.settle_most_s / options.cell_s)
+        count = min(max(int(np.ceil(inflation * (sigma / options.settle_aim_grams) ** 2)), shortest), longest)
+        window = self._recent[-count:, plate]
+        restless_s = (t_ns - int(self._since[plate])) / NS_PER_S
+        if self._times[-count] <= self._since[plate] or np.isnan(window).any():
+            return
+        after, spread = float(np.median(window)), float(window.max() - window.min())
+        half = count // 2
+        slope = abs(float(window[:half].mean() - window[-half:].mean()))
+        limit = max(options.settle_grams, options.settle_sigmas * sigma)
+        if spread > limit or slope > 0.6 * limit:
+            if restless_s < options.restless_s:
+                return
+            sigma = max(sigma, spread / 2)
+        before = max(float(noise.weight[plate]), 1.0)
+        variance = sigma**2 * inflation * (1 / before + 1.2 / count) + options.noise.quantum_grams**2
+        grams = after - float(noise.level[plate])
+        if abs(grams) > max(options.least_grams, options.least_sigmas * variance**0.5):
+            self._held.append(
+                _PlateStep(plate, int(self._since[plate]), self._times[-count], grams, variance**0.5, t_ns)
+            )
+            noise.level[plate], noise.weight[plate] = after, count
+        else:
+            noise.weight[plate] = min(before, 5.0)
+        if restless_s >= options.restless_s:
+            noise.begin(plate, self._recent[:, plate])
+        self._since[plate] = -1
+
+    def _release(self, t_ns: int) -> list[WeightStep]:
+        """The held steps of every shelf that has come to rest, or that kept somebody waiting long enough."""
+        steps: list[WeightStep] = []
+        for index, shelf in enumerate(self._fixture.shelves):
+            held = [step for step in self._held if self._shelf_of[step.plate] == index]
+            if not held:
+                continue
+            latest = max(step.end_ns for step in held)
+            restless = bool(np.any((self._since >= 0) & (self._since <= latest) & (self._shelf_of == index)))
+            waited_s = (t_ns - min(step.found_ns for step in held)) / NS_PER_S
+            if restless and waited_s < self._options.hold_s:
+                continue
+            self._held = [step for step in self._held if self._shelf_of[step.plate] != index]
+            steps += self._group(shelf, held)
+        return sorted(steps, key=lambda step: (step.t_end_ns, step.shelf, step.plates))
+
+    def _group(self, shelf: Shelf, held: list[_PlateStep]) -> list[WeightStep]:
+        """Steps of one shelf as goods: what one item does to several plates is one step, what rings along is none."""
+        held.sort(key=lambda step: (step.plate, step.start_ns))
+        groups: list[list[_PlateStep]] = []
+        for step in held:
+            beside = [group for group in groups if self._one_item(shelf, group[-1], step)]
+            if beside:
+                beside[-1].append(step)
+            else:
+                groups.append([step])
+        out = []
+        for group in groups:
+            others = [abs(step.grams) for step in held if step not in group and _overlap(step, group)]
+            spill = self._options.spill_share * max(others, default=0.0)
+            found = self._weight_step(shelf, group, spill)
+            if abs(found.grams) > self._options.least_sigmas * found.sigma_grams:
+                out.append(found)
+        return out
+
+    def _one_item(self, shelf: Shelf, a: _PlateStep, b: _PlateStep) -> bool:
+        """Whether two plate steps may be one item: same direction and time, neighbours, and a facing across both."""
+        names = {self._plates[a.plate], self._plates[b.plate]}
+        return (
+            a.grams * b.grams > 0
+            and b.plate - a.plate == 1
+            and _overlap(b, [a])
+            and any(names <= set(facing.plates) for facing in shelf.facings)
+        )
+
+    def _weight_step(self, shelf: Shelf, group: list[_PlateStep], spill_grams: float) -> WeightStep:
+        variance = sum(step.sigma**2 for step in group) + spill_grams**2
+        return WeightStep(
+            self._fixture.id,
+            shelf.id,
+            min(step.start_ns for step in group),
+            max(step.end_ns for step in group),
+            sum(step.grams for step in group),
+            variance**0.5,
+            tuple((self._plates[step.plate], step.grams) for step in group),
+        )
+
+
+def _overlap(step: _PlateStep, group: list[_PlateStep]) -> bool:
+    return any(step.start_ns <= other.end_ns and other.start_ns <= step.end_ns for other in group)

@@ -1,0 +1,142 @@
+"""Hand-made feeds for tests: scales that somebody touches, people who walk and reach, gates.
+
+Nothing here comes from the simulator, and its noise (Laplace with a moving average, a slow sine as drift, exponential
+ringing) is of another family than what the inference assumes.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from smartstore.domain.people import FloorState, FloorTrack, Hand
+from smartstore.site import Fixture, Site
+from smartstore.wire.messages import ScaleBatch
+
+NS = 1_000_000_000
+T0_NS = 1_767_600_000 * NS
+
+
+def at(t_s: float) -> int:
+    """Event time ``t_s`` seconds after the beginning of a story."""
+    return T0_NS + round(t_s * NS)
+
+
+@dataclass
+class FakeScale:
+    """The scale of one fixture and what hands do to it. Times in seconds of the story, weights in grams."""
+
+    fixture: Fixture
+    seed: int = 0
+    noise_grams: float = 1.0
+    rate_hz: float = 60.0
+    dead: tuple[str, ...] = ()
+    _acts: list[tuple[str, float, np.ndarray]] = field(default_factory=list)
+
+    @property
+    def plates(self) -> list[str]:
+        return [plate.id for shelf in self.fixture.shelves for plate in shelf.plates]
+
+    def move(
+        self,
+        t_s: float,
+        plate: str,
+        grams: float,
+        push_grams: float = 40.0,
+        lift_s: float = 0.15,
+        ring_share: float = 0.06,
+        keeps_share: float = 0.0,
+    ) -> "FakeScale":
+        """A hand pushes for 0.1 s, then ``grams`` come (or go, if negative) within ``lift_s``; the shelf rings."""
+        t = np.arange(0, 600, 1 / self.rate_hz) - t_s
+        gone = np.clip((t - 0.1) / lift_s, 0, 1)
+        push = push_grams * ((t >= 0) & (t < 0.1))
+        self._acts.append((plate, t_s, push + grams * gone))
+        since = np.clip(t - 0.1, 0, None)
+        ring = ring_share * grams * np.exp(-since / 0.1) * np.sin(2 * math.pi * 7 * since)
+        shelf = next(shelf for shelf in self.fixture.shelves if plate in [p.id for p in shelf.plates])
+        for i, other in enumerate(p.id for p in shelf.plates if p.id != plate):
+            kept = keeps_share * grams * gone if i == 0 else 0.0
+            self._acts.append((other, t_s, ring + kept))
+        return self
+
+    def touch(self, t_s: float, plate: str, push_grams: float = 45.0, lasts_s: float = 0.3) -> "FakeScale":
+        """A hand rests on a plate and takes nothing."""
+        t = np.arange(0, 600, 1 / self.rate_hz) - t_s
+        self._acts.append((plate, t_s, push_grams * ((t >= 0) & (t < lasts_s))))
+        return self
+
+    def batches(self, until_s: float, size: int = 12) -> list[ScaleBatch]:
+        """Everything the scale says up to ``until_s``."""
+        count = int(until_s * self.rate_hz) // size * size
+        rng = np.random.default_rng(self.seed)
+        raw = rng.laplace(0, 1, (count + 2, len(self.plates)))
+        grams = self.noise_grams * (raw[2:] + 0.8 * raw[1:-1] + 0.4 * raw[:-2]) / 1.9
+        grams += rng.uniform(-3000, 5000, len(self.plates))
+        t = np.arange(count) / self.rate_hz
+        grams += 1.5 * np.sin(2 * math.pi * t / 90)[:, None]
+        for plate, _, signal in self._acts:
+            grams[:, self.plates.index(plate)] += signal[:count]
+        grams = np.round(grams / 0.241) * 0.241
+        out = []
+        for seq, i in enumerate(range(0, count, size)):
+            rows = [
+                [None if name in self.dead else float(v) for name, v in zip(self.plates, row, strict=True)]
+                for row in grams[i : i + size]
+            ]
+            out.append(
+                ScaleBatch(
+                    seq=seq,
+                    t_ns=at(i / self.rate_hz),
+                    period_ns=round(NS / self.rate_hz),
+                    plates=self.plates,
+                    grams=rows,
+                )
+            )
+        return out
+
+
+@dataclass(frozen=True)
+class Walker:
+    """Somebody on the floor: positions by time, and reaches (from, to, facing). All as a perfect tracker would say."""
+
+    track: int
+    path: tuple[tuple[float, float, float], ...]
+    """(t_s, x_m, y_m), linear in between; absent before the first and after the last."""
+    reaches: tuple[tuple[float, float, str], ...] = ()
+
+
+def floor_states(site: Site, walkers: list[Walker], until_s: float, step_s: float = 0.2) -> list[FloorState]:
+    """What the tracker says about ``walkers``."""
+    states = []
+    for i in range(round(until_s / step_s)):
+        t_s = i * step_s
+        tracks = tuple(track for walker in walkers if (track := _track(site, walker, t_s)) is not None)
+        states.append(FloorState(at(t_s), tracks))
+    return states
+
+
+def before(site: Site, facing: str, away_m: float = 0.5) -> tuple[float, float]:
+    """Where somebody stands who reaches into a facing."""
+    place = site.facings[facing]
+    x, y, _ = site.fixtures[place.fixture].point(place.offset_m + place.width_m / 2, -away_m, 0.0)
+    return x, y
+
+
+def inside(site: Site, facing: str, depth_m: float = 0.05) -> tuple[float, float, float]:
+    """A point inside a facing, just behind its front."""
+    place = site.facings[facing]
+    return site.fixtures[place.fixture].point(place.offset_m + place.width_m / 2, depth_m, place.centre_m[2])
+
+
+def _track(site: Site, walker: Walker, t_s: float) -> FloorTrack | None:
+    times = [point[0] for point in walker.path]
+    if not times[0] <= t_s <= times[-1]:
+        return None
+    x = float(np.interp(t_s, times, [point[1] for point in walker.path]))
+    y = float(np.interp(t_s, times, [point[2] for point in walker.path]))
+    hands: tuple[Hand, ...] = (Hand("left", x, y, 0.9, 0.08), Hand("right", x, y, 0.9, 0.08))
+    for start, end, facing in walker.reaches:
+        if start <= t_s <= end:
+            hands = (hands[0], Hand("right", *inside(site, facing), 0.06))
+    return FloorTrack(walker.track, at(t_s), x, y, 0.0, 0.0, 0.1, hands)
