@@ -221,7 +221,7 @@ def test_a_facing_behind_another_fixture_is_unreachable(tmp_path: Path) -> None:
 
 
 def test_an_aisle_without_a_way_into_it_is_unreachable(tmp_path: Path) -> None:
-    bar = "  - {{id: b{n}, kind: table, origin_m: [3, {y}], facing_deg: -90, width_m: 2.95, depth_m: 0.04, height_m: 1}}\n"
+    bar = "  - {{id: b{n}, kind: table, origin_m: [3, {y}], facing_deg: -90, width_m: 3, depth_m: .04, height_m: 1}}\n"
     path = write_store(tmp_path, (("cameras:\n", bar.format(n=1, y=2.15) + bar.format(n=2, y=4.9) + "cameras:\n"),))
     blocked = {problem.what.split()[1] for problem in check_document(path) if "nobody can stand" in problem.what}
     assert len(blocked) == 36, "aisle B has g3, g4 and the cooler"
