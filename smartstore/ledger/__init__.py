@@ -1,1 +1,1 @@
-"""Carts as folds over an append-only journal, and settlement."""
+"""Carts, prices, the journal and settled receipts."""

@@ -1,1 +1,1 @@
-"""The payment gateway protocol and a stub provider."""
+"""Money leaves the store's hands here: the gateway to a payment provider."""

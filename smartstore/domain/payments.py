@@ -1,0 +1,52 @@
+"""What a payment provider promises and takes, and what the ledger asks of it.
+
+In: visit tokens and amounts, each call with an idempotency key. Out: approvals and refusals. The same key always gets
+the same answer and moves money once.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from smartstore.domain.money import Money
+
+
+class GatewayError(Exception):
+    """The provider gave no usable answer: unlike a refusal, the same call may be made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """A provider's promise to pay up to ``limit``; refused when ``approved`` is False, with the ``reason``."""
+
+    code: str
+    limit: Money
+    approved: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Money taken; refused when ``approved`` is False, with the ``reason``."""
+
+    code: str
+    amount: Money
+    approved: bool
+    reason: str = ""
+
+
+class Gateway(Protocol):
+    """What the ledger needs of a provider."""
+
+    def authorise(self, token: str, limit: Money, key: str) -> Authorisation:
+        """Asks for up to ``limit`` on behalf of a visit token.
+
+        Raises:
+            GatewayError: no answer, or the key was used for something else.
+        """
+
+    def capture(self, authorisation: Authorisation, amount: Money, key: str) -> Capture:
+        """Takes ``amount`` under an authorisation.
+
+        Raises:
+            GatewayError: no answer, or the key was used for something else.
+        """
