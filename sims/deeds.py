@@ -1,0 +1,104 @@
+"""What shoppers do to the world. A shopper decides on deeds; the world carries them out once everybody has decided."""
+
+from dataclasses import dataclass
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Ask for the right to be alone at a place (a fixture, the entry)."""
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give the right back."""
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appear:
+    """Come into sight."""
+
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPalm:
+    """Hold the palm over the scanner of the entry."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Walk somewhere."""
+
+    target: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop walking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grasp:
+    """Take up to ``count`` items from the front of a column: the hand presses first, then lifts."""
+
+    facing: str
+    column: int
+    count: int
+    press_grams: float
+    press_s: float
+    lift_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PutDown:
+    """Stand the held item of this home before a column."""
+
+    facing: str
+    column: int
+    home: str
+    press_grams: float
+    settle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """Touch the goods without taking any."""
+
+    facing: str
+    column: int
+    grams: float
+    press_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Vanish:
+    """Be gone."""
+
+
+Deed = Claim | Release | Appear | ScanPalm | Go | Halt | Grasp | PutDown | Press | Vanish
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What the load cells of a fixture feel of a hand or an item, from ``t_s`` on.
+
+    ``grams`` is what a plate carries more (or less) when all is over; ``press_grams`` is there for ``press_s`` only.
+    """
+
+    t_s: float
+    fixture: str
+    shelf: str
+    plates: dict[str, float]
+    """Share of the force by plate."""
+    grams: float
+    press_grams: float
+    press_s: float
+    move_s: float

@@ -1,0 +1,89 @@
+"""All cameras of a building at one fidelity: scenes go in, what each camera sends comes out."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from sims.bodies.library import BodyLibrary
+from sims.building import Building
+from sims.chance import stream
+from sims.scenario import Scenario
+from sims.scene import Scene
+from smartstore.wire import topics
+from smartstore.wire.messages import Frame, Message
+from smartstore.wire.topics import Channel
+
+Sent = tuple[Channel, str, Message]
+"""Channel, camera and message."""
+
+
+class Cameras(Protocol):
+    """What the simulation needs of its cameras. ``kind``: what draws the pictures."""
+
+    kind: str
+
+    def observe(self, scene: Scene) -> list[Sent]: ...
+
+    def close(self) -> None: ...
+
+
+def frame_rates(building: Building, scenario: Scenario, ceiling_fps: float | None) -> Iterator[tuple[str, float]]:
+    """The cameras that are on, and their frame rates."""
+    for camera in building.cameras.values():
+        if camera.id not in scenario.cameras_off:
+            yield camera.id, ceiling_fps if ceiling_fps and camera.kind == "ceiling" else camera.fps
+
+
+class FrameCameras:
+    """Cameras that send pictures."""
+
+    def __init__(
+        self, building: Building, scenario: Scenario, seed: int, figures: BodyLibrary, ceiling_fps: float | None
+    ) -> None:
+        from sims.devices.camera import FrameCamera  # noqa: PLC0415  draws only when asked to
+        from sims.devices.look import Look  # noqa: PLC0415
+        from sims.devices.renderer import Renderer  # noqa: PLC0415
+
+        renderer = Renderer(building, Look.shipped(), figures)
+        self.kind: str = renderer.kind
+        self._close = renderer.close
+        self._offsets_ns = {name: round(s * 1e9) for name, s in scenario.clock_offsets_s.items()}
+        self._cameras = {
+            name: FrameCamera(building.cameras[name], renderer, stream(seed, f"camera/{name}"), fps)
+            for name, fps in frame_rates(building, scenario, ceiling_fps)
+        }
+        self._seq = dict.fromkeys(self._cameras, 0)
+
+    def observe(self, scene: Scene) -> list[Sent]:
+        """The frames that are due."""
+        sent: list[Sent] = []
+        for name, camera in self._cameras.items():
+            for frame in camera.observe(scene):
+                message = Frame(
+                    seq=self._seq[name], t_ns=frame.t_ns + self._offsets_ns.get(name, 0), width=frame.width_px,
+                    height=frame.height_px, jpeg=frame.jpeg,
+                )  # fmt: skip
+                self._seq[name] += 1
+                sent.append((topics.FRAME, name, message))
+        return sent
+
+    def close(self) -> None:
+        """Let the renderer go."""
+        self._close()
+
+
+class EdgeCameras:
+    """Cameras with inference on board."""
+
+    kind = "none"
+
+    def __init__(
+        self, building: Building, scenario: Scenario, seed: int, figures: BodyLibrary, ceiling_fps: float | None
+    ) -> None:
+        pass
+
+    def observe(self, scene: Scene) -> list[Sent]:
+        """The messages that are due."""
+        return []
+
+    def close(self) -> None:
+        """Nothing to let go."""

@@ -1,0 +1,273 @@
+"""Scenario documents: who comes to the store, what they want, and what is wrong with the devices.
+
+In: a YAML document (schema 1). Out: a frozen :class:`Scenario`, or a :class:`ScenarioError` of one line that names the file and the
+key. Times are seconds of event time since ``start``.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from sims.building import Building
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
+
+
+class ScenarioError(Exception):
+    """A scenario that cannot be played: one line, file, key and what to do."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(_Part):
+    """Drawn uniformly between ``min`` and ``max``."""
+
+    min: Annotated[float, Field(gt=0.0, le=10_000.0)]
+    max: Annotated[float, Field(gt=0.0, le=10_000.0)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max < self.min:
+            raise ValueError(f"max {self.max:g} is less than min {self.min:g}; swap them")
+        return self
+
+
+class Arrivals(_Part):
+    """When shoppers stand at the gate: at ``times_s``, or the first at ``first_s`` and the others after gaps."""
+
+    first_s: Seconds = 3.0
+    gap_s: Range = Range(min=15, max=30)
+    times_s: tuple[Seconds, ...] | None = None
+
+
+class Items(_Part):
+    """How much a shopper takes. ``second_unit``: chance that two of a product are wanted; ``double_grab``: that both
+    are grabbed at once; ``fixture`` and ``share``: this share of all takes is wanted from this fixture."""
+
+    min: Annotated[int, Field(ge=0, le=50)] = 3
+    max: Annotated[int, Field(ge=0, le=50)] = 4
+    second_unit: Share = 0.15
+    double_grab: Share = 0.0
+    fixture: str | None = None
+    share: Share = 0.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max < self.min:
+            raise ValueError(f"max {self.max} is less than min {self.min}; swap them")
+        if (self.fixture is None) != (self.share == 0.0):
+            raise ValueError("fixture and share belong together; give both or neither")
+        return self
+
+
+class PutBacks(_Part):
+    """``total`` takes of all shoppers are put back (None: each with chance ``share``); ``misplaced`` of them into
+    another facing, ``at_once`` of them before the shopper walks on."""
+
+    total: Annotated[int, Field(ge=0, le=500)] | None = None
+    share: Share = 0.0
+    misplaced: Share = 0.0
+    at_once: Share = 0.4
+
+
+class Shoppers(_Part):
+    """Shoppers drawn from the seed."""
+
+    count: Annotated[int, Field(ge=1, le=200)]
+    arrivals: Arrivals = Arrivals()
+    items: Items = Items()
+    put_backs: PutBacks = PutBacks()
+    touches: Share = 0.12
+    """Chance that an errand begins with a touch or a reach without taking."""
+    speed_m_s: Range = Range(min=0.65, max=1.05)
+
+
+class Take(_Part):
+    """Take ``count`` items from a facing, or of a SKU from the first facing that has it."""
+
+    take: Annotated[str, Field(min_length=1)]
+    count: Annotated[int, Field(ge=1, le=20)] = 1
+    double_grab: bool = False
+
+
+class PutBack(_Part):
+    """Put one held item of a SKU back: into ``to``, or into the facing it was taken from."""
+
+    put_back: Annotated[str, Field(min_length=1)]
+    to: str | None = None
+
+
+class Touch(_Part):
+    """Reach to a facing, press, and leave everything where it is."""
+
+    touch: Annotated[str, Field(min_length=1)]
+
+
+class Pause(_Part):
+    """Stand still."""
+
+    pause_s: Seconds
+
+
+Action = Take | PutBack | Touch | Pause
+
+
+class ScriptedShopper(_Part):
+    """One shopper whose every action is written down; leaves after the last one."""
+
+    arrive_s: Seconds
+    name: str | None = None
+    body: Annotated[int, Field(ge=0)] | None = None
+    speed_m_s: Annotated[float, Field(gt=0.1, le=2.0)] = 0.9
+    actions: tuple[Action, ...] = ()
+
+
+class Mounting(_Part):
+    """How far the cameras hang from where the survey says, standard deviations."""
+
+    position_m: Annotated[float, Field(ge=0.0, le=0.5)] = 0.01
+    angle_deg: Annotated[float, Field(ge=0.0, le=10.0)] = 0.3
+    focal_share: Annotated[float, Field(ge=0.0, le=0.1)] = 0.002
+
+
+class EdgeErrors(_Part):
+    """Error rates of cameras with on-board inference; see :mod:`sims.devices.edge` for how they act."""
+
+    miss: Share = 0.015
+    """Chance that a person in plain view at 3 m is not reported in a frame; grows with distance and occlusion."""
+    false_box: Share = 0.004
+    """False boxes per frame."""
+    joint_sigma: Annotated[float, Field(ge=0.0, le=0.2)] = 0.011
+    """Scale of joint errors as a share of the box's height."""
+    swap: Share = 0.01
+    """Chance that left and right are swapped in a frame."""
+    fill_sigma_items: Annotated[float, Field(ge=0.0, le=5.0)] = 0.22
+    change_missed: Share = 0.03
+    changes_invented_per_min: Annotated[float, Field(ge=0.0, le=60.0)] = 0.1
+    """Per shelf camera."""
+    sku_confused: Share = 0.06
+    """Chance that another SKU scores best."""
+
+
+class Scenario(_Part):
+    """What happens in a run. Exactly one of ``shoppers`` and ``script`` says who comes."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    scenario: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    store_file: Annotated[str, Field(alias="store", min_length=1)]
+    start: AwareDatetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+    seed: Annotated[int, Field(ge=0)] = 1
+    shoppers: Shoppers | None = None
+    script: tuple[ScriptedShopper, ...] | None = None
+    one_at_a_fixture: bool = False
+    """Shoppers wait until nobody else stands at a fixture."""
+    fill: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Share of the stock that is there at the start; what is missing is missing at the front."""
+    tail_s: Annotated[float, Field(ge=0.0, le=600.0)] = 10.0
+    """Event time after the last shopper has left."""
+    limit_s: Annotated[float, Field(gt=0.0, le=86_400.0)] = 3_600.0
+    """A run that takes longer is an error."""
+    scales_off: tuple[str, ...] = ()
+    cameras_off: tuple[str, ...] = ()
+    dead_plates: tuple[str, ...] = ()
+    clock_offsets_s: dict[str, Annotated[float, Field(ge=-5.0, le=5.0)]] = {}
+    """By device (camera, fixture of a scale, gate): its clock minus true time."""
+    mounting: Mounting = Mounting()
+    edge: EdgeErrors = EdgeErrors()
+
+    _path: Path = PrivateAttr(default=Path("."))
+
+    @model_validator(mode="after")
+    def _one_cast(self) -> Self:
+        if (self.shoppers is None) == (self.script is None):
+            raise ValueError("give either shoppers (drawn from the seed) or script (written down)")
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The file it came from."""
+        return self._path
+
+    @property
+    def store(self) -> Path:
+        """The store document, found from the scenario's own folder."""
+        return self._path.parent / self.store_file
+
+    @property
+    def start_ns(self) -> int:
+        """UTC nanoseconds of the first instant."""
+        return int(self.start.timestamp()) * 1_000_000_000 + self.start.microsecond * 1000
+
+    def check(self, building: Building) -> None:
+        """Raises :class:`ScenarioError` where the scenario names things that the building does not have."""
+        devices = {*building.cameras, *building.fixtures, *(gate.id for gate in building.gates)}
+        places = {*building.facings, *(f.sku for f in building.facings.values())}
+        scales = [f.id for f in building.fixtures.values() if f.scale]
+        wanted: list[tuple[str, str, Any]] = [
+            *((f"scales_off[{i}]", name, scales) for i, name in enumerate(self.scales_off)),
+            *((f"cameras_off[{i}]", name, building.cameras) for i, name in enumerate(self.cameras_off)),
+            *((f"dead_plates[{i}]", name, building.plates) for i, name in enumerate(self.dead_plates)),
+            *((f"clock_offsets_s.{name}", name, devices) for name in self.clock_offsets_s),
+        ]
+        if self.shoppers and self.shoppers.items.fixture:
+            stocked = [f.id for f in building.fixtures.values() if f.shelves]
+            wanted.append(("shoppers.items.fixture", self.shoppers.items.fixture, stocked))
+        for i, shopper in enumerate(self.script or ()):
+            for j, action in enumerate(shopper.actions):
+                key = f"script[{i}].actions[{j}]"
+                if isinstance(action, Take):
+                    wanted.append((f"{key}.take", action.take, places))
+                elif isinstance(action, Touch):
+                    wanted.append((f"{key}.touch", action.touch, places))
+                elif isinstance(action, PutBack):
+                    wanted.append((f"{key}.put_back", action.put_back, building.items))
+                    wanted += [(f"{key}.to", action.to, building.facings)] if action.to else []
+        for key, name, known in wanted:
+            if name not in known:
+                some = ", ".join(sorted(known)[:6])
+                raise ScenarioError(f"{self._path}: {key}: {name!r} is not in store {building.store}; there are {some}, ...")
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """The scenario at ``path``; raises :class:`ScenarioError`."""
+    path = Path(path)
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ScenarioError(f"{path}: cannot be read ({reason}); check the path") from error
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{path}: not YAML ({' '.join(str(error).split())}); mend the file") from error
+    if not isinstance(document, dict):
+        raise ScenarioError(f"{path}: not a document with keys; compare with configs/scenarios/corner-quiet.yaml")
+    try:
+        scenario = Scenario.model_validate(document)
+    except ValidationError as error:
+        raise ScenarioError(f"{path}: {_first_problem(error)}") from error
+    scenario._path = path
+    return scenario
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first problem in the words of the document: key, what, way out."""
+    problems = error.errors()
+    problem = next((p for p in problems if p["type"] != "missing"), problems[0])
+    key = ""
+    for part in problem["loc"]:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif part not in ("Take", "PutBack", "Touch", "Pause"):
+            key += f".{part}" if key else str(part)
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; remove it or correct its spelling"
+    if problem["type"] == "missing":
+        return f"{key!r} is missing; add it"
+    text = problem["msg"].removeprefix("Value error, ")
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{key + ': ' if key else ''}{text[0].lower()}{text[1:]}{more}"

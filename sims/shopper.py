@@ -1,0 +1,425 @@
+"""A shopper: a story told tick by tick, from the palm at the gate to the way out.
+
+In: a plan, and at every tick the :class:`Snapshot` that all shoppers see. Out: deeds, and how the body stands and moves. A shopper
+never touches the world; what a deed brought is told with :meth:`Shopper.receive` and :meth:`Shopper.admitted`.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sims import deeds
+from sims.building import Building, Facing
+from sims.demand import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
+from sims.motion import beside, bend, distance, minimum_jerk, turn_towards
+from sims.scene import BodyState, Point
+from sims.stock import Stock, Unit
+from sims.walking import Place
+
+TURN_RAD_S = math.radians(200.0)
+STRIDE_SHARE = 0.83
+"""Metres walked in a cycle of two steps, as a share of the body's height."""
+FARTHEST_M = 0.78
+"""Farthest that an item may be from the body's axis, on the floor, to be reached."""
+SCANS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What everybody decides on. ``where`` and ``going`` are people on the floor, ``owners`` who has claimed what."""
+
+    t_s: float
+    where: Mapping[str, Place]
+    velocity: Mapping[str, Place]
+    going: Mapping[str, Place]
+    arrived: frozenset[str]
+    owners: Mapping[str, str]
+    stock: Stock
+
+
+@dataclass(frozen=True, slots=True)
+class Customs:
+    """The rules of a store: where palms are scanned, where the exit is, whether one waits for one's turn."""
+
+    station: Place
+    inside: Place
+    exit_inside: Place
+    exit_outside: Place
+    waiting: tuple[Place, ...]
+    one_at_a_fixture: bool
+
+
+@dataclass(slots=True)
+class Manner:
+    """How quick somebody is; drawn once per person. Seconds and metres."""
+
+    reach_s: float
+    hesitate_s: float
+    inspect_s: float
+    stand_off_m: float
+
+
+class Shopper:
+    """One shopper, from arrival to exit. ``hand`` and ``bag`` are what they have; ``at_shelf`` is the shelf their hand is at."""
+
+    def __init__(
+        self, plan: Plan, building: Building, customs: Customs, height_m: float, random: np.random.Generator, dt_s: float
+    ) -> None:
+        self.plan, self.building, self.customs = plan, building, customs
+        self.height_m, self.random, self.dt_s = height_m, random, dt_s
+        self.bag: list[Unit] = []
+        self.hand: list[Unit] = []
+        self.visit: str | None = None
+        self.heading_rad, self.gait_phase = math.pi / 2, 0.0
+        self.present = self.done = False
+        self.at_shelf: str | None = None
+        draw = random.uniform
+        self._manner = Manner(draw(0.65, 1.0), draw(0.7, 1.6), draw(0.5, 1.3), draw(0.40, 0.50))
+        self._right: Point | None = None
+        self._wanted_heading_rad: float | None = None
+        self._deeds: list[deeds.Deed] = []
+        self._seen: Snapshot
+        self._claimed: str | None = None
+        self._refused = False
+        self._story = self._live()
+
+    @property
+    def name(self) -> str:
+        """Who it is; truth only."""
+        return self.plan.name
+
+    @property
+    def held(self) -> list[Unit]:
+        """Everything the shopper has."""
+        return [*self.hand, *self.bag]
+
+    def decide(self, snapshot: Snapshot) -> list[deeds.Deed]:
+        """The deeds of this tick."""
+        self._seen, self._deeds = snapshot, []
+        if next(self._story, self) is self:
+            self.done = True
+        return self._deeds
+
+    def receive(self, units: list[Unit]) -> None:
+        """The hand has closed around these."""
+        self.hand += units
+
+    def admitted(self, visit: str | None) -> None:
+        """The gate's answer to a scan: a visit, or None for a palm it does not know."""
+        self.visit, self._refused = visit, visit is None
+
+    def move(self, snapshot: Snapshot) -> BodyState:
+        """Turn and step for one tick; how the body is then."""
+        (x, y), (vx, vy) = snapshot.where[self.name], snapshot.velocity[self.name]
+        speed = math.hypot(vx, vy)
+        wanted = self._wanted_heading_rad
+        if speed > 0.15:
+            wanted = math.atan2(vy, vx)
+        if wanted is not None:
+            self.heading_rad = turn_towards(self.heading_rad, wanted, TURN_RAD_S * self.dt_s)
+        self.gait_phase = (self.gait_phase + speed * self.dt_s / (STRIDE_SHARE * self.height_m)) % 1.0
+        return BodyState(
+            self.name, self.plan.body, self.plan.outfit, x, y, self.heading_rad, speed, self.gait_phase,
+            None, self._right, tuple(unit.sku for unit in self.hand),
+        )  # fmt: skip
+
+    # The story. Every ``yield`` lets one tick pass.
+
+    def _live(self) -> Iterator[None]:
+        yield from self._enter()
+        if self.visit is not None:
+            yield from self._shop()
+            yield from self._leave()
+        self._do(deeds.Vanish())
+        yield
+
+    def _enter(self) -> Iterator[None]:
+        while self._seen.t_s < self.plan.arrive_s:
+            yield
+        yield from self._claim("entry")
+        self._do(deeds.Appear(self.customs.station))
+        self.present = True
+        self.heading_rad = self._bearing(self.customs.station, self.customs.inside)
+        yield from self._wait(self.random.uniform(0.6, 1.4))
+        for attempt in range(SCANS):
+            self._do(deeds.ScanPalm(attempt))
+            yield
+            if not self._refused:
+                break
+            yield from self._wait(1.0)
+        if self.visit is not None:
+            yield from self._wait(self.random.uniform(0.3, 0.6))
+            self._do(deeds.Go(self.customs.inside))
+            yield
+            while math.dist(self._here(), self.customs.station) < 0.9 and not self._is_there():
+                yield
+        self._release()
+
+    def _shop(self) -> Iterator[None]:
+        left: list[Errand] = list(self.plan.errands)
+        while left:
+            errand = self._next_errand(left)
+            if errand is None:
+                if self.customs.one_at_a_fixture and self._claimed is None and self._in_the_way():
+                    yield from self._walk(self._waiting_place())
+                yield
+                continue
+            left.remove(errand)
+            if isinstance(errand, StandStill):
+                yield from self._wait(errand.pause_s)
+                continue
+            yield from self._go_and_do(errand)
+            if not any(self._fixture_of(other) == self._claimed for other in left):
+                self._release()
+        self._release()
+
+    def _next_errand(self, left: list[Errand]) -> Errand | None:
+        """The first errand that can be done now."""
+        if self._claimed is not None and self._seen.owners.get(self._claimed) != self.name:
+            self._claimed = None
+        for errand in left[:1] if self.plan.in_order else left:
+            if isinstance(errand, PutItemBack) and not any(unit.home == errand.source for unit in self.held):
+                if any(isinstance(other, TakeItems) and other.facing == errand.source for other in left):
+                    continue
+                left.remove(errand)
+                return self._next_errand(left)
+            fixture = self._fixture_of(errand)
+            if fixture is None or not self.customs.one_at_a_fixture:
+                return errand
+            owner = self._seen.owners.get(fixture)
+            if owner == self.name:
+                return errand
+            if owner is None and self._claimed is None:
+                self._claimed = fixture
+                self._do(deeds.Claim(fixture))
+                return None
+        return None
+
+    def _go_and_do(self, errand: Errand) -> Iterator[None]:
+        assert not isinstance(errand, StandStill)
+        facing = self.building.facings[errand.facing]
+        for _ in range(3):
+            yield from self._walk(self._standing_place(facing))
+            if self._reachable(facing):
+                break
+        else:
+            return
+        self._look_at(facing)
+        yield from self._wait(self._manner.hesitate_s * float(self.random.lognormal(0.0, 0.35)))
+        if isinstance(errand, TakeItems):
+            yield from self._take(facing, errand)
+        elif isinstance(errand, PutItemBack):
+            yield from self._put_back(facing, errand.source)
+        elif isinstance(errand, TouchGoods):
+            yield from self._touch(facing)
+        self.at_shelf = None
+
+    def _take(self, facing: Facing, errand: TakeItems) -> Iterator[None]:
+        if errand.touch_first:
+            yield from self._touch(facing)
+            yield from self._wait(self.random.uniform(0.3, 0.9))
+        count = 0
+        for _ in range(errand.count + 2):
+            if count >= errand.count:
+                break
+            yield from self._stow()
+            column = self._choose(self._seen.stock.filled_columns(facing.id))
+            if column is None:
+                break
+            yield from self._reach(facing, self._front(facing, column))
+            before = len(self.hand)
+            self._do(self._grasp(facing, column, errand.count - count if errand.double_grab else 1))
+            yield
+            count += len(self.hand) - before
+            yield from self._wait(self.random.uniform(0.10, 0.25))
+            yield from self._withdraw(facing)
+        yield from self._wait(self._manner.inspect_s * float(self.random.lognormal(0.0, 0.3)))
+        if errand.put_back_at_once and self.hand:
+            yield from self._put_back(self.building.facings[errand.put_back_at_once], facing.id)
+        self._right = None
+
+    def _put_back(self, facing: Facing, home: str) -> Iterator[None]:
+        if not any(unit.home == home for unit in self.hand):
+            yield from self._stow()
+            yield from self._fetch(home)
+        unit = next(unit for unit in self.hand if unit.home == home)
+        column = self._choose(self._seen.stock.free_columns(facing.id))
+        if column is None:
+            column = int(self.random.integers(facing.columns))
+        index = self._seen.stock.count(facing.id, column)
+        yield from self._reach(facing, self._grip(facing, column, index, unit.sku))
+        press_grams = float(self.random.uniform(5, 30))
+        self._do(deeds.PutDown(facing.id, column, home, press_grams, float(self.random.uniform(0.12, 0.35))))
+        yield
+        self.hand.remove(unit)
+        yield from self._wait(self.random.uniform(0.10, 0.25))
+        yield from self._withdraw(facing)
+        self._right = None
+
+    def _touch(self, facing: Facing) -> Iterator[None]:
+        """Rummage, press a little, or reach and think better of it."""
+        yield from self._stow()
+        column = self._choose(self._seen.stock.filled_columns(facing.id))
+        if column is None:
+            return
+        yield from self._reach(facing, self._front(facing, column))
+        if self.random.random() < 0.6:
+            press_s = float(self.random.uniform(0.15, 0.6))
+            self._do(deeds.Press(facing.id, column, float(self.random.uniform(15, 90)), press_s))
+            yield from self._wait(press_s)
+        yield from self._withdraw(facing)
+        self._right = None
+        self.at_shelf = None
+
+    def _grasp(self, facing: Facing, column: int, count: int) -> deeds.Grasp:
+        """Push of the fingers before the lift, +26 to +53 g for about 0.1 s, now and then more and longer."""
+        heavy = self.random.random() < 0.12
+        press_grams = self.random.uniform(60, 160) if heavy else self.random.uniform(26, 53)
+        press_s = self.random.uniform(0.06, 0.30 if heavy else 0.16)
+        return deeds.Grasp(facing.id, column, count, float(press_grams), float(press_s), float(self.random.uniform(0.07, 0.30)))
+
+    # Hands
+
+    def _reach(self, facing: Facing, goal: Point) -> Iterator[None]:
+        self.at_shelf = facing.shelf
+        start = self._right or self._rest()
+        u, v, z = self.building.fixtures[facing.fixture].to_local(goal)
+        over = self.building.fixtures[facing.fixture].point(u, min(v, 0.0) - 0.14, z + 0.05)
+        yield from self._sweep(start, over, goal, self._manner.reach_s * (0.7 + 0.5 * distance(start, goal)))
+
+    def _withdraw(self, facing: Facing) -> Iterator[None]:
+        assert self._right is not None
+        u, v, z = self.building.fixtures[facing.fixture].to_local(self._right)
+        over = self.building.fixtures[facing.fixture].point(u, min(v, 0.0) - 0.16, z + 0.08)
+        yield from self._sweep(self._right, over, self._carry(), 0.9 * self._manner.reach_s)
+        self.at_shelf = None
+
+    def _stow(self) -> Iterator[None]:
+        """What is in the hand goes into the bag at the left hip."""
+        if not self.hand:
+            return
+        start, bag = self._right or self._carry(), self._bag_place()
+        yield from self._sweep(start, start, bag, 0.5 * self._manner.reach_s)
+        self.bag += self.hand
+        self.hand = []
+
+    def _fetch(self, home: str) -> Iterator[None]:
+        yield from self._sweep(self._rest(), self._carry(), self._bag_place(), 0.6 * self._manner.reach_s)
+        unit = next(unit for unit in self.bag if unit.home == home)
+        self.bag.remove(unit)
+        self.hand.append(unit)
+        yield from self._sweep(self._bag_place(), self._carry(), self._carry(), 0.5 * self._manner.reach_s)
+
+    def _sweep(self, start: Point, over: Point, end: Point, seconds: float) -> Iterator[None]:
+        ticks = max(1, round(seconds / self.dt_s))
+        for tick in range(1, ticks + 1):
+            self._right = bend(start, over, end, minimum_jerk(tick / ticks))
+            yield
+
+    def _rest(self) -> Point:
+        return beside(*self._here(), self.heading_rad, 0.05, 0.20, 0.46 * self.height_m)
+
+    def _carry(self) -> Point:
+        return beside(*self._here(), self.heading_rad, 0.28, 0.10, 0.64 * self.height_m)
+
+    def _bag_place(self) -> Point:
+        return beside(*self._here(), self.heading_rad, 0.14, -0.16, 0.55 * self.height_m)
+
+    def _front(self, facing: Facing, column: int) -> Point:
+        index = self._seen.stock.count(facing.id, column) - 1
+        return self._grip(facing, column, index, self._seen.stock.view[facing.id][column][index])
+
+    def _grip(self, facing: Facing, column: int, index: int, sku: str) -> Point:
+        """Where the palm goes: before the upper half of the item's front."""
+        u, v, z = self.building.slot(facing.id, column, index, sku)
+        _, depth, height = self.building.items[sku].size_m
+        return self.building.fixtures[facing.fixture].point(u, v - depth / 2 - 0.01, z + 0.6 * height)
+
+    # Feet
+
+    def _standing_place(self, facing: Facing) -> Place:
+        """Before the facing and a little to its left, where nobody else stands or goes."""
+        fixture = self.building.fixtures[facing.fixture]
+        u_m = facing.offset_m + facing.width_m / 2 + self.random.normal(-0.10, 0.05)
+        off_m = self._manner.stand_off_m + self.random.normal(0.0, 0.02)
+        others = [place for name, place in self._seen.where.items() if name != self.name]
+        others += [place for name, place in self._seen.going.items() if name != self.name]
+        best, least = (0.0, 0.0), math.inf
+        for aside_m in (0.0, -0.2, 0.2, -0.35, 0.35):
+            x, y, _ = fixture.point(u_m + aside_m, -off_m, 0.0)
+            nearest = min((math.hypot(x - ox, y - oy) for ox, oy in others), default=9.0)
+            cost = abs(aside_m) + 4.0 * max(0.0, 0.55 - nearest)
+            if cost < least:
+                best, least = (x, y), cost
+        return best
+
+    def _waiting_place(self) -> Place:
+        """The nearest place to wait at where nobody is in the way of others."""
+        others = [place for name, place in self._seen.where.items() if name != self.name]
+        others += [place for name, place in self._seen.going.items() if name != self.name]
+        here = self._here()
+        free = [p for p in self.customs.waiting if all(math.dist(p, o) > 0.7 for o in others)]
+        return min(free or self.customs.waiting or [here], key=lambda p: math.dist(p, here))
+
+    def _in_the_way(self) -> bool:
+        return all(math.dist(self._here(), place) > 0.3 for place in self.customs.waiting)
+
+    def _reachable(self, facing: Facing) -> bool:
+        x, y, _ = self.building.fixtures[facing.fixture].point(facing.offset_m + facing.width_m / 2, 0.0, 0.0)
+        return math.dist(self._here(), (x, y)) < FARTHEST_M
+
+    def _walk(self, target: Place) -> Iterator[None]:
+        self._right, self._wanted_heading_rad = None, None
+        self._do(deeds.Go(target))
+        yield
+        while not self._is_there():
+            yield
+
+    def _leave(self) -> Iterator[None]:
+        yield from self._walk(self.customs.exit_inside)
+        yield from self._walk(self.customs.exit_outside)
+
+    def _look_at(self, facing: Facing) -> None:
+        fixture = self.building.fixtures[facing.fixture]
+        spot = fixture.point(facing.offset_m + facing.width_m / 2, 0.1, 0.0)
+        straight = math.atan2(-fixture.normal[1], -fixture.normal[0])
+        self._wanted_heading_rad = turn_towards(straight, self._bearing(self._here(), spot[:2]), math.radians(30))
+
+    # Small words
+
+    def _do(self, deed: deeds.Deed) -> None:
+        self._deeds.append(deed)
+
+    def _wait(self, seconds: float) -> Iterator[None]:
+        for _ in range(max(1, round(seconds / self.dt_s))):
+            yield
+
+    def _claim(self, place: str) -> Iterator[None]:
+        while self._seen.owners.get(place) != self.name:
+            if place not in self._seen.owners:
+                self._do(deeds.Claim(place))
+            yield
+        self._claimed = place
+
+    def _release(self) -> None:
+        if self._claimed is not None:
+            self._do(deeds.Release(self._claimed))
+            self._claimed = None
+
+    def _choose(self, columns: list[int]) -> int | None:
+        return columns[int(self.random.integers(len(columns)))] if columns else None
+
+    def _fixture_of(self, errand: Errand) -> str | None:
+        return None if isinstance(errand, StandStill) else self.building.facings[errand.facing].fixture
+
+    def _here(self) -> Place:
+        return self._seen.where.get(self.name, self.customs.station)
+
+    def _is_there(self) -> bool:
+        return self.name in self._seen.arrived
+
+    @staticmethod
+    def _bearing(start: Place, end: Place) -> float:
+        return math.atan2(end[1] - start[1], end[0] - start[0])

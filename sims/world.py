@@ -1,0 +1,315 @@
+"""The world: shoppers, goods and floor, stepped together at a fixed rate.
+
+In: a building, a scenario and a seed. Out, per step: what gates notice, what load cells feel, what is true. Everybody decides on the
+same snapshot; then their deeds are carried out in the order of the plans; then everybody walks.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry import Point as FloorPoint
+from shapely.geometry import Polygon
+
+from sims import deeds
+from sims.building import Building, Gate
+from sims.chance import stream
+from sims.demand import draw_plans
+from sims.deeds import Contact, Place
+from sims.scenario import Scenario, ScenarioError
+from sims.scene import BodyState, Scene
+from sims.shopper import Customs, Shopper, Snapshot
+from sims.stock import Stock, Unit
+from sims.truth import TrueChange, TruePerson, TruePositions, TrueVisit
+from sims.walking import Walkways, outward, through
+
+STEPS_PER_S = 60
+GROWN_M = 1.5
+"""Bodies shorter than this do not shop alone."""
+PALM_NOISE = 0.015
+"""Capture noise per number of a palm's unit vector, standard deviation."""
+
+Scan = Callable[[NDArray[np.float64], int, int], tuple[str, str] | None]
+"""Palm as captured, party size, UTC seconds -> (visit, token), or None for a palm that is not known."""
+Enrol = Callable[[NDArray[np.float64]], object]
+
+
+class Figures(Protocol):
+    """The bodies that people have."""
+
+    @property
+    def count(self) -> int:
+        """How many kinds there are."""
+        ...
+
+    def height_m(self, body: int) -> float:
+        """Height of one kind."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GateNotice:
+    """What a gate notices."""
+
+    t_ns: int
+    gate: str
+    kind: Literal["entry", "door", "exit_beam"]
+    visit: str | None = None
+    token: str | None = None
+    party_size: int | None = None
+
+
+@dataclass(slots=True)
+class Happened:
+    """All of one step; ``records`` is truth and goes nowhere but into its file."""
+
+    t_ns: int
+    notices: list[GateNotice] = field(default_factory=list)
+    contacts: list[Contact] = field(default_factory=list)
+    records: list[TrueChange | TrueVisit] = field(default_factory=list)
+
+
+class World:
+    """Steps through event time. ``t_ns`` is UTC nanoseconds, ``t_s`` seconds since the start."""
+
+    def __init__(self, building: Building, scenario: Scenario, seed: int, figures: Figures, scan: Scan, enrol: Enrol) -> None:
+        self.building, self.scenario = building, scenario
+        self.dt_s = 1.0 / STEPS_PER_S
+        self.steps = 0
+        self.stock = Stock(building, stream(seed, "stock"), scenario.fill)
+        self.bodies: dict[str, BodyState] = {}
+        self._walkways = Walkways(building, self.dt_s)
+        self._going: dict[str, Place] = {}
+        self._owners: dict[str, str] = {}
+        self._entered_ns: dict[str, int] = {}
+        self._scan = scan
+        self._entry, self._exit = (_gate(building, scenario, kind) for kind in ("entry", "exit"))
+        customs = _customs(building, self._walkways, self._entry, self._exit, scenario.one_at_a_fixture)
+        grown = [body for body in range(figures.count) if figures.height_m(body) >= GROWN_M]
+        plans = draw_plans(scenario, building, seed, grown or list(range(figures.count)))
+        self.shoppers = [
+            Shopper(plan, building, customs, figures.height_m(plan.body), stream(seed, plan.name), self.dt_s) for plan in plans
+        ]
+        self._palms = {plan.name: stream(seed, f"{plan.name}/scanner") for plan in plans}
+        for plan in plans:
+            enrol(self._captured(plan.name, plan.palm))
+
+    @property
+    def t_s(self) -> float:
+        """Seconds since the start."""
+        return self.steps / STEPS_PER_S
+
+    @property
+    def t_ns(self) -> int:
+        """UTC nanoseconds."""
+        return self.scenario.start_ns + self.steps * 1_000_000_000 // STEPS_PER_S
+
+    @property
+    def empty(self) -> bool:
+        """Whether everybody has come and gone."""
+        return all(shopper.done for shopper in self.shoppers)
+
+    @property
+    def inside(self) -> int:
+        """People with a visit that are on the floor."""
+        return sum(shopper.name in self.bodies and shopper.visit is not None for shopper in self.shoppers)
+
+    def carts(self) -> dict[str, dict[str, int]]:
+        """What everybody inside has, visit to SKU to quantity. Truth."""
+        return {s.visit: _lines(s.held) for s in self.shoppers if s.visit is not None and not s.done}
+
+    def scene(self) -> Scene:
+        """What can be seen now."""
+        return Scene(self.t_ns, tuple(self.bodies.values()), self.stock.view)
+
+    def positions(self) -> TruePositions:
+        """Where everybody inside the walls is."""
+        people = []
+        for shopper in self.shoppers:
+            body = self.bodies.get(shopper.name)
+            if body is None or not self._inside((body.x_m, body.y_m)):
+                continue
+            hand = body.right_hand_m
+            people.append(
+                TruePerson(
+                    person=shopper.name, visit=shopper.visit, x_m=round(body.x_m, 4), y_m=round(body.y_m, 4),
+                    hand_m=(round(hand[0], 4), round(hand[1], 4), round(hand[2], 4)) if hand else None,
+                )
+            )  # fmt: skip
+        return TruePositions(t_ns=self.t_ns, people=tuple(people))
+
+    def step(self) -> Happened:
+        """One step of 1/60 s."""
+        happened = Happened(self.t_ns)
+        active = [shopper for shopper in self.shoppers if not shopper.done]
+        before = self._snapshot()
+        decided = [(shopper, shopper.decide(before)) for shopper in active]
+        for shopper, wanted in decided:
+            for deed in wanted:
+                self._carry_out(shopper, deed, happened)
+        was = {shopper.name: self._walkways.where(shopper.name) for shopper in active if shopper.name in self.bodies}
+        self._walkways.step()
+        self.steps += 1
+        after = self._snapshot()
+        for shopper in active:
+            if shopper.name in after.where:
+                self.bodies[shopper.name] = shopper.move(after)
+                self._watch_exit(shopper, was.get(shopper.name), after.where[shopper.name], happened)
+        return happened
+
+    def _snapshot(self) -> Snapshot:
+        names = [shopper.name for shopper in self.shoppers if shopper.present and not shopper.done]
+        on_floor = [name for name in names if name in self._going]
+        return Snapshot(
+            t_s=self.t_s,
+            where={name: self._walkways.where(name) for name in on_floor},
+            velocity={name: self._walkways.velocity(name) for name in on_floor},
+            going=self._going.copy(),
+            arrived=frozenset(name for name in on_floor if self._walkways.arrived(name)),
+            owners=self._owners.copy(),
+            stock=self.stock,
+        )
+
+    def _carry_out(self, shopper: Shopper, deed: deeds.Deed, happened: Happened) -> None:
+        name = shopper.name
+        match deed:
+            case deeds.Claim(place):
+                self._owners.setdefault(place, name)
+            case deeds.Release(place):
+                if self._owners.get(place) == name:
+                    del self._owners[place]
+            case deeds.Appear(at):
+                self._walkways.appear(name, at, shopper.plan.speed_m_s)
+                self._going[name] = at
+            case deeds.ScanPalm():
+                self._palm(shopper, happened)
+            case deeds.Go(target):
+                self._walkways.go(name, target)
+                self._going[name] = target
+            case deeds.Grasp():
+                self._grasp(shopper, deed, happened)
+            case deeds.PutDown():
+                self._put_down(shopper, deed, happened)
+            case deeds.Press(facing, column, grams, press_s):
+                happened.contacts.append(self._contact(facing, column, self.t_s, 0.0, grams, press_s, 0.0))
+            case deeds.Vanish():
+                if name in self._going:
+                    self._walkways.vanish(name)
+                    del self._going[name], self.bodies[name]
+
+    def _palm(self, shopper: Shopper, happened: Happened) -> None:
+        palm = self._captured(shopper.name, shopper.plan.palm)
+        found = self._scan(palm, 1, self.t_ns // 1_000_000_000)
+        shopper.admitted(found[0] if found else None)
+        if found:
+            self._entered_ns[shopper.name] = self.t_ns
+            happened.notices.append(GateNotice(self.t_ns, self._entry.id, "entry", found[0], found[1], 1))
+            happened.notices.append(GateNotice(self.t_ns, self._entry.id, "door"))
+
+    def _captured(self, name: str, palm: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(palm + self._palms[name].normal(0.0, PALM_NOISE, palm.shape))
+
+    def _grasp(self, shopper: Shopper, deed: deeds.Grasp, happened: Happened) -> None:
+        units = self.stock.take(deed.facing, deed.column, deed.count)
+        if not units:
+            return
+        shopper.receive(units)
+        grams = sum(unit.grams for unit in units)
+        press = (self.t_s, -grams, deed.press_grams, deed.press_s, deed.lift_s)
+        happened.contacts.append(self._contact(deed.facing, deed.column, *press))
+        lifted_ns = self.t_ns + round(deed.press_s * 1e9)
+        happened.records += [self._change("take", lifted_ns, shopper, unit, deed.facing) for unit in units]
+
+    def _put_down(self, shopper: Shopper, deed: deeds.PutDown, happened: Happened) -> None:
+        unit = next(unit for unit in shopper.hand if unit.home == deed.home)
+        contact = self._contact(deed.facing, deed.column, self.t_s, unit.grams, deed.press_grams, 0.12, deed.settle_s)
+        self.stock.put(deed.facing, deed.column, unit)
+        happened.contacts.append(contact)
+        happened.records.append(self._change("put_back", self.t_ns, shopper, unit, deed.facing))
+
+    def _contact(
+        self, facing: str, column: int, t_s: float, grams: float, press_grams: float, press_s: float, move_s: float
+    ) -> Contact:
+        place = self.building.facings[facing]
+        shares = self.stock.plate_shares(facing, column, max(0, self.stock.count(facing, column) - 1), place.sku)
+        return Contact(t_s, place.fixture, place.shelf, shares, grams, press_grams, press_s, move_s)
+
+    def _change(
+        self, kind: Literal["take", "put_back"], t_ns: int, shopper: Shopper, unit: Unit, facing: str
+    ) -> TrueChange:
+        return TrueChange(
+            t_ns=t_ns, kind=kind, person=shopper.name, visit=shopper.visit or "", sku=unit.sku, facing=facing,
+            shelf=self.building.facings[facing].shelf, quantity=1, grams=round(unit.grams, 3), home=unit.home,
+        )  # fmt: skip
+
+    def _watch_exit(self, shopper: Shopper, was: Place | None, now: Place, happened: Happened) -> None:
+        if was is None or shopper.visit is None or not _crosses(self._exit, self.building, was, now):
+            return
+        happened.notices.append(GateNotice(self.t_ns, self._exit.id, "exit_beam"))
+        visit = TrueVisit(
+            visit=shopper.visit, person=shopper.name, entered_ns=self._entered_ns[shopper.name], left_ns=self.t_ns,
+            lines=_lines(shopper.held),
+        )  # fmt: skip
+        happened.records.append(visit)
+
+    def _inside(self, place: Place) -> bool:
+        return self._beyond(self._entry, place) < 0 and self._beyond(self._exit, place) < 0
+
+    def _beyond(self, gate: Gate, place: Place) -> float:
+        (x, y), (nx, ny) = gate.line_m[0], outward(self.building, gate)
+        return (place[0] - x) * nx + (place[1] - y) * ny
+
+
+def _crosses(gate: Gate, building: Building, was: Place, now: Place) -> bool:
+    """Whether a step led out through a gate."""
+    (x, y), (nx, ny) = gate.line_m[0], outward(building, gate)
+    before, after = ((p[0] - x) * nx + (p[1] - y) * ny for p in (was, now))
+    if not before < 0 <= after:
+        return False
+    (x1, y1) = gate.line_m[1]
+    middle, half = ((x + x1) / 2, (y + y1) / 2), math.dist((x, y), (x1, y1)) / 2
+    return math.dist(now, middle) <= half + 0.2
+
+
+def _gate(building: Building, scenario: Scenario, kind: str) -> Gate:
+    found = next((gate for gate in building.gates if gate.kind == kind), None)
+    if found is None:
+        raise ScenarioError(f"{scenario.path}: store {building.store} has no gate of kind {kind!r}; add one to its document")
+    return found
+
+
+def _customs(building: Building, walkways: Walkways, entry: Gate, way_out: Gate, one_at_a_fixture: bool) -> Customs:
+    station = walkways.nearest_free(building.palm_station_m or through(building, entry, 0.6))
+    return Customs(
+        station=station,
+        inside=walkways.nearest_free(through(building, entry, -0.7)),
+        exit_inside=walkways.nearest_free(through(building, way_out, -0.5)),
+        exit_outside=walkways.nearest_free(through(building, way_out, 0.7)),
+        waiting=_waiting_places(building),
+        one_at_a_fixture=one_at_a_fixture,
+    )
+
+
+def _waiting_places(building: Building) -> tuple[Place, ...]:
+    """Spots of a half-metre grid that are clear of shelves, walls and gates."""
+    room = Polygon(building.walls_m)
+    solid = [Polygon(fixture.footprint_m()) for fixture in building.fixtures.values()]
+    gates = [through(building, gate, 0.0) for gate in building.gates]
+    x0, y0, x1, y1 = room.bounds
+    spots: list[Place] = []
+    for x in np.arange(x0 + 0.5, x1, 0.5):
+        for y in np.arange(y0 + 0.5, y1, 0.5):
+            spot = FloorPoint(x, y)
+            clear = room.contains(spot) and room.exterior.distance(spot) >= 0.5
+            clear = clear and all(shape.distance(spot) >= 0.85 for shape in solid)
+            if clear and all(math.dist((x, y), gate) >= 1.2 for gate in gates):
+                spots.append((float(x), float(y)))
+    return tuple(spots)
+
+
+def _lines(units: Sequence[Unit]) -> dict[str, int]:
+    return dict(sorted(Counter(unit.sku for unit in units).items()))
