@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sims.bodies.accessories import Accessories, build_accessories
 from sims.bodies.decimate import decimate
 from sims.bodies.people import PEOPLE
-from sims.bodies.segment import importance_of, regions_of
+from sims.bodies.segment import Segmenter, importance_of
 from sims.bodies.skeleton import BONE, BONES, COCO_JOINTS, REGION, SIDES
 
 FloatArray = NDArray[np.float64]
@@ -150,13 +150,40 @@ def dense_weights(raw: Raw) -> tuple[FloatArray, FloatArray]:
     return theirs, ours / ours.sum(1, keepdims=True)
 
 
-def settle(vertices: FloatArray, heads: FloatArray, shoe: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
-    """Feet on the floor with a flat sole of ``SOLE_M`` under them, hips above the origin."""
+def settle(vertices: FloatArray, heads: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Feet ``SOLE_M`` above the floor, hips above the origin."""
     shift = np.array([-heads[0, 0], -heads[0, 1], SOLE_M - vertices[:, 2].min()])
-    vertices, heads = vertices + shift, heads + shift
-    flat = shoe & (vertices[:, 2] < SOLE_M + 0.02)
-    vertices[flat, 2] = 0.0
-    return vertices, heads
+    return vertices + shift, heads + shift
+
+
+def flat_soles(vertices: FloatArray, shoe: NDArray[np.bool_]) -> FloatArray:
+    """Fills the gap between the feet and the floor with soles."""
+    out = vertices.copy()
+    lowest = float(out[shoe, 2].min())
+    out[shoe & (out[:, 2] < lowest + 0.022), 2] = 0.0
+    return out
+
+
+class Smoother:
+    """Makes shoes of feet: rounds the toes off by averaging neighbours, shoe by shoe vertex."""
+
+    def __init__(self, faces: IntArray, where: NDArray[np.bool_], rounds: int = 40) -> None:
+        from scipy.sparse import coo_matrix
+
+        edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+        count = len(where)
+        near = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))
+        near = ((near + near.T) > 0).astype(np.float64)
+        self.mean = near.multiply(1.0 / np.maximum(near.sum(1), 1)).tocsr()
+        self.share = where[:, None].astype(np.float64)
+        self.rounds = rounds
+
+    def run(self, vertices: FloatArray) -> FloatArray:
+        """The smoothed vertices (V, 3); every other round swells, so that nothing shrinks (Taubin, 1995)."""
+        for number in range(2 * self.rounds):
+            strength = 0.6 if number % 2 == 0 else -0.6
+            vertices = vertices + strength * self.share * (self.mean @ vertices - vertices)
+        return vertices
 
 
 def split_by_region(faces: IntArray, regions: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -181,25 +208,28 @@ def bake(raw: Raw) -> dict[str, Any]:
     labels = [str(label) for label in raw["labels"]]
     theirs, ours = dense_weights(raw)
     vertices, heads = to_body_frame(raw["vertices"]), to_body_frame(raw["heads"])
-    faces, regions = regions_of(vertices[0], heads[0], raw, ours)
-    shoe = np.zeros(vertices.shape[1], dtype=bool)
+    faces, regions, recipe = Segmenter(vertices[0] - vertices[0].min(0) * [0, 0, 1], heads[0] - vertices[0].min(0) * [0, 0, 1], raw, ours).run()
+    all_weights = recipe.apply(ours)
+    shoe = np.zeros(len(all_weights), dtype=bool)
     shoe[np.unique(faces[np.isin(regions, [REGION["shoe"], REGION["sole"]])])] = True
-    kept, small, numbers = decimate(vertices[0], faces, regions, importance_of(ours), VERTICES)
+    smoother = Smoother(faces, shoe)
+    reference = smoother.run(recipe.apply(vertices[0]))
+    kept, small, numbers = decimate(reference, faces, regions, importance_of(all_weights), VERTICES)
     region = regions[numbers]
     copy_vertex, copy_region, copy_faces = split_by_region(small, region)
     shapes, joints, coco, palms = [], [], [], []
     extras: list[Accessories] = []
     for body in range(len(PEOPLE)):
         shape = curl_fingers(vertices[body], heads[body], raw, theirs)
-        shape, bones = settle(shape, heads[body], shoe)
+        shape, bones = settle(shape, heads[body])
         homogeneous = np.concatenate([shape, np.ones((len(shape), 1))], axis=1)
         pivots = rest_joints(bones, labels)
-        shapes.append(shape[kept])
+        shapes.append(flat_soles(smoother.run(recipe.apply(shape)), shoe)[kept])
         joints.append(pivots)
         coco.append(np.einsum("kv,vb,vc->kbc", raw["coco"], ours, homogeneous, optimize=True))
         palms.append([palm_of(bones, labels, side)[1:] for side in SIDES])
         extras.append(build_accessories(shape, pivots, ours))
-    weights = np.concatenate([ours[kept], extras[0].weights])
+    weights = np.concatenate([all_weights[kept], extras[0].weights])
     first = len(kept)
     bones4, values4 = top_four(weights)
     return {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sims.bodies.skeleton import REGION, REGIONS
+from sims.bodies.skeleton import BANDS, REGION, REGIONS
 
 FloatArray = NDArray[np.float64]
 
@@ -20,7 +20,9 @@ _HAIRS = ((28, 22, 20), (52, 36, 26), (86, 58, 36), (122, 84, 48), (176, 134, 82
 _GREYS = ((150, 148, 146), (196, 194, 190), (104, 102, 100))
 _TROUSERS = ((38, 48, 78), (62, 82, 120), (28, 28, 32), (92, 92, 96), (132, 118, 92), (70, 66, 48), (90, 60, 44), (190, 184, 168))
 _SHOES = ((24, 22, 22), (70, 46, 32), (230, 230, 228), (60, 64, 70), (150, 30, 34), (40, 60, 110))
-_PATTERNS = ("plain", "plain", "plain", "hoops", "bands", "checks", "yoke", "print")
+_PATTERNS = ("plain", "plain", "plain", "hoops", "strip", "yoke", "block", "print")
+_CHEST = " ".join(f"chest_{n}" for n in range(BANDS))
+_FRONT = " ".join(f"front_{n}" for n in range(BANDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,6 @@ class Outfit:
     """(regions, 3)."""
     thickness_m: FloatArray
     """(regions,)."""
-    pattern: str
-    pattern_colour: FloatArray
-    pattern_period_m: float
     fade: float
     """How much cloth varies in lightness from place to place."""
 
@@ -70,6 +69,10 @@ def dress(seed: int, age: float, hair: str, skirt: bool) -> Outfit:
     covered = {"long": "thigh_top thigh_low shin ankle", "cropped": "thigh_top thigh_low shin", "shorts": "thigh_top",
                "bare": "", "tights": ""}[str(legs)]  # fmt: skip
     paint("hips " + covered, below, 0.012)
+    if legs != "tights" and rng.random() < 0.7:
+        for region, share in (("thigh_low", 0.8), ("shin", 1.0), ("ankle", 1.5)):
+            if region in covered:
+                thickness[REGION[region]] = share * rng.uniform(0.012, 0.028)
     paint("skirt", below, 0.0)
     if legs == "tights":
         paint("thigh_top thigh_low shin ankle", _pick(rng, _TROUSERS[:4], 0.2), 0.002)
@@ -80,26 +83,41 @@ def dress(seed: int, age: float, hair: str, skirt: bool) -> Outfit:
     paint("sole", shoe * rng.choice([0.5, 1.0]), 0.008)
     tucked = rng.random() < 0.25 and not coat
     paint("hem", below if tucked else top, 0.014)
-    paint("chest front", top, 0.012)
+    paint(f"{_CHEST} {_FRONT}", top, 0.012)
     sleeves = "sleeve_top sleeve_mid sleeve_low" if coat else str(rng.choice(
         ["sleeve_top", "sleeve_top sleeve_mid", "sleeve_top sleeve_mid sleeve_low", "sleeve_top sleeve_mid sleeve_low", ""]))
     paint("sleeve_top", skin, 0.0)
     paint(sleeves, top, 0.010)
     if coat:
-        paint("chest hem " + sleeves, top, rng.uniform(0.018, 0.03))
-        paint("front", _cloth(rng) if rng.random() < 0.6 else top, 0.014)
+        paint(f"{_CHEST} hem {sleeves}", top, float(rng.uniform(0.018, 0.03)))
+        paint(_FRONT, _cloth(rng) if rng.random() < 0.6 else top, 0.014)
         if rng.random() < 0.25:
             paint("hips", top, 0.028)
     elif rng.random() < 0.15:
         paint(sleeves, _cloth(rng), 0.010)
     paint("bag", _cloth(rng), 0.0)
-    pattern = str(rng.choice(_PATTERNS))
-    return Outfit(colours, thickness, pattern, _cloth(rng), float(rng.uniform(0.12, 0.22)), float(rng.uniform(0.0, 0.08)))
+    second = _cloth(rng)
+    for region in _marked(str(rng.choice(_PATTERNS)), coat):
+        colours[REGION[region]] = second
+    return Outfit(colours, thickness, float(rng.uniform(0.0, 0.08)))
+
+
+def _marked(pattern: str, coat: bool) -> list[str]:
+    """Which regions of the chest a pattern colours differently."""
+    if pattern == "hoops":
+        return [f"{part}_{n}" for n in range(0, BANDS, 2) for part in (("chest",) if coat else ("chest", "front"))]
+    if pattern == "yoke":
+        return [f"{part}_{n}" for n in (BANDS - 2, BANDS - 1) for part in ("chest", "front")]
+    if pattern == "block":
+        return ["hem", "chest_0", "front_0", "chest_1", "front_1"]
+    if pattern == "print":
+        return ["front_2", "front_3"]
+    return [f"front_{n}" for n in range(BANDS)] if pattern == "strip" else []
 
 
 def _paint_head(rng: np.random.Generator, paint, skin: FloatArray, age: float, hair: str) -> None:  # type: ignore[no-untyped-def]
     strands = _pick(rng, _GREYS if age > 0.84 and rng.random() < 0.75 else _HAIRS, 0.2)
-    if hair != "bald" and rng.random() < 0.12:
+    if hair != "bald" and rng.random() < 0.04:
         strands = _cloth(rng)
     paint("face neck", skin, 0.0)
     paint("lips", skin * [0.86, 0.66, 0.66], 0.0)
@@ -109,7 +127,7 @@ def _paint_head(rng: np.random.Generator, paint, skin: FloatArray, age: float, h
     bald = hair == "bald"
     paint("hair", skin if bald else strands, 0.0 if bald else float(rng.uniform(0.010, 0.028)))
     paint("long_hair", strands * 0.95, 0.0)
-    if hair != "long" and rng.random() < 0.2:
+    if hair != "long" and rng.random() < 0.12:
         hat = _cloth(rng)
         paint("hair", hat, 0.022)
 
@@ -117,18 +135,6 @@ def _paint_head(rng: np.random.Generator, paint, skin: FloatArray, age: float, h
 def colour_vertices(outfit: Outfit, regions: NDArray[np.uint8], rest: FloatArray) -> NDArray[np.uint8]:
     """Colours (V, 3) of vertices with these regions and rest places (metres, scaled to a body of 1.7 m)."""
     colours = outfit.colours[regions]
-    phase = rest / outfit.pattern_period_m
-    top = np.isin(regions, [REGION["chest"], REGION["front"], REGION["hem"]])
-    marked = {
-        "plain": np.zeros(len(rest), dtype=bool),
-        "hoops": np.floor(2 * phase[:, 2]) % 2 == 0,
-        "bands": np.floor(2 * phase[:, 1]) % 2 == 0,
-        "checks": (np.floor(2 * phase[:, 2]) + np.floor(2 * phase[:, 1])) % 2 == 0,
-        "yoke": rest[:, 2] > 1.28,
-        "print": (regions == REGION["front"]) & (np.abs(rest[:, 2] - 1.2) < 0.10),
-    }[outfit.pattern]
-    bare = np.all(outfit.colours[REGION["chest"]] != outfit.colours[regions], axis=1)
-    colours[marked & top & ~bare] = outfit.pattern_colour
     wave = np.sin(rest @ np.array([23.0, 31.0, 17.0])) * np.sin(rest @ np.array([-11.0, 19.0, 29.0]))
     colours = colours * (1.0 + outfit.fade * wave[:, None])
     return np.clip(np.rint(colours), 0, 255).astype(np.uint8)

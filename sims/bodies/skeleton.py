@@ -17,10 +17,13 @@ about the elbow with half the roll of the hand."""
 
 BONE: dict[str, int] = {name: index for index, name in enumerate(BONES)}
 
+BANDS = 5
+"""Bands of the chest from the belt up, so that shirts may have stripes, yokes and prints with clean edges."""
+
 REGIONS: tuple[str, ...] = (
-    "face", "lips", "brows", "eyes", "pupils", "hair", "neck", "chest", "front", "hem", "hips",
-    "sleeve_top", "sleeve_mid", "sleeve_low", "hand", "thigh_top", "thigh_low", "shin", "ankle", "shoe", "sole",
-    "skirt", "long_hair", "bag",
+    "face", "lips", "brows", "eyes", "pupils", "hair", "neck", *[f"chest_{n}" for n in range(BANDS)],
+    *[f"front_{n}" for n in range(BANDS)], "hem", "hips", "sleeve_top", "sleeve_mid", "sleeve_low", "hand",
+    "thigh_top", "thigh_low", "shin", "ankle", "shoe", "sole", "skirt", "long_hair", "bag",
 )  # fmt: skip
 """Parts of the surface that clothes, skin and hair are coloured by."""
 
