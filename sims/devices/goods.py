@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sims.building import Building, CatalogueItem, Fixture, Shelf
 from sims.devices.look import Floats
@@ -90,7 +91,11 @@ def _lid(item: CatalogueItem, prints: Atlas, rim: Floats) -> Mesh:
     up = np.zeros_like(rim)
     up[:, 2] = 1
     uv = np.full((len(rim), 2), 0.5, np.float32) * np.array([1, 1.8], np.float32)
-    uv = prints.front(item.sku, np.full((len(rim), 2), 0.96, np.float32)) if item.shape == "bottle" else prints.side(item.sku, uv)
+    uv = (
+        prints.front(item.sku, np.full((len(rim), 2), 0.96, np.float32))
+        if item.shape == "bottle"
+        else prints.side(item.sku, uv)
+    )
     tint = np.full_like(rim, 0.9)
     return Mesh(rim.copy(), up, tint, uv, fan, ATLAS)
 
@@ -103,7 +108,9 @@ def _bag(item: CatalogueItem, prints: Atlas, all_round: bool) -> Mesh:
     for (z0, thick0, wide0), (z1, thick1, wide1) in zip(outline[:-1], outline[1:], strict=True):
         lower = [(-w / 2 * wide0, -d / 2 * thick0, z0 * h), (w / 2 * wide0, -d / 2 * thick0, z0 * h)]
         upper = [(w / 2 * wide1, -d / 2 * thick1, z1 * h), (-w / 2 * wide1, -d / 2 * thick1, z1 * h)]
-        parts.append(_quad([*lower, *upper], prints.front(item.sku, np.array([(0, z0), (1, z0), (1, z1), (0, z1)], np.float32))))
+        parts.append(
+            _quad([*lower, *upper], prints.front(item.sku, np.array([(0, z0), (1, z0), (1, z1), (0, z1)], np.float32)))
+        )
         back = [(-x, -y, z) for x, y, z in (*lower, *upper)]
         uv = prints.side(item.sku, np.array([(0, z0), (1, z0), (1, z1), (0, z1)], np.float32))
         right = [lower[1], (back[0][0], back[0][1], z0 * h), (back[3][0], back[3][1], z1 * h), upper[0]]
@@ -126,6 +133,13 @@ def fixture_axes(fixture: Fixture) -> Floats:
     """Columns are the fixture's u, v and z axes in store coordinates."""
     (nx, ny), (ux, uy) = fixture.normal, fixture.along
     return np.array([[ux, -nx, 0], [uy, -ny, 0], [0, 0, 1]], np.float32)
+
+
+def shelf_corners_m(building: Building, shelf: Shelf) -> NDArray[np.float64]:
+    """Corners (8, 3) of the space above a shelf board."""
+    fixture = building.fixtures[shelf.fixture]
+    ends = ((0.0, fixture.width_m), (-0.05, fixture.depth_m), (shelf.height_m, shelf.height_m + shelf.clear_m))
+    return np.array([fixture.point(u, v, z) for u in ends[0] for v in ends[1] for z in ends[2]])
 
 
 @dataclass(frozen=True, slots=True)

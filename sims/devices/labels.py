@@ -14,7 +14,9 @@ from sims.devices.lens import LensMap
 from sims.devices.look import Floats
 from sims.optics import Array, CameraSpec
 
-SINK_M = np.array([0.07] + [0.05] * 2 + [0.10] * 2 + [0.16] * 2 + [0.11] * 2 + [0.10] * 2 + [0.20] * 2 + [0.14] * 2 + [0.12] * 2)
+SINK_M = np.array(
+    [0.07] + [0.05] * 2 + [0.10] * 2 + [0.16] * 2 + [0.11] * 2 + [0.10] * 2 + [0.20] * 2 + [0.14] * 2 + [0.12] * 2
+)
 """How far below the skin a COCO joint may lie and still count as seen."""
 CLEAR_M = 0.03
 """Something else counts as covering a joint when it is at least this much nearer."""
@@ -51,9 +53,17 @@ class Shape:
 
 
 def label_people(
-    camera: CameraSpec, lens: LensMap, people: list[Shape], numbers: NDArray[np.uint8], depth_m: Floats | None, scale: float
+    camera: CameraSpec,
+    lens: LensMap,
+    people: list[Shape],
+    numbers: NDArray[np.uint8],
+    depth_m: Floats | None,
+    scale: float,
 ) -> list[PersonLabel]:
-    """Labels of the people numbered from 1 in the pinhole picture ``numbers``; ``scale`` as the picture was drawn."""
+    """Labels of the people numbered from 1 in the pinhole picture ``numbers``; ``scale`` as the picture was drawn.
+
+    ``numbers`` and ``depth_m`` come with the last row on top.
+    """
     bent = lens.bend_labels(numbers)
     labels = []
     for number, shape in enumerate(people, start=1):
@@ -87,7 +97,7 @@ def _visibility(
     flat = local[:, :2] / np.maximum(local[:, 2:], 1e-6) * camera.focal_px * scale
     at = np.nan_to_num(flat + np.array([lens.width_px, lens.height_px]) / 2)
     column = np.clip(at[:, 0], 0, lens.width_px - 1).astype(int)
-    row = np.clip(at[:, 1], 0, lens.height_px - 1).astype(int)
+    row = lens.height_px - 1 - np.clip(at[:, 1], 0, lens.height_px - 1).astype(int)
     own = numbers[row, column] == number
     other = (numbers[row, column] != number) & (numbers[row, column] > 0)
     if depth_m is None:

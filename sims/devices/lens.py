@@ -18,7 +18,10 @@ WIDEST = 2.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensMap:
-    """How to bend a pinhole picture of ``width_px`` × ``height_px`` (same focal length, same centre) into the camera's."""
+    """How to bend a pinhole picture of ``width_px`` × ``height_px`` (same focal length, same centre) into the camera's.
+
+    Renderers hand out pictures with the LAST row on top; the map turns them over on the way.
+    """
 
     width_px: int
     height_px: int
@@ -46,7 +49,7 @@ def lens_map(camera: CameraSpec, width_px: int, height_px: int) -> LensMap:
     xy = np.clip(undistort(camera, wanted), -WIDEST, WIDEST)
     half = np.abs(xy).max(axis=0) * focal
     size = 2 * np.ceil(half + 1).astype(int)
-    at = (xy * focal + size / 2 - 0.5).astype(np.float32).reshape(height_px, width_px, 2)
+    at = (xy * [focal, -focal] + size / 2 - 0.5).astype(np.float32).reshape(height_px, width_px, 2)
     first, second = cv2.convertMaps(at[:, :, 0], at[:, :, 1], cv2.CV_16SC2)
     nearest = (np.ascontiguousarray(at[:, :, 0]), np.ascontiguousarray(at[:, :, 1]))
     return LensMap(int(size[0]), int(size[1]), (first, second), nearest)

@@ -169,7 +169,9 @@ class _Person:
             if place < len(self._items):
                 self._items[place][1].write(mesh.points, colours)
             else:
-                self._items.append((sku, Node(stage.moving, mesh.points, colours, mesh.uv, mesh.faces, stage.textures["atlas"])))
+                self._items.append(
+                    (sku, Node(stage.moving, mesh.points, colours, mesh.uv, mesh.faces, stage.textures["atlas"]))
+                )
 
     def _held(self, sku: str, hand: Floats, heading_rad: float, layer: int) -> Mesh:
         """The item as it is gripped: upright, its middle a little ahead of the palm, further ones stacked below."""
@@ -185,7 +187,9 @@ def _shadow(stage: Stage) -> Node:
     rim = np.arange(12)
     after = (rim + 1) % 12
     fan = np.column_stack([np.zeros(12, int), 1 + rim, 1 + after])
-    band = np.concatenate([np.column_stack([1 + rim, 13 + rim, 13 + after]), np.column_stack([1 + rim, 13 + after, 1 + after])])
+    band = np.concatenate(
+        [np.column_stack([1 + rim, 13 + rim, 13 + after]), np.column_stack([1 + rim, 13 + after, 1 + after])]
+    )
     faces = np.concatenate([fan, band]).astype(np.int32)
     node = Node(stage.moving, np.zeros((25, 3), np.float32), np.zeros((25, 4), np.uint8), None, faces)
     node.fade()

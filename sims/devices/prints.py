@@ -94,7 +94,9 @@ def _contrast(main: tuple[int, int, int], rng: np.random.Generator) -> tuple[int
         return (30, 30, 38) if bright else (245, 243, 236)
     hue, light, saturation = colorsys.rgb_to_hls(*(c / 255 for c in main))
     new_light = 0.28 if bright else 0.75
-    r, g, b = colorsys.hls_to_rgb((hue + float(rng.choice([0.5, 0.33, 0.12, 0.66]))) % 1.0, new_light, max(saturation, 0.5))
+    r, g, b = colorsys.hls_to_rgb(
+        (hue + float(rng.choice([0.5, 0.33, 0.12, 0.66]))) % 1.0, new_light, max(saturation, 0.5)
+    )
     return round(255 * r), round(255 * g), round(255 * b)
 
 
@@ -116,7 +118,9 @@ def _pattern(item: CatalogueItem, main: tuple[int, ...], second: tuple[int, ...]
         at = int(rng.integers(w // 4, w // 2))
         front[:, at : at + int(rng.integers(14, 36))] = second
     elif kind == 4:
-        cv2.fillPoly(front, [np.array([[0, h], [w, h], [w, int(rng.integers(30, 70))], [0, int(rng.integers(60, 110))]])], second)
+        cv2.fillPoly(
+            front, [np.array([[0, h], [w, h], [w, int(rng.integers(30, 70))], [0, int(rng.integers(60, 110))]])], second
+        )
     elif kind == 5:
         for _ in range(9):
             cv2.circle(front, (int(rng.integers(w)), int(rng.integers(h))), int(rng.integers(5, 13)), second, -1)
@@ -128,10 +132,12 @@ def _pattern(item: CatalogueItem, main: tuple[int, ...], second: tuple[int, ...]
     return front
 
 
-def _lettering(front: Picture, name: str, main: tuple[int, ...], second: tuple[int, ...], rng: np.random.Generator) -> None:
+def _lettering(
+    front: Picture, name: str, main: tuple[int, ...], second: tuple[int, ...], rng: np.random.Generator
+) -> None:
     """The name in large letters on a band, a weight below: enough to tell fronts apart as shoppers do."""
     h, w = front.shape[:2]
-    words = [word for word in name.split() if word.isalpha()] or [name]
+    words = [word for word in name.split() if word.isalpha() and len(word) > 1] or [name]
     paper, ink = ((248, 246, 240), (25, 25, 30)) if rng.random() < 0.6 else (second, (250, 250, 250))
     top = int(rng.integers(14, 62))
     lines = [word[:8] for word in words[:2]]

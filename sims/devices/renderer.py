@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.building import Building
-from sims.devices.goods import Goods
+from sims.devices.goods import Goods, shelf_corners_m
 from sims.devices.labels import PersonLabel, label_people
 from sims.devices.lens import LensMap, lens_map
 from sims.devices.look import Floats, Lighting, Look, Picture, paint, rgba
@@ -21,7 +21,7 @@ from sims.devices.panda import NEAR_M, Node, Pose, RendererError, Stage, View, m
 from sims.devices.people import Bodies, Crowd
 from sims.devices.prints import atlas
 from sims.devices.room import room_extent_m, room_meshes
-from sims.optics import CameraSpec
+from sims.optics import Array, CameraSpec
 from sims.scene import Scene
 
 __all__ = ["Bodies", "PersonLabel", "Renderer", "RendererError"]
@@ -36,7 +36,7 @@ SAMPLES = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Still:
-    """What a camera sees of everything that does not move: BGR and raw depth, before the lens."""
+    """What a camera sees of everything that does not move: BGRA and raw depth, before the lens, last row on top."""
 
     spec: CameraSpec
     age: int
@@ -64,7 +64,8 @@ class Renderer:
         self._views: dict[tuple[int, int, int], View] = {}
         self._lenses: dict[tuple[object, ...], LensMap] = {}
         self._stills: dict[str, _Still] = {}
-        self._age = 0
+        self._ages: dict[str, int] = {}
+        self._seen: dict[str, tuple[CameraSpec, list[str]]] = {}
         self._layered = self.kind != "software"
         self._light_room()
 
@@ -73,7 +74,7 @@ class Renderer:
         spec, lens = self._camera(camera)
         self._show(scene)
         picture = self._composed(spec, lens) if self._layered else self._direct(spec, lens)
-        return np.asarray(cv2.cvtColor(lens.bend(picture), cv2.COLOR_BGR2RGB), np.uint8)
+        return np.asarray(cv2.cvtColor(lens.bend(picture), cv2.COLOR_BGRA2RGB), np.uint8)
 
     def render_labelled(self, scene: Scene, camera: str | CameraSpec) -> tuple[Picture, list[PersonLabel]]:
         """The picture and a label for everybody of whom at least one pixel shows."""
@@ -87,7 +88,7 @@ class Renderer:
         """Everything drawn at once."""
         view = self._view(lens, 0)
         view.draw(self._pose(spec), self._stage.root, (*self.look.outside, 1))
-        return np.ascontiguousarray(view.picture()[::-1, :, :3])
+        return view.picture()
 
     def _composed(self, spec: CameraSpec, lens: LensMap) -> Picture:
         """What moves, drawn and laid over the kept picture of what stays where it is nearer: several times cheaper."""
@@ -95,17 +96,9 @@ class Renderer:
         picture = still.picture.copy()
         view = self._view(lens, 0)
         view.draw(self._pose(spec), self._stage.moving)
-        for rows, columns in self._windows(spec, lens):
-            layer = view.picture()[::-1][rows, columns]
-            near = view.raw_depth()[::-1][rows, columns] < still.depth[rows, columns]
-            cover = layer[:, :, 3] * near
-            under = picture[rows, columns]
-            solid = cover == 255
-            under[solid] = layer[solid, :3]
-            soft = (cover > 0) & ~solid
-            if soft.any():
-                rest = (255 - cover[soft].astype(np.uint16))[:, None]
-                under[soft] = (layer[soft, :3] + under[soft] * rest // 255).astype(np.uint8)
+        drawn, depth = view.picture(), view.raw_depth()
+        for window in self._windows(spec, lens):
+            _lay_over(picture[window], drawn[window], depth[window], still.depth[window])
         return picture
 
     def _windows(self, spec: CameraSpec, lens: LensMap) -> list[tuple[slice, slice]]:
@@ -113,12 +106,10 @@ class Renderer:
         size = np.array([lens.width_px, lens.height_px])
         boxes: list[Box] = []
         for corners in self._crowd.corners_m():
-            local = spec.to_camera(corners)
-            if local[:, 2].max() < NEAR_M:
+            local = _in_front(spec.to_camera(corners))
+            if not len(local):
                 continue
-            if local[:, 2].min() < NEAR_M:
-                return [(slice(0, lens.height_px), slice(0, lens.width_px))]
-            at = local[:, :2] / local[:, 2:] * (spec.focal_px * self._scale) + size / 2
+            at = local[:, :2] / local[:, 2:] * np.array([1, -1]) * (spec.focal_px * self._scale) + size / 2
             low, high = np.clip(np.floor(at.min(axis=0)) - 1, 0, size), np.clip(np.ceil(at.max(axis=0)) + 1, 0, size)
             if np.all(high > low):
                 boxes = _joined(boxes, (int(low[0]), int(low[1]), int(high[0]), int(high[1])))
@@ -127,25 +118,37 @@ class Renderer:
     def _still(self, spec: CameraSpec, lens: LensMap) -> "_Still":
         """The kept picture and depth of what does not move, drawn anew when a shelf in view has changed."""
         kept = self._stills.get(spec.id)
-        if kept is not None and kept.spec == spec and kept.age == self._age:
+        age = sum(self._ages[shelf] for shelf in self._seen_shelves(spec))
+        if kept is not None and kept.spec == spec and kept.age == age:
             return kept
         fine, plain, pose = self._view(lens, SAMPLES), self._view(lens, 0), self._pose(spec)
         fine.draw(pose, self._stage.still, (*self.look.outside, 1))
         plain.draw(pose, self._stage.still)
-        picture = np.ascontiguousarray(fine.picture()[::-1, :, :3])
-        self._stills[spec.id] = _Still(spec, self._age, picture, plain.raw_depth()[::-1].copy())
+        self._stills[spec.id] = _Still(spec, age, fine.picture().copy(), plain.raw_depth().copy())
         return self._stills[spec.id]
+
+    def _seen_shelves(self, spec: CameraSpec) -> list[str]:
+        """Shelves of which a camera may see something."""
+        kept = self._seen.get(spec.id)
+        if kept is None or kept[0] != spec:
+            lens = self._camera(spec)[1]
+            half = np.array([lens.width_px, lens.height_px]) / 2 / (spec.focal_px * self._scale)
+            shelves = [
+                s.id for s in self.building.shelves.values() if _in_view(spec, half, shelf_corners_m(self.building, s))
+            ]
+            kept = self._seen[spec.id] = (spec, shelves)
+        return kept[1]
 
     def _numbers(self, spec: CameraSpec, lens: LensMap, last: int) -> tuple[NDArray[np.uint8], Floats | None]:
         """Which person each pixel of the pinhole picture shows (0: none), and its depth in metres if the renderer knows."""
         view = self._view(lens, 0)
         if not self._layered:
             view.draw_numbers(self._pose(spec), self._stage.root, last)
-            return np.ascontiguousarray(view.picture()[::-1, :, 2]), None
+            return np.ascontiguousarray(view.picture()[:, :, 2]), None
         still = self._still(spec, lens)
         view.draw_numbers(self._pose(spec), self._stage.moving, last)
-        raw = view.raw_depth()[::-1]
-        numbers = np.where(raw < still.depth, view.picture()[::-1, :, 2], 0)
+        raw = view.raw_depth()
+        numbers = np.where(raw < still.depth, view.picture()[:, :, 2], 0).astype(np.uint8)
         return numbers, metres(np.minimum(raw, still.depth))
 
     def _pose(self, spec: CameraSpec) -> Pose:
@@ -186,7 +189,7 @@ class Renderer:
                 continue
             if node is not None:
                 node.remove()
-            self._age += 1
+            self._ages[shelf.id] = self._ages.get(shelf.id, 0) + 1
             mesh = self._goods.fill(shelf, stock)
             self._shelves[shelf.id] = (here, self._add(mesh) if mesh else None)
 
@@ -201,6 +204,42 @@ class Renderer:
         light: Floats | float = 1.0 if mesh.glowing else self._lighting.shade(mesh.points, mesh.normals)
         texture = None if mesh.texture == PLAIN else self._stage.textures[mesh.texture]
         return Node(self._stage.still, mesh.points, rgba(mesh.colours * light), mesh.uv, mesh.faces, texture)
+
+
+def _lay_over(under: Picture, layer: Picture, depth: Floats, still_depth: Floats) -> None:
+    """Puts a layer (BGRA, colours multiplied with their opacity) onto what lies under it wherever the layer is nearer."""
+    near = cv2.compare(depth, still_depth, cv2.CMP_LT)
+    cover = cv2.bitwise_and(cv2.extractChannel(layer, 3), near)
+    solid = cv2.compare(cover, 255, cv2.CMP_EQ)
+    cv2.copyTo(layer, solid, under)
+    rim = cv2.morphologyEx(solid, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
+    soft = (cover > 0) & (cover < 255)
+    if soft.any():
+        rest = (255 - cover[soft].astype(np.uint16))[:, None]
+        under[soft] = (layer[soft] + under[soft] * rest // 255).astype(np.uint8)
+    cv2.copyTo(cv2.blur(under, (3, 3)), rim, under)  # what stays is drawn with soft edges: people must not stand out
+
+
+def _in_front(corners: Array) -> Array:
+    """Of a convex body with these corners (n, 3) in the camera's frame, points around the part before the near plane."""
+    behind = corners[:, 2] < NEAR_M
+    if not behind.any():
+        return corners
+    front, back = corners[~behind], corners[behind]
+    if not len(front):
+        return front
+    a, b = np.repeat(front, len(back), axis=0), np.tile(back, (len(front), 1))
+    share = (NEAR_M - a[:, 2:]) / (b[:, 2:] - a[:, 2:])
+    return np.concatenate([front, a + share * (b - a)])
+
+
+def _in_view(spec: CameraSpec, half: Array, corners_m: Array) -> bool:
+    """Whether a box with these corners may reach into a picture that ends at ``half`` (normalised coordinates)."""
+    local = _in_front(spec.to_camera(corners_m))
+    if not len(local):
+        return False
+    at = local[:, :2] / local[:, 2:]
+    return bool(np.all(at.max(axis=0) > -half) and np.all(at.min(axis=0) < half))
 
 
 def _joined(boxes: list[Box], new: Box) -> list[Box]:

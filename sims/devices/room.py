@@ -163,7 +163,9 @@ def _facing_in(mesh: Mesh, middle: Floats) -> Mesh:
     """The sheet turned over where it would look out of the room."""
     if float(np.dot(middle - mesh.points.mean(axis=0), mesh.normals[0])) > 0:
         return mesh
-    return Mesh(mesh.points, -mesh.normals, mesh.colours, mesh.uv, mesh.faces[:, ::-1].copy(), mesh.texture, mesh.glowing)
+    return Mesh(
+        mesh.points, -mesh.normals, mesh.colours, mesh.uv, mesh.faces[:, ::-1].copy(), mesh.texture, mesh.glowing
+    )
 
 
 def _vivid(rng: np.random.Generator) -> Colour:
