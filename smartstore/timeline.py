@@ -1,10 +1,12 @@
 """Merges the streams of all devices into one, in event time.
 
-In: received messages in the order of their arrival. Out: the same messages in the order of ``Received.key``, each as soon as the
-watermark has passed it, so that the same feed gives the same output in any order of arrival within the lateness bound.
+In: received messages in the order of their arrival. Out: the same messages in the order of ``Received.key``, each as
+soon as the watermark has passed it, so that the same feed gives the same output in any order of arrival within the
+lateness bound.
 
-The watermark is the time of the most advanced device less the allowed lateness. One device alone cannot drag it away: a device
-that runs far ahead of all others counts for nothing until a second one confirms its time, or until it is the only one that still speaks.
+The watermark is the time of the most advanced device less the allowed lateness. One device alone cannot drag it away: a
+device that runs far ahead of all others counts for nothing until a second one confirms its time, or until it is the
+only one that still speaks.
 """
 
 import heapq

@@ -1,11 +1,12 @@
 """Where people stand: from the joints of one picture to metres on the floor.
 
-In: a surveyed camera and the people it sees. Out, per person: position of the body's axis on the floor and body height, with a
-covariance that says how well the camera's geometry fixes them.
+In: a surveyed camera and the people it sees. Out, per person: position of the body's axis on the floor and body height,
+with a covariance that says how well the camera's geometry fixes them.
 
-Each joint stands at a known share of the body height above the floor, so its ray gives a point of the floor that depends linearly on
-that height: ``floor = a - b * height``. All joints of a person together are one small weighted least-squares problem in (x, y, height);
-joints that disagree with the others (a leaning head, a lifted foot) are reweighted once, as in iteratively reweighted least squares.
+Each joint stands at a known share of the body height above the floor, so its ray gives a point of the floor that
+depends linearly on that height: ``floor = a - b * height``. All joints of a person together are one small weighted
+least-squares problem in (x, y, height); joints that disagree with the others (a leaning head, a lifted foot) are
+reweighted once, as in iteratively reweighted least squares.
 """
 
 from collections.abc import Sequence
@@ -63,10 +64,12 @@ class FloorOptions:
     """Spread of a joint in pixels, and in addition ``box_sigma`` of the box's height."""
     box_sigma: float = 0.02
     height_m: float = 1.70
-    height_sigma_m: float = 0.30
+    height_sigma_m: float = 0.20
     survey_sigma_rad: float = 0.006
     """The camera hangs a little off its survey."""
     survey_sigma_m: float = 0.02
+    hidden_foot_m: float = 0.5
+    """A box whose lower edge lies so much further away than its upper one has no feet in it."""
     min_joints: int = 3
     """With fewer joints the box's edges are used as well."""
 
@@ -147,13 +150,22 @@ def locate(people: Sequence[SeenPerson], table: RayTable, options: FloorOptions)
     origin = table.model.position_m
     floor = origin[:2] + slope * origin[2]
     shift = slope * _SHARE[:, None]
+    usable[:, FOOT] &= ~_foot_hidden(floor, shift, usable, options)
     weights = _weights(slope, points.sigma_px, table.model, options) * usable[:, :, None, None]
     mean, cov = _solve(floor, shift, weights, options)
     residual = floor - shift * mean[:, 2, None, None] - mean[:, None, :2]
     distance = np.einsum("njk,njkl,njl->nj", residual, weights, residual)
     trust = 1.0 / (1.0 + distance / 4.0)
     mean, cov = _solve(floor, shift, weights * trust[:, :, None, None], options)
-    return Stands(mean, cov + _survey(mean, table.model, options), usable.any(axis=1))
+    return Stands(mean, cov + _survey(mean, table.model, options), np.asarray(usable.any(axis=1)))
+
+
+def _foot_hidden(floor: Array, shift: Array, usable: NDArray[np.bool_], options: FloorOptions) -> NDArray[np.bool_]:
+    """Whether a box (n,) ends above the feet, behind something: its lower edge lies beyond what its upper edge says."""
+    crown = floor[:, CROWN] - shift[:, CROWN] * options.height_m
+    beyond = np.einsum("nk,nk->n", floor[:, FOOT] - crown, shift[:, CROWN])
+    beyond /= np.maximum(np.linalg.norm(shift[:, CROWN], axis=1), 1e-9)
+    return np.asarray(usable[:, FOOT] & usable[:, CROWN] & (beyond > options.hidden_foot_m))
 
 
 def _weights(slope: Array, sigma_px: Array, model: CameraModel, options: FloorOptions) -> Array:
@@ -182,7 +194,7 @@ def _solve(floor: Array, shift: Array, weights: Array, options: FloorOptions) ->
     vector[:, :2] = np.einsum("njkl,njl->nk", weights, floor)
     vector[:, 2] = np.einsum("njk,njk->n", weighted_shift, floor) + options.height_m * options.height_sigma_m**-2
     cov = np.linalg.inv(information)
-    return np.einsum("nij,nj->ni", cov, vector), cov
+    return np.asarray(np.einsum("nij,nj->ni", cov, vector)), np.asarray(cov)
 
 
 def _survey(mean: Array, model: CameraModel, options: FloorOptions) -> Array:

@@ -1,14 +1,15 @@
 """Fuses the people of all cameras into tracks on the floor.
 
-In: what each camera sees, view by view, in event time and in any mixture of frame rates. Out: the state of the floor after each view.
+In: what each camera sees, view by view, in event time and in any mixture of frame rates. Out: the state of the floor
+after each view.
 
-Every view is one step of a Kalman filter: predict all tracks to its time, match its detections (gated assignment on Mahalanobis distance
-and appearance), update. A track is *tentative* until it lived long enough, then *confirmed*, and *lost* while nobody sees it; whoever
-appears in the middle of the store where somebody was lost is that person again.
+Every view is one step of a Kalman filter: predict all tracks to its time, match its detections (gated assignment on
+Mahalanobis distance and appearance), update. A track is *tentative* until it lived long enough, then *confirmed*, and
+*lost* while nobody sees it; whoever appears in the middle of the store where somebody was lost is that person again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,33 +48,28 @@ class _View:
         return _View(self.camera, self.t_ns, tuple(self.people[i] for i in chosen), self.mean[chosen], self.cov[chosen])
 
 
-@dataclass(slots=True)
-class _Clock:
-    t_ns: int = -1
-    seen: dict[str, int] = field(default_factory=dict)
-
-
 class FloorTracker:
     """Tracks everybody in the store; its ids count up from 1 and belong to this tracker alone."""
 
     def __init__(
         self,
         site: Site,
-        options: TrackerOptions = TrackerOptions(),
-        floor: FloorOptions = FloorOptions(),
-        hands: HandOptions = HandOptions(),
+        options: TrackerOptions | None = None,
+        floor: FloorOptions | None = None,
+        hands: HandOptions | None = None,
     ) -> None:
-        self.options, self.floor = options, floor
+        self.options, self.floor = options or TrackerOptions(), floor or FloorOptions()
         self.counts = TrackerCounts()
         self._ground = Ground.of(site)
         self._tables = {camera.id: RayTable(camera.model) for camera in site.cameras.values()}
-        self._hands = HandTracker(site, hands)
+        self._hands = HandTracker(site, hands or HandOptions())
         self._tracks: list[Track] = []
+        self._views: dict[str, int] = {}
         self._t_ns = -1
         self._numbers = 0
 
     def observe(self, view: PeopleView) -> list[FloorState]:
-        """The floor at the time of ``view``; nothing for a camera that the site does not know or a view from the past."""
+        """The floor at the time of ``view``; nothing for an unknown camera or a view from the past."""
         table = self._tables.get(view.camera)
         if table is None:
             self.counts.unknown_camera += 1
@@ -83,6 +79,7 @@ class FloorTracker:
             return []
         dt_s = (view.t_ns - self._t_ns) / 1e9 if self._t_ns >= 0 else 0.0
         self._t_ns = view.t_ns
+        self._views[view.camera] = self._views.get(view.camera, 0) + 1
         predict(self._tracks, view.t_ns, dt_s, self.options)
         seen = self._on_floor(view, table)
         matched = self._match(seen)
@@ -137,6 +134,8 @@ class FloorTracker:
             if not _crowded(seen.people, d):
                 track.remember(seen.people[d].appearance, dt_s, self.options.appearance_memory_s)
             track.hits += 1
+            if track.life is Life.TENTATIVE:
+                track.shown[seen.camera] = track.shown.get(seen.camera, 0) + 1
             track.seen_ns = seen.t_ns
             if track.life is Life.LOST:
                 track.life = Life.CONFIRMED
@@ -160,29 +159,30 @@ class FloorTracker:
             cov = np.zeros((5, 5))
             cov[np.ix_([0, 1, 4], [0, 1, 4])] = seen.cov[d]
             cov[2, 2] = cov[3, 3] = 0.7**2
-            self._tracks.append(
-                Track(mean, cov, seen.t_ns, seen.t_ns, expected=near_entry, appearance=person.appearance.copy())
-            )
+            track = Track(mean, cov, seen.t_ns, seen.t_ns, expected=near_entry, appearance=person.appearance.copy())
+            track.shown = {seen.camera: 1}
+            track.before = {**self._views, seen.camera: self._views[seen.camera] - 1}
+            self._tracks.append(track)
 
     def _live(self) -> None:
         """Confirms, loses and recovers tracks."""
         for track in self._tracks:
-            age_s = (self._t_ns - track.born_ns) / 1e9
             if track.life is Life.CONFIRMED and track.unseen_s(self._t_ns) > self.options.lost_after_s:
                 track.life = Life.LOST
-            if track.life is not Life.TENTATIVE or track.seen_ns != self._t_ns:
-                continue
-            if (
-                age_s >= self.options.recover_after_s
-                and track.hits >= self.options.confirm_hits
-                and self._recover(track)
-            ):
-                continue
-            wait_s = self.options.confirm_entry_s if track.expected else self.options.confirm_s
-            if age_s >= wait_s and track.hits >= self.options.confirm_hits:
-                self._numbers += 1
-                track.number, track.life = self._numbers, Life.CONFIRMED
+            if track.life is Life.TENTATIVE and track.seen_ns == self._t_ns:
+                self._grow_up(track)
         self._merge()
+
+    def _grow_up(self, track: Track) -> None:
+        """A tentative track that was just seen may be somebody who was lost, or somebody new."""
+        options, age_s = self.options, (self._t_ns - track.born_ns) / 1e9
+        if track.hits < options.confirm_hits or track.share_seen(self._views) < options.confirm_share:
+            return
+        if age_s >= options.recover_after_s and self._recover(track):
+            return
+        if age_s >= (options.confirm_entry_s if track.expected else options.confirm_s):
+            self._numbers += 1
+            track.number, track.life = self._numbers, Life.CONFIRMED
 
     def _recover(self, born: Track) -> bool:
         """Gives ``born`` the number of the lost track it most likely continues."""
@@ -202,7 +202,7 @@ class FloorTracker:
             return False
         born.number, born.life, born.hits = best.number, Life.CONFIRMED, born.hits + best.hits
         born.born_ns = best.born_ns
-        self._hands.rename(best, born)
+        self._hands.drop(best)
         best.number, best.life, best.seen_ns = 0, Life.TENTATIVE, -(1 << 62)
         return True
 

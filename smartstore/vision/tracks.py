@@ -1,10 +1,11 @@
 """Tracks on the floor: their state, their options, and the Kalman filter that moves them.
 
-In: times and measurements of (x, y, body height). Out: predicted and updated tracks. The state is (x, y, vx, vy, height) in metres
-and seconds; motion is nearly constant velocity (white acceleration), and a body's height hardly changes.
+In: times and measurements of (x, y, body height). Out: predicted and updated tracks. The state is (x, y, vx, vy,
+height) in metres and seconds; motion is nearly constant velocity (white acceleration), and a body's height hardly
+changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -34,6 +35,8 @@ class TrackerOptions:
     confirm_s: float = 1.2
     """Age at which a birth away from the entry is believed."""
     confirm_hits: int = 3
+    confirm_share: float = 0.45
+    """Share of the pictures since birth, of the camera that sees it best, that must show a new track."""
     tentative_gap_s: float = 0.6
     """A tentative track that was not seen for so long is forgotten."""
     lost_after_s: float = 0.6
@@ -71,6 +74,10 @@ class Track:
     number: int = 0
     life: Life = Life.TENTATIVE
     hits: int = 1
+    shown: dict[str, int] = field(default_factory=dict)
+    """Matches by camera."""
+    before: dict[str, int] = field(default_factory=dict)
+    """Views by camera before the birth."""
     expected: bool = False
     """Born where people come in."""
     appearance: Array = field(default_factory=lambda: np.zeros(0))
@@ -85,6 +92,11 @@ class Track:
     def unseen_s(self, t_ns: int) -> float:
         """Seconds since the last match."""
         return (t_ns - self.seen_ns) / 1e9
+
+    def share_seen(self, views: Mapping[str, int]) -> float:
+        """The largest share, over cameras, of the views since birth that show this track."""
+        shares = [hits / max(views[camera] - self.before.get(camera, 0), 1) for camera, hits in self.shown.items()]
+        return max(shares, default=0.0)
 
     def remember(self, appearance: Array, dt_s: float, memory_s: float) -> None:
         """Lets the running mean of the appearance follow."""
@@ -152,8 +164,9 @@ def update(tracks: Sequence[Track], measured: Array, cov_measured: Array) -> Non
 def distances(tracks: Sequence[Track], measured: Array, cov_measured: Array) -> tuple[Array, Array]:
     """Two matrices (tracks, measurements): how unlikely a match is, and metres on the floor.
 
-    The first is -2 log of the likelihood, less what a perfectly known track would have: squared Mahalanobis distance plus the
-    growth of the floor covariance's log determinant, so that a long unseen track does not snatch the detections of others.
+    The first is -2 log of the likelihood, less what a perfectly known track would have: squared Mahalanobis distance
+    plus the growth of the floor covariance's log determinant, so that a long unseen track does not snatch the
+    detections of others.
     """
     mean, cov = stacked(tracks)
     innovation = measured[None] - mean[:, None, MEASURED]

@@ -19,7 +19,7 @@ _ABOVE = {"nose": 0.91, "eye": 0.935, "ear": 0.925, "shoulder": 0.82, "elbow": 0
 _BESIDE = {"nose": 0.0, "eye": 0.03, "ear": 0.075, "shoulder": 0.19, "elbow": 0.23, "wrist": 0.24, "hip": 0.10,
            "knee": 0.10, "ankle": 0.10}  # fmt: skip
 _AHEAD = {"nose": 0.11, "eye": 0.09, "ear": 0.0, "wrist": 0.05}
-PALM_M = 0.09
+UPPER_ARM_M, FOREARM_M, PALM_M = 0.29, 0.25, 0.09
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,12 @@ class Walker:
     hands: Mapping[str, Callable[[float], tuple[float, float, float] | None]] | None = None
     unseen: tuple[tuple[float, float], ...] = ()
     """Intervals in seconds during which no camera sees them."""
+
+    stay_s: tuple[float, float] = (-np.inf, np.inf)
+    """In the store from the first to the second of these times only."""
+
+    def is_away(self, t_s: float) -> bool:
+        return not self.stay_s[0] <= t_s < self.stay_s[1]
 
     def at(self, t_s: float) -> Array:
         return np.array(self.path(t_s))
@@ -58,11 +64,18 @@ class Walker:
 
     @staticmethod
     def _reach(joints: Array, side: str, palm: Array) -> None:
+        """Arms of 29 + 25 cm, the palm 9 cm beyond the wrist; a target out of reach stretches the upper arm."""
         shoulder = joints[COCO_JOINTS.index(f"{side}_shoulder")]
-        elbow = shoulder + (palm - shoulder) * 0.5 - np.array([0, 0, 0.08])
-        along = (palm - elbow) / np.linalg.norm(palm - elbow)
+        way = palm - shoulder
+        distance = float(np.linalg.norm(way))
+        lower = FOREARM_M + PALM_M
+        upper = max(UPPER_ARM_M, distance - lower)
+        along = min(distance, (upper**2 - lower**2 + distance**2) / (2 * distance))
+        drop = np.array([0.0, 0.0, -1.0]) - way * (-way[2] / distance**2)
+        drop /= max(float(np.linalg.norm(drop)), 1e-9)
+        elbow = shoulder + way / distance * along + drop * np.sqrt(max(upper**2 - along**2, 0.0))
         joints[COCO_JOINTS.index(f"{side}_elbow")] = elbow
-        joints[COCO_JOINTS.index(f"{side}_wrist")] = palm - along * PALM_M
+        joints[COCO_JOINTS.index(f"{side}_wrist")] = palm - (palm - elbow) / lower * PALM_M
 
 
 @dataclass
@@ -102,9 +115,9 @@ class Cinema:
         bodies = [w.joints(t_s) for w in walkers]
         seen = []
         for me, (walker, body) in enumerate(zip(walkers, bodies, strict=True)):
-            if any(a <= t_s < b for a, b in walker.unseen) or self.rng.random() < self.miss:
+            if walker.is_away(t_s) or any(a <= t_s < b for a, b in walker.unseen) or self.rng.random() < self.miss:
                 continue
-            others = [b for other, b in enumerate(bodies) if other != me]
+            others = [b for other, b in enumerate(bodies) if other != me and not walkers[other].is_away(t_s)]
             person = self._person(model, body, walker.look, others)
             if person is not None:
                 seen.append(person)
@@ -114,7 +127,7 @@ class Cinema:
         return seen
 
     def _person(self, model: CameraModel, body: Array, look: int, others: list[Array]) -> SeenPerson | None:
-        clear = np.array([self._clear(model.position_m, joint, others) for joint in body])
+        clear = self._clear(model.position_m, body, others)
         pixels = model.project(body)
         inside = np.all((pixels > 0) & (pixels < [model.width_px, model.height_px]), axis=1)
         good = clear & inside
@@ -131,25 +144,24 @@ class Cinema:
         vector = vector / np.linalg.norm(vector) + self.rng.normal(0, spread / 4, 16)
         return np.asarray(vector / np.linalg.norm(vector))
 
-    def _clear(self, eye: Array, point: Array, others: list[Array]) -> bool:
-        """Whether neither a fixture nor another body is between the eye and the point."""
-        share = np.linspace(0.05, 0.97, 40)[:, None]
-        way = eye + share * (point - eye)
+    def _clear(self, eye: Array, body: Array, others: list[Array]) -> NDArray[np.bool_]:
+        """For each joint (17, 3): whether neither a fixture nor another body is between the eye and it."""
+        share = np.linspace(0.1, 0.97, 30)[:, None]
+        way = eye + share * (body[:, None] - eye)
+        clear = np.ones(len(body), bool)
         for fixture in self.site.fixtures.values():
             nx, ny = fixture.normal
-            dx, dy = way[:, 0] - fixture.origin_m[0], way[:, 1] - fixture.origin_m[1]
+            dx, dy = way[..., 0] - fixture.origin_m[0], way[..., 1] - fixture.origin_m[1]
             u, v = -dx * ny + dy * nx, -dx * nx - dy * ny
             solid = (
-                (u > 0) & (u < fixture.width_m) & (v > 0.02) & (v < fixture.depth_m) & (way[:, 2] < fixture.height_m)
+                (u > 0) & (u < fixture.width_m) & (v > 0.02) & (v < fixture.depth_m) & (way[..., 2] < fixture.height_m)
             )
-            if solid.any():
-                return False
+            clear &= ~solid.any(axis=1)
         for other in others:
             axis = other[[11, 12], :2].mean(axis=0)
-            near = np.linalg.norm(way[:, :2] - axis, axis=1) < 0.2
-            if (near & (way[:, 2] < other[0, 2] + 0.1)).any():
-                return False
-        return True
+            near = np.hypot(way[..., 0] - axis[0], way[..., 1] - axis[1]) < 0.2
+            clear &= ~(near & (way[..., 2] < other[0, 2] + 0.1)).any(axis=1)
+        return clear
 
 
 def line(start: tuple[float, float], end: tuple[float, float], seconds: float,

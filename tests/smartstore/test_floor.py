@@ -1,0 +1,181 @@
+"""People seen by several cameras become tracks on the floor that keep their numbers."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smartstore.domain.people import FloorState, PeopleView
+from smartstore.site import Site, load_site
+from smartstore.vision.association import assign
+from smartstore.vision.floor import FloorOptions, RayTable, locate
+from smartstore.vision.tracker import FloorTracker
+from tests.smartstore.crowd import SECOND, Cinema, Walker, line
+
+AISLE_A = 1.5
+
+
+@pytest.fixture(scope="module")
+def corner() -> Site:
+    return load_site(Path("configs/stores/corner.yaml"))
+
+
+def track(site: Site, views: list[PeopleView]) -> list[FloorState]:
+    tracker = FloorTracker(site)
+    return [state for view in views for state in tracker.observe(view)]
+
+
+def numbers_of(states: list[FloorState], walker: Walker, from_s: float, within_m: float = 0.5) -> Counter[int]:
+    """How often each track was the nearest one to a walker, and near enough; 0 where there was none."""
+    found: Counter[int] = Counter()
+    for state in states:
+        t_s = state.t_ns / SECOND - 1000
+        if t_s < from_s or walker.is_away(t_s):
+            continue
+        x, y = walker.at(t_s)
+        near = min(state.tracks, key=lambda t: np.hypot(t.x_m - x, t.y_m - y), default=None)
+        good = near is not None and np.hypot(near.x_m - x, near.y_m - y) < within_m
+        found[near.track if good and near else 0] += 1
+    return found
+
+
+def errors_m(states: list[FloorState], walker: Walker, from_s: float) -> list[float]:
+    out = []
+    for state in states:
+        t_s = state.t_ns / SECOND - 1000
+        if t_s >= from_s and state.tracks:
+            x, y = walker.at(t_s)
+            out.append(min(float(np.hypot(t.x_m - x, t.y_m - y)) for t in state.tracks))
+    return out
+
+
+@pytest.mark.parametrize("height_m", [1.55, 1.72, 1.92])
+@pytest.mark.parametrize("place", [(1.1, 3.0), (4.4, 3.4), (2.2, 5.6)], ids=str)
+def test_one_picture_of_a_standing_body_gives_its_place_and_height(
+    corner: Site, place: tuple[float, float], height_m: float
+) -> None:
+    cinema = Cinema(corner, noise_px=0.0, miss=0.0, false_boxes=0.0, pose_error_deg=0.0, pose_error_m=0.0)
+    seen = 0
+    for view in cinema.views([Walker(lambda t: place, height_m)], 0.2):
+        stands = locate(view.people, RayTable(corner.cameras[view.camera].model), FloorOptions())
+        for mean, cov in zip(stands.mean, stands.cov, strict=True):
+            seen += 1
+            spread = np.sqrt(np.linalg.eigvalsh(cov[:2, :2])[-1])
+            assert np.hypot(*(mean[:2] - place)) < max(0.12, 1.5 * spread)
+            assert mean[2] == pytest.approx(height_m, abs=0.12) or spread > 0.4
+    assert seen >= 2
+
+
+def test_a_box_without_joints_still_stands_somewhere(corner: Site) -> None:
+    cinema = Cinema(corner, noise_px=0.0, miss=0.0, false_boxes=0.0, pose_error_deg=0.0)
+    for view in cinema.views([Walker(lambda t: (1.5, 5.6))], 0.2):
+        for person in view.people:
+            person.joints_px[:] = 0.0
+        stands = locate(view.people, RayTable(corner.cameras[view.camera].model), FloorOptions())
+        for mean, cov in zip(stands.mean, stands.cov, strict=True):
+            assert np.hypot(mean[0] - 1.5, mean[1] - 5.6) < 3 * np.sqrt(np.trace(cov[:2, :2]))
+
+
+def test_the_ray_table_is_the_camera(corner: Site) -> None:
+    model = corner.cameras["c1"].model
+    pixels = np.random.default_rng(0).uniform((0, 0), (640, 360), (500, 2))
+    ours = RayTable(model).rays(pixels)
+    ours /= np.linalg.norm(ours, axis=1, keepdims=True)
+    assert np.abs(ours - model.rays(pixels)).max() < 2e-4
+
+
+def test_one_shopper_keeps_one_number_from_entry_to_exit(corner: Site) -> None:
+    legs = [(1.1, 0.3), (1.1, 3.0), (1.6, 5.6), (3.9, 5.6), (4.4, 3.0), (4.9, 0.9), (4.9, -0.8)]
+    times = [0.0, 3.0, 6.0, 9.0, 12.0, 15.0, 17.0]
+    xs, ys = zip(*legs, strict=True)
+    shopper = Walker(lambda t: (float(np.interp(t, times, xs)), float(np.interp(t, times, ys))), stay_s=(0.0, 16.0))
+    states = track(corner, Cinema(corner, seed=4).views([shopper], 20.0))
+    found = numbers_of(states, shopper, from_s=1.0)
+    assert set(found) == {1}
+    assert np.mean(errors_m([s for s in states if s.t_ns < 1015 * SECOND], shopper, 1.0)) < 0.12
+    assert states[-1].tracks == ()
+
+
+def test_two_people_who_cross_keep_their_numbers(corner: Site) -> None:
+    up = Walker(line((1.3, 1.2), (1.3, 6.0), 5.0, 1.5), look=1)
+    down = Walker(line((1.8, 6.0), (1.8, 1.2), 5.0, 1.5), look=2)
+    for seed in range(3):
+        states = track(corner, Cinema(corner, seed=seed).views([up, down], 8.0))
+        first, second = numbers_of(states, up, 2.0), numbers_of(states, down, 2.0)
+        assert first.most_common(1)[0][0] != second.most_common(1)[0][0]
+        assert first.most_common(1)[0][1] > 0.97 * first.total()
+        assert second.most_common(1)[0][1] > 0.97 * second.total()
+
+
+def test_people_dressed_alike_are_told_apart_by_their_motion(corner: Site) -> None:
+    up = Walker(line((1.2, 1.2), (1.2, 6.0), 5.0, 1.5), look=1)
+    down = Walker(line((1.9, 6.0), (1.9, 1.2), 5.0, 1.5), look=1)
+    states = track(corner, Cinema(corner, seed=2).views([up, down], 8.0))
+    for walker in (up, down):
+        found = numbers_of(states, walker, 2.0)
+        assert found.most_common(1)[0][1] > 0.95 * found.total()
+
+
+def test_somebody_whom_nobody_sees_for_two_seconds_comes_back_with_their_number(corner: Site) -> None:
+    hidden = Walker(line((1.1, 1.0), (1.6, 5.5), 6.0), unseen=((3.0, 5.0),))
+    states = track(corner, Cinema(corner, seed=5).views([hidden], 9.0))
+    found = numbers_of([s for s in states if s.t_ns > 1005.8 * SECOND], hidden, 0.0)
+    assert set(found) == {1}
+
+
+def test_a_birth_in_the_middle_of_the_store_is_believed_late_and_one_at_the_entry_soon(corner: Site) -> None:
+    cinema = Cinema(corner, seed=6, miss=0.0, false_boxes=0.0)
+    first_s = {}
+    for name, place in (("middle", (1.5, 5.6)), ("entry", (1.1, 0.6))):
+        states = track(corner, cinema.views([Walker(lambda t, place=place: place)], 4.0))  # type: ignore[misc]
+        first_s[name] = next(s.t_ns / SECOND - 1000 for s in states if s.tracks)
+    assert first_s["entry"] < 0.8
+    assert 1.1 < first_s["middle"] < 2.0
+
+
+def test_false_boxes_make_no_people(corner: Site) -> None:
+    states = track(corner, Cinema(corner, seed=7, false_boxes=0.3).views([], 30.0))
+    assert sum(len(state.tracks) for state in states) <= 0.02 * len(states)
+
+
+def test_two_people_side_by_side_are_two(corner: Site) -> None:
+    left = Walker(lambda t: (1.2, 3.0), look=1)
+    right = Walker(lambda t: (1.2, 3.5), look=2)
+    states = track(corner, Cinema(corner, seed=8).views([left, right], 10.0))
+    late = [state for state in states if state.t_ns > 1003 * SECOND]
+    assert np.mean([len(state.tracks) == 2 for state in late]) > 0.97
+    assert len({t.track for state in late for t in state.tracks}) == 2
+
+
+def test_half_or_double_frame_rate_tells_the_same_story(corner: Site) -> None:
+    walker = Walker(line((1.1, 0.5), (1.6, 6.0), 6.0, 1.0))
+    results = {}
+    for fps in (3.0, 5.0, 10.0):
+        states = track(corner, Cinema(corner, seed=9).views([walker], 8.0, fps))
+        assert set(numbers_of(states, walker, 1.5)) == {1}
+        results[fps] = float(np.mean(errors_m(states, walker, 1.5)))
+    assert max(results.values()) < 0.15
+    assert max(results.values()) < 2.5 * min(results.values())
+
+
+def test_a_view_of_an_unknown_camera_or_from_the_past_is_counted(corner: Site) -> None:
+    tracker = FloorTracker(corner)
+    assert tracker.observe(PeopleView("c1", 10 * SECOND, ())) == [FloorState(10 * SECOND, ())]
+    assert tracker.observe(PeopleView("c1", 9 * SECOND, ())) == []
+    assert tracker.observe(PeopleView("attic", 11 * SECOND, ())) == []
+    assert (tracker.counts.out_of_order, tracker.counts.unknown_camera) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected"),
+    [
+        pytest.param([[1.0, 9.0], [9.0, 1.0]], [(0, 0), (1, 1)], id="each to its own"),
+        pytest.param([[1.0, 2.0], [1.5, 9.0]], [(0, 1), (1, 0)], id="the sum decides, not the first"),
+        pytest.param([[20.0]], [], id="beyond the gate"),
+        pytest.param([[1.0, 1e6], [2.0, 1e6]], [(0, 0)], id="a forbidden pair pushes nobody out"),
+        pytest.param(np.zeros((0, 3)).tolist(), [], id="nobody"),
+    ],
+)
+def test_assignment(cost: list[list[float]], expected: list[tuple[int, int]]) -> None:
+    assert assign(np.array(cost), 14.0) == expected
