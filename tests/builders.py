@@ -5,11 +5,18 @@ ringing) is of another family than what the inference assumes.
 """
 
 import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
+from smartstore.domain.items import FacingChange
 from smartstore.domain.people import FloorState, FloorTrack, Hand
+from smartstore.fusion.attribution import Attributor, FacingsSeen, Known, ScaleAlive
+from smartstore.scales.candidates import CandidateFinder
+from smartstore.scales.steps import StepDetector
 from smartstore.site import Fixture, Site
 from smartstore.wire.messages import ScaleBatch
 
@@ -114,6 +121,80 @@ def floor_states(site: Site, walkers: list[Walker], until_s: float, step_s: floa
         tracks = tuple(track for walker in walkers if (track := _track(site, walker, t_s)) is not None)
         states.append(FloorState(at(t_s), tracks))
     return states
+
+
+def plate(site: Site, facing: str) -> str:
+    """The plate under a facing."""
+    return site.facings[facing].plates[0]
+
+
+def grams(site: Site, facing: str) -> float:
+    """What one item of a facing weighs."""
+    return site.items[site.facings[facing].sku].grams
+
+
+def shopper(site: Site, track: int, *stops: tuple[float, str], until_s: float = 20.0) -> Walker:
+    """Somebody who stands before each facing around the given time and reaches into it."""
+    path: list[tuple[float, float, float]] = []
+    for t_s, facing in stops:
+        x, y = before(site, facing)
+        path += [(t_s - 2, x, y), (t_s + 2, x, y)]
+    path = [(0.0, *path[0][1:]), *path, (until_s, *path[-1][1:])]
+    return Walker(track, tuple(path), tuple((t_s - 0.5, t_s + 0.6, facing) for t_s, facing in stops))
+
+
+def view(
+    site: Site,
+    facing: str,
+    t_s: float,
+    items: int,
+    probability: float = 0.9,
+    sku: str | None = None,
+    unclear: bool = False,
+) -> FacingChange:
+    """What a shelf camera says about a facing around ``t_s``."""
+    scores = ((sku or site.facings[facing].sku, 0.9),)
+    return FacingChange("s1", facing, at(t_s - 0.5), at(t_s + 1), items, probability, scores, unclear)
+
+
+ItemEvent = ItemTaken | ItemReturned | CaseRaised
+
+
+def told(
+    site: Site,
+    scales: Iterable[FakeScale],
+    walkers: list[Walker],
+    owners: Mapping[int, str],
+    held: Mapping[str, Mapping[str, int]] | None = None,
+    views: Iterable[FacingChange] = (),
+    clear: Iterable[FacingsSeen] = (),
+    until_s: float = 20.0,
+) -> list[ItemEvent]:
+    """The events of a story in which tracks are known to belong to visits."""
+    attributor = Attributor(site, CandidateFinder(site).observe)
+    detectors = {scale.fixture.id: StepDetector(scale.fixture) for scale in scales}
+    feed: list[tuple[int, int, object]] = [(state.t_ns, 1, state) for state in floor_states(site, walkers, until_s)]
+    feed += [(batch.t_ns, 0, (scale.fixture.id, batch)) for scale in scales for batch in scale.batches(until_s)]
+    feed += [(change.t_end_ns, 2, change) for change in views]
+    feed += [(seen.t_ns, 3, seen) for seen in clear]
+    holdings = {visit: Counter(dict(cart)) for visit, cart in (held or {}).items()}
+    events: list[ItemEvent] = []
+    for t_ns, _, fact in sorted(feed, key=lambda entry: entry[:2]):
+        if isinstance(fact, tuple):
+            fixture, batch = fact
+            for step in detectors[fixture].observe(batch):
+                attributor.observe(step)
+            attributor.observe(ScaleAlive(fixture, t_ns, detectors[fixture].live_plates(t_ns)))
+        else:
+            attributor.observe(fact)  # type: ignore[arg-type]
+        new = attributor.decide(t_ns, Known(holdings, owners, sorted(set(owners.values()))))
+        for event in new:
+            if isinstance(event, ItemTaken):
+                holdings.setdefault(event.visit, Counter())[event.sku] += event.quantity
+            elif isinstance(event, ItemReturned):
+                holdings[event.visit][event.sku] -= event.quantity
+        events += new
+    return events
 
 
 def before(site: Site, facing: str, away_m: float = 0.5) -> tuple[float, float]:

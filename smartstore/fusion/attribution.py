@@ -257,7 +257,8 @@ class Attributor:
         if not claim.sku:
             sale = max((p for h, p in choice.ranking if h.sku and h.visit), default=0.0)
             return [self._case(change, choice, t_ns)] if sale > 1 - self._options.sure else []
-        if choice.probability < self._options.sure or (not claim.visit and claim.quantity > 0):
+        unclear = change.step is None and change.seen is not None and change.seen.unclear
+        if unclear or choice.probability < self._options.sure or (not claim.visit and claim.quantity > 0):
             return [self._case(change, choice, t_ns)]
         self._explained.append((change.t_start_ns, change.t_end_ns, claim.facing))
         return self._moved(change, choice, claim, t_ns, holdings)

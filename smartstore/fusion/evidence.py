@@ -33,9 +33,9 @@ class EvidenceOptions:
     unseen_nats: float = -2.0
     """For somebody whose place was not known at that time."""
     floor_nats: float = -14.0
-    count_sigma: float = 0.55
+    count_sigma: float = 0.4
     """How well a camera counts what is missing, in items."""
-    count_outlier: float = 0.06
+    count_outlier: float = 0.05
     score_floor: float = 0.08
 
 
@@ -90,12 +90,12 @@ def camera_log(
     the score of the SKU, floored because recognisers are sure of themselves.
     """
     close = math.exp(-0.5 * ((items + quantity) / options.count_sigma) ** 2)
-    count = probability * ((1 - options.count_outlier) * close + options.count_outlier * 0.3) + (1 - probability) * 0.3
+    count = probability * ((1 - options.count_outlier) * close + options.count_outlier * 0.2) + (1 - probability) * 0.1
     floor = options.score_floor
     score = floor + (1 - floor) * scores.get(sku, 0.0) if scores else 0.5
     return math.log(count) + math.log(score)
 
 
-def quantity_log(quantity: int) -> float:
-    """Log prior of the number of items moved in one go: mostly one. Geometric with ratio 0.08."""
-    return math.log(0.92) + (abs(quantity) - 1) * math.log(0.08)
+def quantity_log(quantity: int, more: float) -> float:
+    """Log prior of the number of items moved: geometric, ``more`` is the share of those with yet another one."""
+    return math.log(1 - more) + (abs(quantity) - 1) * math.log(more)

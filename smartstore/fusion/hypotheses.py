@@ -30,6 +30,10 @@ class HypothesisOptions:
     """For putting back what was taken in doubt."""
     beside_nats: float = -1.5
     """For goods that go where the neighbouring facing is, on one plate."""
+    more: float = 0.08
+    """Of steps of one item and more, the share with yet another item."""
+    more_seen: float = 0.33
+    """The same for changes that a camera saw, which may sum up several."""
     keep_nats: float = 14.0
     most: int = 24
     """Hypotheses per change that the solver sees."""
@@ -100,7 +104,11 @@ class Hypothesiser:
             if take
             else self.planogram.put_log(facing, explanation.sku)
         )
-        score = explanation.log_likelihood + place + quantity_log(explanation.quantity)
+        score = (
+            explanation.log_likelihood
+            + place
+            + quantity_log(explanation.quantity, self.options.more if change.step else self.options.more_seen)
+        )
         if change.seen is not None and change.step is not None and not change.seen.unclear:
             scores, seen = dict(change.seen.scores), change.seen
             score += camera_log(

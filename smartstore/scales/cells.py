@@ -78,12 +78,20 @@ class PlateNoise:
         good = cells[~np.isnan(cells)]
         self.level[plate] = np.median(good)
         self.weight[plate] = len(good)
-        spread = MAD_TO_SIGMA * float(np.median(np.abs(np.diff(good)))) / 2**0.5 if len(good) > 2 else 0.0
+        jumps = float(np.median(np.abs(np.diff(good)))) / 2**0.5 if len(good) > 2 else 0.0
+        spread = MAD_TO_SIGMA * max(jumps, float(np.median(np.abs(good - self.level[plate]))))
         n, prior = len(good), self._options.prior_cells
         sigma = ((prior * self._options.prior_grams**2 + n * spread**2) / (prior + n)) ** 0.5
         self._mean_abs[plate] = sigma / ABS_TO_SIGMA
         self._seen[plate] = prior + n
         self._previous[plate] = self._product[plate] = 0.0
+
+    def settled(self, plate: int, level: float, cells: Array) -> None:
+        """A restless plate has come to rest: ``level`` over the last ``cells`` (n,), which also say how noisy it is."""
+        self.level[plate], self.weight[plate] = level, len(cells)
+        share = 0.5 * len(cells) / self._seen[plate]
+        spread = float(np.mean(np.abs(cells - np.median(cells))))
+        self._mean_abs[plate] += min(share, 0.5) * max(spread - self._mean_abs[plate], 0.0)
 
     def follow(self, cell: Array, quiet: NDArray[np.bool_]) -> None:
         """Learns from one cell (plates,) on the plates that are ``quiet``."""

@@ -173,9 +173,9 @@ class StepDetector:
             self._held.append(
                 _PlateStep(plate, int(self._since[plate]), self._times[-count], grams, variance**0.5, t_ns)
             )
-            noise.level[plate], noise.weight[plate] = after, count
+            noise.settled(plate, after, window)
         else:
-            noise.weight[plate] = min(before, 5.0)
+            noise.settled(plate, float(noise.level[plate]), window)
         if restless_s >= options.restless_s:
             noise.begin(plate, self._recent[:, plate])
         self._since[plate] = -1

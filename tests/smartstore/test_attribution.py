@@ -1,0 +1,181 @@
+"""Who took what: histories of weights, hands and views in, facts out."""
+
+import pytest
+
+from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
+from smartstore.fusion.attribution import FacingsSeen
+from smartstore.fusion.joint import Hypothesis, solve
+from smartstore.site import Site, load_site
+from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, shopper, told, view
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return load_site("configs/stores/corner.yaml")
+
+
+def short(events: list[ItemEvent]) -> list[tuple[str, str, str, int]]:
+    """(what, who, where, how many) of events."""
+    names = {ItemTaken: "take", ItemReturned: "return", CaseRaised: "case"}
+    return [(names[type(e)], e.visit, e.place, getattr(e, "quantity", 0)) for e in events]
+
+
+def test_a_take_and_a_put_back(site: Site) -> None:
+    g = grams(site, "g1-2-b")
+    scale = FakeScale(site.fixtures["g1"]).move(5, plate(site, "g1-2-b"), -g).move(10, plate(site, "g1-2-b"), g)
+    events = told(site, [scale], [shopper(site, 1, (5, "g1-2-b"), (10, "g1-2-b"))], {1: "anna"})
+    assert short(events) == [("take", "anna", "g1-2-b", 1), ("return", "anna", "g1-2-b", 1)]
+    assert abs(events[0].t_ns - at(5.2)) < 5e8
+    assert len({event.caused_by for event in events}) == 2
+
+
+def test_equal_weights_are_told_apart_by_their_place(site: Site) -> None:
+    """Flour and sugar weigh the same within 3 g; each lies on its own plate."""
+    flour, sugar = plate(site, "g1-1-a"), plate(site, "g1-1-b")
+    scale = FakeScale(site.fixtures["g1"]).move(5, flour, -1010.5).move(10, sugar, -1010.5)
+    events = told(site, [scale], [shopper(site, 1, (5, "g1-1-a"), (10, "g1-1-b"))], {1: "anna"})
+    assert [e.sku for e in events if isinstance(e, ItemTaken)] == [
+        site.facings["g1-1-a"].sku,
+        site.facings["g1-1-b"].sku,
+    ]
+
+
+def test_two_shoppers_at_two_shelves_at_the_same_moment(site: Site) -> None:
+    one = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-a"), -grams(site, "g1-1-a"))
+    two = FakeScale(site.fixtures["g3"], 2).move(5.1, plate(site, "g3-2-c"), -grams(site, "g3-2-c"))
+    people = [shopper(site, 1, (5, "g1-1-a")), shopper(site, 2, (5.1, "g3-2-c"))]
+    events = told(site, [one, two], people, {1: "anna", 2: "ben"})
+    assert sorted(short(events)) == [("take", "anna", "g1-1-a", 1), ("take", "ben", "g3-2-c", 1)]
+
+
+def test_two_shoppers_at_one_shelf_are_told_apart_by_their_hands(site: Site) -> None:
+    scale = FakeScale(site.fixtures["g1"], 1)
+    scale.move(5, plate(site, "g1-2-a"), -grams(site, "g1-2-a")).move(
+        5.2, plate(site, "g1-2-d"), -grams(site, "g1-2-d")
+    )
+    people = [shopper(site, 1, (5, "g1-2-a")), shopper(site, 2, (5.2, "g1-2-d"))]
+    assert sorted(short(told(site, [scale], people, {1: "anna", 2: "ben"}))) == [
+        ("take", "anna", "g1-2-a", 1),
+        ("take", "ben", "g1-2-d", 1),
+    ]
+
+
+def test_a_take_and_a_put_back_that_cancel_in_the_sum(site: Site) -> None:
+    scale = FakeScale(site.fixtures["g1"], 1)
+    scale.move(5, plate(site, "g1-1-a"), -grams(site, "g1-1-a")).move(5.1, plate(site, "g1-1-b"), grams(site, "g1-1-b"))
+    people = [shopper(site, 1, (5, "g1-1-a")), shopper(site, 2, (5.1, "g1-1-b"))]
+    sugar = site.facings["g1-1-b"].sku
+    events = told(site, [scale], people, {1: "anna", 2: "ben"}, held={"ben": {sugar: 1}})
+    assert sorted(short(events)) == [("return", "ben", "g1-1-b", 1), ("take", "anna", "g1-1-a", 1)]
+
+
+def test_nobody_puts_back_what_they_do_not_hold(site: Site) -> None:
+    """Ben stands there with his hand in the shelf, but the only one who holds sugar is Anna, beside him."""
+    sugar = site.facings["g1-1-b"].sku
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), grams(site, "g1-1-b"))
+    x, y = before(site, "g1-1-c")
+    people = [Walker(1, ((0, x, y), (20, x, y))), shopper(site, 2, (5, "g1-1-b"))]
+    events = told(site, [scale], people, {1: "anna", 2: "ben"}, held={"anna": {sugar: 1}})
+    assert not [event for event in events if event.visit == "ben" and isinstance(event, ItemReturned)]
+
+
+def test_goods_that_come_from_nobody_are_nobodys(site: Site) -> None:
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), grams(site, "g1-1-b"))
+    assert told(site, [scale], [shopper(site, 1, (5, "g1-1-b"))], {1: "anna"}) == []
+
+
+def test_an_equal_weight_in_the_wrong_place_comes_out_of_the_right_cart(site: Site) -> None:
+    flour = site.facings["g1-1-a"].sku
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), grams(site, "g1-1-a"))
+    [event] = told(site, [scale], [shopper(site, 1, (5, "g1-1-b"))], {1: "anna"}, held={"anna": {flour: 1}})
+    assert isinstance(event, ItemReturned) and event.sku == flour and event.place == "g1-1-b"
+
+
+def test_a_stray_is_what_the_next_shopper_takes(site: Site) -> None:
+    """Anna leaves spaghetti among the flour; Ben takes something from there that weighs like spaghetti."""
+    spaghetti = site.facings["g1-1-d"].sku
+    g, flour = grams(site, "g1-1-d"), plate(site, "g1-1-a")
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, flour, g).move(15, flour, -g)
+    people = [shopper(site, 1, (5, "g1-1-a"), until_s=9), shopper(site, 2, (15, "g1-1-a"))]
+    events = told(site, [scale], people, {1: "anna", 2: "ben"}, held={"anna": {spaghetti: 1}})
+    assert [(type(e), e.visit, e.sku) for e in events if not isinstance(e, CaseRaised)] == [
+        (ItemReturned, "anna", spaghetti),
+        (ItemTaken, "ben", spaghetti),
+    ]
+
+
+def test_a_hand_that_rests_before_it_lifts_is_one_take(site: Site) -> None:
+    p = plate(site, "g1-1-a")
+    scale = FakeScale(site.fixtures["g1"], 1).touch(4, p, 40, 1.5).move(5.5, p, -grams(site, "g1-1-a"))
+    events = told(site, [scale], [shopper(site, 1, (5.3, "g1-1-a"))], {1: "anna"})
+    assert short(events) == [("take", "anna", "g1-1-a", 1)]
+
+
+def test_two_who_may_both_have_done_it_are_a_case_not_a_guess(site: Site) -> None:
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), -grams(site, "g1-1-b"))
+    people = [Walker(1, ((0, 0.9, 2.55), (20, 0.9, 2.55))), Walker(2, ((0, 0.9, 2.75), (20, 0.9, 2.75)))]
+    [case] = told(site, [scale], people, {1: "anna", 2: "ben"})
+    assert isinstance(case, CaseRaised)
+    assert {candidate.visit for candidate in case.candidates[:2]} == {"anna", "ben"}
+    assert case.candidates[0].probability < 0.6
+
+
+def test_a_take_by_somebody_without_a_visit_is_a_case(site: Site) -> None:
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), -grams(site, "g1-1-b"))
+    far = Walker(1, ((0, 5, 6), (20, 5, 6)))
+    [case] = told(site, [scale], [far, shopper(site, 9, (5, "g1-1-b"))], {1: "anna"})
+    assert isinstance(case, CaseRaised)
+
+
+def test_without_scale_the_shelf_camera_says_what_went(site: Site) -> None:
+    events = told(site, [], [shopper(site, 1, (5, "g1-1-b"))], {1: "anna"}, views=[view(site, "g1-1-b", 5, -2)])
+    assert short(events) == [("take", "anna", "g1-1-b", 2)]
+
+
+def test_without_scale_an_unclear_view_is_doubt(site: Site) -> None:
+    seen = [view(site, "g1-1-b", 5, 0, 0.6, unclear=True)]
+    assert short(told(site, [], [shopper(site, 1, (5, "g1-1-b"))], {1: "anna"}, views=seen)) == [
+        ("case", "anna", "g1-1-b", 0)
+    ]
+
+
+def test_dead_plates_hand_over_to_the_camera(site: Site) -> None:
+    dead = plate(site, "g1-1-b")
+    scale = FakeScale(site.fixtures["g1"], 1, dead=(dead,)).move(9, plate(site, "g1-2-b"), -grams(site, "g1-2-b"))
+    views = [view(site, "g1-1-b", 5, -1), view(site, "g1-2-b", 9, -1)]
+    events = told(site, [scale], [shopper(site, 1, (5, "g1-1-b"), (9, "g1-2-b"))], {1: "anna"}, views=views)
+    assert short(events) == [("take", "anna", "g1-1-b", 1), ("take", "anna", "g1-2-b", 1)]
+
+
+def test_a_touch_nobody_can_explain_is_doubt_and_a_clear_view_of_an_unchanged_facing_is_none(site: Site) -> None:
+    people = [shopper(site, 1, (5, "g1-1-b"), until_s=25)]
+    assert short(told(site, [], people, {1: "anna"}, until_s=25)) == [("case", "anna", "g1-1-b", 0)]
+    clear = [FacingsSeen("s1", at(8), ("g1-1-b",))]
+    assert told(site, [], people, {1: "anna"}, clear=clear, until_s=25) == []
+
+
+def test_the_camera_settles_what_the_scale_cannot(site: Site) -> None:
+    """Something of 1010 g leaves the flour's plate while the camera sees sugar, which somebody left there, go."""
+    sugar = site.facings["g1-1-b"].sku
+    p = plate(site, "g1-1-a")
+    g = grams(site, "g1-1-b")
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, p, g).move(11, p, -g)
+    people = [shopper(site, 1, (5, "g1-1-a"), (11, "g1-1-a"))]
+    views = [view(site, "g1-1-a", 11, -1, 0.95, sku=sugar)]
+    events = told(site, [scale], people, {1: "anna"}, held={"anna": {sugar: 1}}, views=views)
+    assert [e.sku for e in events if isinstance(e, ItemTaken)] == [sugar]
+
+
+def test_the_solver_of_large_problems_agrees_with_enumeration() -> None:
+    def claims(scores: dict[tuple[str, str, int], float]) -> list[Hypothesis]:
+        return [Hypothesis(visit, sku, count, "f", score) for (visit, sku, count), score in scores.items()]
+
+    changes = [
+        claims({("anna", "tea", 1): -1.0, ("ben", "tea", 1): -1.2, ("", "", 0): -9.0}),
+        claims({("ben", "tea", -1): -1.0, ("anna", "tea", -1): -1.4, ("", "", 0): -9.0}),
+        claims({("ben", "tea", -1): -1.0, ("", "", 0): -3.0}),
+    ]
+    exact = solve(changes, {})
+    milp = solve(changes, {}, most_exact=0)
+    assert [choice.hypothesis for choice in exact] == [choice.hypothesis for choice in milp]
+    assert [choice.hypothesis.key for choice in exact][2] == ("", "", 0)

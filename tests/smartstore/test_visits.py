@@ -1,0 +1,107 @@
+"""Visits and tracks: who came in, who is whose, who left."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from smartstore.domain.events import VisitLeft, VisitOpened
+from smartstore.domain.people import FloorState, FloorTrack
+from smartstore.fusion.visits import BeamBroken, GateEntered, VisitKeeper
+from smartstore.site import Gate
+from tests.builders import at
+
+GATES = (Gate("in", "entry", ((0.6, 0.0), (1.6, 0.0))), Gate("out", "exit", ((4.4, 0.0), (5.4, 0.0))))
+Path = Sequence[tuple[float, float, float]]
+
+
+def history(
+    paths: Mapping[int, Path], entries: list[tuple[float, str, int]], beams: list[float], until_s: float = 60.0
+) -> tuple[VisitKeeper, list[VisitOpened | VisitLeft]]:
+    """What a keeper says about tracks (positions by time, 5 Hz), entries (time, visit, party) and beams (time)."""
+    keeper = VisitKeeper(GATES)
+    facts: list[tuple[int, int, object]] = []
+    for t_s, visit, party in entries:
+        facts.append((at(t_s), 0, GateEntered(visit, f"token-{visit}", party, at(t_s), f"gate:{visit}")))
+    facts += [(at(t_s), 1, BeamBroken("out", at(t_s), f"beam:{t_s}")) for t_s in beams]
+    for i in range(int(until_s * 5)):
+        t_s = i / 5
+        tracks = tuple(
+            FloorTrack(n, at(t_s), *place(path, t_s), 0, 0, 0.1)
+            for n, path in sorted(paths.items())
+            if path[0][0] <= t_s <= path[-1][0]
+        )
+        facts.append((at(t_s), 2, FloorState(at(t_s), tracks)))
+    out: list[VisitOpened | VisitLeft] = []
+    for _, _, fact in sorted(facts, key=lambda entry: entry[:2]):
+        out += keeper.observe(fact)  # type: ignore[arg-type]
+    return keeper, out + list(keeper.flush())
+
+
+def place(path: Path, t_s: float) -> tuple[float, float]:
+    """Linear between the points of a path."""
+    for (t0, x0, y0), (t1, x1, y1) in pairwise(path):
+        if t0 <= t_s <= t1:
+            share = (t_s - t0) / (t1 - t0)
+            return x0 + share * (x1 - x0), y0 + share * (y1 - y0)
+    return path[-1][1:]
+
+
+def left(events: list[VisitOpened | VisitLeft]) -> list[tuple[str, float]]:
+    return [(event.visit, (event.t_ns - at(0)) / 1e9) for event in events if isinstance(event, VisitLeft)]
+
+
+IN, OUT = (1.1, 0.3), (4.9, -0.1)
+
+
+def test_a_visit_from_gate_to_gate() -> None:
+    keeper, events = history({1: [(3, *IN), (20, 2, 5), (30, *OUT)]}, [(1, "anna", 1)], [29.8])
+    assert isinstance(events[0], VisitOpened) and events[0].token == "token-anna"
+    assert keeper.owners == {1: "anna"}
+    assert left(events) == [("anna", 29.8)]
+
+
+def test_two_who_enter_one_after_the_other() -> None:
+    paths = {1: [(3, *IN), (20, 2, 5), (40, *OUT)], 2: [(6, *IN), (20, 4, 5), (30, *OUT)]}
+    keeper, events = history(paths, [(1, "anna", 1), (4, "ben", 1)], [29.9, 39.9])
+    assert keeper.owners == {1: "anna", 2: "ben"}
+    assert left(events) == [("ben", 29.9), ("anna", 39.9)]
+
+
+def test_a_lost_track_is_taken_up_by_a_new_one_close_by() -> None:
+    paths = {1: [(3, *IN), (12, 2, 5)], 2: [(3, 1.3, 0.2), (30, 4, 5)], 7: [(14, 2.4, 5.5), (30, *OUT)]}
+    keeper, events = history(paths, [(1, "anna", 1), (1.5, "ben", 1)], [29.9])
+    assert keeper.owners[7] == keeper.owners[1] != keeper.owners[2]
+    assert left(events) == [(keeper.owners[1], 29.9)]
+
+
+def test_a_visit_lost_before_the_exit_leaves_with_the_beam() -> None:
+    paths = {1: [(3, *IN), (27, 4.7, 2)], 2: [(8, *IN), (50, 2, 6)]}
+    _, events = history(paths, [(1, "anna", 1), (6, "ben", 1)], [30.0])
+    assert left(events) == [("anna", 30.0)]
+
+
+def test_a_visit_never_seen_still_leaves() -> None:
+    _, events = history({}, [(1, "anna", 1)], [30.0])
+    assert left(events) == [("anna", 30.0)]
+
+
+def test_a_party_leaves_with_its_last_member() -> None:
+    paths = {1: [(3, *IN), (30, *OUT)], 2: [(3.6, *IN), (32, *OUT)]}
+    keeper, events = history(paths, [(1, "anna", 2)], [29.9, 31.9])
+    assert keeper.owners == {1: "anna", 2: "anna"}
+    assert left(events) == [("anna", 31.9)]
+
+
+def test_a_beam_while_everybody_is_far_away_is_nobodys() -> None:
+    keeper, events = history({1: [(3, *IN), (60, 2, 6)]}, [(1, "anna", 1)], [30.0])
+    assert left(events) == []
+    assert keeper.unclaimed_beams == 1
+
+
+def test_a_silent_beam_does_not_keep_a_visit_for_ever() -> None:
+    _, events = history({1: [(3, *IN), (30, *OUT)]}, [(1, "anna", 1)], [])
+    assert [visit for visit, _ in left(events)] == ["anna"]
+
+
+def test_the_same_entry_twice_is_one_visit() -> None:
+    _, events = history({}, [(1, "anna", 1), (1.2, "anna", 1)], [])
+    assert len(events) == 1
