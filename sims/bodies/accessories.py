@@ -1,4 +1,4 @@
-"""Skirts, long hair and shoulder bags as extra pieces of the shared mesh (baking only).
+"""Shoes, skirts, long hair and backpacks as extra pieces of the shared mesh (baking only).
 
 One dense body in rest pose, its joints and skin weights go in; vertices, weights, regions and faces of the extra pieces
 come out, with the same topology for every body.
@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sims.bodies.skeleton import BONE, BONES, REGION
+from sims.bodies.skeleton import BONE, BONES, REGION, SIDES
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _SKIRT_AROUND, _SKIRT_DOWN = 20, 6
 _HAIR_AROUND, _HAIR_DOWN = 13, 7
+_SHOE_ALONG, _SHOE_AROUND = 12, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Accessories:
 def build_accessories(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> Accessories:
     """The extra pieces of one body, in the body frame."""
     pieces = [
+        ("shoe", *_shoes(vertices, joints, weights)),
         ("skirt", *_skirt(vertices, joints, weights)),
         ("long_hair", *_long_hair(vertices, joints, weights)),
         ("bag", *_bag(vertices, joints)),
@@ -59,6 +61,56 @@ def _grid(rows: int, columns: int, closed: bool) -> IntArray:
             out += [(a, d, b), (b, d, e)]
     sheet = np.array(out, dtype=np.int64)
     return np.concatenate([sheet, sheet[:, ::-1]])
+
+
+def _shoes(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    left = [_shoe(side, vertices, joints, weights) for side in SIDES]
+    faces = _grid(_SHOE_ALONG, _SHOE_AROUND, closed=True)
+    outside = faces[len(faces) // 2 :]
+    count = _SHOE_ALONG * _SHOE_AROUND
+    return (
+        np.concatenate([points for points, _ in left]),
+        np.concatenate([skin for _, skin in left]),
+        np.concatenate([outside, outside + count]),
+    )
+
+
+def _shoe(side: str, vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Rings from heel to toe around one foot, as wide and as high as the foot is there, with a flat sole."""
+    ankle, ball = joints[BONE[f"foot.{side}"]], joints[BONE[f"toes.{side}"]]
+    ahead = (ball - ankle)[:2] / np.linalg.norm((ball - ankle)[:2])
+    aside = np.array([-ahead[1], ahead[0]])
+    mine = weights[:, BONE[f"foot.{side}"]] + weights[:, BONE[f"toes.{side}"]] > 0.4
+    foot = vertices[mine & (vertices[:, 2] < ankle[2] * 1.2)]
+    u, v = (foot[:, :2] - ankle[:2]) @ ahead, (foot[:, :2] - ankle[:2]) @ aside
+    heel, toe, rim = float(u.min()) - 0.008, float(u.max()) + 0.010, float(ankle[2]) * 1.28
+    stations = heel + (toe - heel) * (0.5 - 0.5 * np.cos(np.linspace(0.06, 1.0, _SHOE_ALONG) * np.pi))
+    stations[0] = heel
+    near = [np.abs(u - station) < 0.03 for station in stations]
+    low = np.array([v[n].min() if n.any() else -0.03 for n in near]) - 0.006
+    high = np.array([v[n].max() if n.any() else 0.03 for n in near]) + 0.006
+    top = np.array([foot[n, 2].max() if n.any() else 0.04 for n in near]) + 0.008
+    top = np.where(np.abs(stations) < 0.30 * (toe - heel), np.minimum(np.maximum(top, 0.0), rim), np.minimum(top, rim))
+    low, high, top = (np.convolve(np.pad(x, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid") for x in (low, high, top))
+    size = np.sqrt(np.clip(1.0 - (2 * (stations - heel) / (toe - heel) - 1) ** 6, 0.12, 1.0))
+    angles = np.arange(_SHOE_AROUND) * 2 * np.pi / _SHOE_AROUND + np.pi / _SHOE_AROUND
+    points, skin = [], []
+    for number, station in enumerate(stations):
+        shrink = size[number] if 0 < number < _SHOE_ALONG - 1 else 0.05
+        toes = float(np.clip((station - (ball - ankle)[:2] @ ahead) / 0.04 + 0.5, 0.0, 1.0))
+        for angle in angles:
+            c, s = np.cos(angle), np.sin(angle)
+            across = (low[number] + high[number]) / 2 + shrink * (high[number] - low[number]) / 2 * np.sign(c) * abs(c) ** 0.6
+            up = top[number] * 0.5 * (1 + np.sign(s) * abs(s) ** 0.7 * (shrink if s > 0 or shrink < 0.1 else 1.0))
+            place = ankle[:2] + station * ahead + across * aside
+            points.append((place[0], place[1], max(up, 0.0)))
+            row = np.zeros(len(BONES))
+            row[BONE[f"foot.{side}"]], row[BONE[f"toes.{side}"]] = 1 - toes, toes
+            skin.append(row)
+    out = np.array(points)
+    floor = out[:, 2] < 0.012
+    out[floor, 2] = 0.0
+    return out, np.array(skin)
 
 
 def _skirt(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
@@ -101,7 +153,8 @@ def _long_hair(vertices: FloatArray, joints: FloatArray, weights: FloatArray) ->
             reach = band[:, :2] @ away
             side = np.abs(band[:, :2] @ np.array([away[1], -away[0]])) < 0.06
             surface = float(reach[side].max()) if side.any() else 0.6 * half
-            radius = float(np.clip(surface + 0.014, 0.95 * half, 1.45 * half))
+            off = -0.010 if share == 0.0 else 0.014
+            radius = float(np.clip(surface + off, 0.9 * half, 1.45 * half))
             points.append((middle[0] + radius * away[0], middle[1] + radius * away[1], z))
             row = np.zeros(len(BONES))
             row[BONE["head"]], row[BONE["chest"]] = 1 - 0.45 * share**2, 0.45 * share**2

@@ -21,7 +21,7 @@ from sims.bodies.accessories import Accessories, build_accessories
 from sims.bodies.decimate import decimate
 from sims.bodies.people import PEOPLE
 from sims.bodies.segment import Segmenter, importance_of
-from sims.bodies.skeleton import BONE, BONES, COCO_JOINTS, REGION, SIDES
+from sims.bodies.skeleton import BONE, BONES, COCO_JOINTS, SIDES
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -156,36 +156,6 @@ def settle(vertices: FloatArray, heads: FloatArray) -> tuple[FloatArray, FloatAr
     return vertices + shift, heads + shift
 
 
-def flat_soles(vertices: FloatArray, shoe: NDArray[np.bool_]) -> FloatArray:
-    """Fills the gap between the feet and the floor with soles."""
-    out = vertices.copy()
-    lowest = float(out[shoe, 2].min())
-    out[shoe & (out[:, 2] < lowest + 0.022), 2] = 0.0
-    return out
-
-
-class Smoother:
-    """Makes shoes of feet: rounds the toes off by averaging neighbours, shoe by shoe vertex."""
-
-    def __init__(self, faces: IntArray, where: NDArray[np.bool_], rounds: int = 40) -> None:
-        from scipy.sparse import coo_matrix
-
-        edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-        count = len(where)
-        near = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))
-        near = ((near + near.T) > 0).astype(np.float64)
-        self.mean = near.multiply(1.0 / np.maximum(near.sum(1), 1)).tocsr()
-        self.share = where[:, None].astype(np.float64)
-        self.rounds = rounds
-
-    def run(self, vertices: FloatArray) -> FloatArray:
-        """The smoothed vertices (V, 3); every other round swells, so that nothing shrinks (Taubin, 1995)."""
-        for number in range(2 * self.rounds):
-            strength = 0.6 if number % 2 == 0 else -0.6
-            vertices = vertices + strength * self.share * (self.mean @ vertices - vertices)
-        return vertices
-
-
 def split_by_region(faces: IntArray, regions: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """One copy of a vertex per region it touches, so that colours change sharply.
 
@@ -208,13 +178,9 @@ def bake(raw: Raw) -> dict[str, Any]:
     labels = [str(label) for label in raw["labels"]]
     theirs, ours = dense_weights(raw)
     vertices, heads = to_body_frame(raw["vertices"]), to_body_frame(raw["heads"])
-    faces, regions, recipe = Segmenter(vertices[0] - vertices[0].min(0) * [0, 0, 1], heads[0] - vertices[0].min(0) * [0, 0, 1], raw, ours).run()
+    faces, regions, recipe = Segmenter(*settle(vertices[0], heads[0]), raw, ours).run()
     all_weights = recipe.apply(ours)
-    shoe = np.zeros(len(all_weights), dtype=bool)
-    shoe[np.unique(faces[np.isin(regions, [REGION["shoe"], REGION["sole"]])])] = True
-    smoother = Smoother(faces, shoe)
-    reference = smoother.run(recipe.apply(vertices[0]))
-    kept, small, numbers = decimate(reference, faces, regions, importance_of(all_weights), VERTICES)
+    kept, small, numbers = decimate(recipe.apply(vertices[0]), faces, regions, importance_of(all_weights), VERTICES)
     region = regions[numbers]
     copy_vertex, copy_region, copy_faces = split_by_region(small, region)
     shapes, joints, coco, palms = [], [], [], []
@@ -224,7 +190,7 @@ def bake(raw: Raw) -> dict[str, Any]:
         shape, bones = settle(shape, heads[body])
         homogeneous = np.concatenate([shape, np.ones((len(shape), 1))], axis=1)
         pivots = rest_joints(bones, labels)
-        shapes.append(flat_soles(smoother.run(recipe.apply(shape)), shoe)[kept])
+        shapes.append(recipe.apply(shape)[kept])
         joints.append(pivots)
         coco.append(np.einsum("kv,vb,vc->kbc", raw["coco"], ours, homogeneous, optimize=True))
         palms.append([palm_of(bones, labels, side)[1:] for side in SIDES])

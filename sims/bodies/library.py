@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sims.bodies.outfits import Outfit, colour_vertices, dress
 from sims.bodies.posing import Rig, Transforms, pose
-from sims.bodies.skeleton import BONE, BONES, PARTS, REGION, SIDES
+from sims.bodies.skeleton import BONE, BONES, PARTS, SIDES
 from sims.scene import BodyState
 
 Float32Array = NDArray[np.float32]
@@ -128,7 +128,7 @@ class BodyLibrary:
 
     def _faces_and_copies(self, body: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Faces of the parts a body wears, renumbered to the vertices they use, and which those are."""
-        worn = ["body"] + [name for name in ("skirt", "bag") if name in self._wears[body]]
+        worn = ["body", "shoe"] + [name for name in ("skirt", "bag") if name in self._wears[body]]
         worn += ["long_hair"] if self._hair[body] == "long" else []
         faces = np.concatenate([self._parts[name] for name in worn])
         used, flat = np.unique(faces, return_inverse=True)
@@ -140,7 +140,7 @@ class BodyLibrary:
         hands = sum(self._weights[:, BONE[f"{b}.{s}"]] for b in ("hand", "wristroll", "forearm", "upperarm") for s in SIDES)
         used = np.isin(np.arange(len(skin)), self._copy[self._used[body][1]])
         near = used & (hands < 0.3) & (skin[:, 2] < hip_z * 1.02) & (skin[:, 2] > hip_z * 0.86)
-        legs_apart = float(joints[BONE["foot.L"], 1]) * 0.12
+        legs_apart = 0.0 if "skirt" in self._wears[body] else float(joints[BONE["foot.L"], 1]) * 0.12
         half = float(np.abs(skin[near, 1]).max()) - legs_apart
         return Rig.measure(float(self._heights[body]), joints, self._palms[body], half)
 
@@ -162,8 +162,6 @@ class BodyLibrary:
         normals = _normals(skin, used[faces])
         thickness = np.bincount(used, chosen.thickness_m[regions], len(skin)) / np.maximum(np.bincount(used, minlength=len(skin)), 1)
         rest = skin + normals * thickness[:, None] * scale
-        soles = np.unique(used[np.isin(regions, [REGION["sole"], REGION["shoe"]])])
-        rest[soles, 2] = np.where(skin[soles, 2] < 0.005, 0.0, np.maximum(rest[soles, 2], 0.0))
         colours = colour_vertices(chosen, regions, skin[used] / scale)
         dressed = _normals(rest, used[faces])
         return _Dressed(rest[used].astype(np.float32), dressed[used].astype(np.float32), colours)

@@ -79,8 +79,7 @@ def dress(seed: int, age: float, hair: str, skirt: bool) -> Outfit:
     elif rng.random() < 0.3 and legs != "long":
         paint("ankle", _cloth(rng), 0.004)
     shoe = _pick(rng, _SHOES, 0.15)
-    paint("shoe", shoe, 0.012)
-    paint("sole", shoe * rng.choice([0.5, 1.0]), 0.008)
+    paint("shoe", shoe, 0.0)
     tucked = rng.random() < 0.25 and not coat
     paint("hem", below if tucked else top, 0.014)
     paint(f"{_CHEST} {_FRONT}", top, 0.012)
@@ -126,7 +125,7 @@ def _paint_head(rng: np.random.Generator, paint, skin: FloatArray, age: float, h
     paint("pupils", np.array([42.0, 32.0, 26.0]), 0.0)
     bald = hair == "bald"
     paint("hair", skin if bald else strands, 0.0 if bald else float(rng.uniform(0.010, 0.028)))
-    paint("long_hair", strands * 0.95, 0.0)
+    paint("long_hair", strands, 0.0)
     if hair != "long" and rng.random() < 0.12:
         hat = _cloth(rng)
         paint("hair", hat, 0.022)

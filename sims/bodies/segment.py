@@ -24,7 +24,6 @@ _NOSE, _LEFT_EYE, _LEFT_EAR, _RIGHT_EAR = 0, 1, 3, 4
 _ARM = ("shoulder", "upperarm", "forearm", "wristroll", "hand")
 _LEG = ("thigh", "shin", "foot", "toes")
 _FRONT_HALF_M = 0.05
-_SOLE_M = 0.024
 
 
 def importance_of(weights: FloatArray) -> FloatArray:
@@ -63,7 +62,7 @@ class Segmenter:
         self.band_z = np.linspace(self.belt_z, float(neck_z) - 0.02, BANDS + 1)
 
     def run(self) -> tuple[IntArray, IntArray, Recipe]:
-        """Faces after all cuts, the region of each, and the recipe of the added vertices."""
+        """Faces after all cuts but those of the feet, the region of each, and the recipe of the added vertices."""
         self._seam(self._weight("neck", "head") - 0.5, self._everywhere())
         for side in SIDES:
             self._seam(self._limb(_ARM, side) - 0.5, self._everywhere())
@@ -78,7 +77,9 @@ class Segmenter:
             self._limb_seams(side)
         skull = self._skull() & ~self.eyeball
         self._seam(_hairline(self.vertices, self.coco, float(self.vertices[:, 2].max())), skull)
-        return self.faces, self._name(), self.recipe
+        regions = self._name()
+        above = regions != REGION["shoe"]
+        return self.faces[above], regions[above], self.recipe
 
     def _limb_seams(self, side: str) -> None:
         upper, fore, wrist = (self.joint[f"{b}.{side}"] for b in ("upperarm01", "lowerarm01", "wrist"))
@@ -86,7 +87,7 @@ class Segmenter:
         sign = 1.0 if side == "L" else -1.0
         for start, end, levels, arm in (
             (upper, fore, (0.55,), True), (fore, wrist, (0.12, 0.95), True),
-            (hip, knee, (0.62,), False), (knee, ankle, (0.06, 0.72, 0.90), False),
+            (hip, knee, (0.62,), False), (knee, ankle, (0.06, 0.72, 1.0), False),
         ):  # fmt: skip
             for level in levels:
                 mine = self._arms() if arm else self._legs()
@@ -139,9 +140,8 @@ class Segmenter:
             leg = mine & ~arms & (z < self.crotch_z)
             fall = _along(centre, knee, ankle)
             regions[leg & (_along(centre, hip, knee) > 0.62)] = REGION["thigh_low"]
-            for level, name in ((0.06, "shin"), (0.72, "ankle"), (0.90, "shoe")):
+            for level, name in ((0.06, "shin"), (0.72, "ankle"), (1.0, "shoe")):
                 regions[leg & (fall > level)] = REGION[name]
-            regions[leg & (fall > 0.9) & (z < _SOLE_M)] = REGION["sole"]
             out = _along(centre, fore, wrist)
             regions[mine & arms] = REGION["sleeve_top"]
             regions[mine & arms & (_along(centre, upper, fore) > 0.55)] = REGION["sleeve_mid"]
