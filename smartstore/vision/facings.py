@@ -1,0 +1,133 @@
+"""When a facing's fill has really changed: from what a shelf camera says, view by view, to settled changes.
+
+In: the facings message of a shelf camera, from the camera itself or from the vision worker. Out: ``FacingChange``.
+A step of the fill that stays over clear views becomes a change, from the last clear view before it to the first one
+after it; a flicker does not. Where the view was hidden and the picture afterwards is neither the same nor plainly
+different, the change is *unclear*.
+"""
+
+from dataclasses import dataclass, field
+
+from smartstore.domain.items import FacingChange
+from smartstore.site import Site
+from smartstore.wire.messages import Facings, SeenFacing
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherOptions:
+    """What counts as a change; times in seconds."""
+
+    stay_s: float = 0.45
+    """A new fill has to stay for so long, over at least ``views`` clear views."""
+    views: int = 2
+    step_items: float = 0.6
+    """Smaller differences, in items, are noise of the estimate."""
+    follow_s: float = 30.0
+    """Time constant with which the settled fill follows slow drift."""
+    unclear_low: float = 0.35
+    unclear_high: float = 0.85
+    """Change probabilities between these, after the view was hidden, are doubt."""
+
+
+@dataclass(slots=True)
+class _Step:
+    """A difference that may become a change."""
+
+    items: int
+    start_ns: int
+    first_ns: int
+    views: int = 0
+    level: float = 0.0
+    change: float = 0.0
+    scores: dict[str, float] = field(default_factory=dict)
+    scored: int = 0
+
+    def add(self, level: float, seen: SeenFacing) -> None:
+        self.views += 1
+        self.level += (level - self.level) / self.views
+        self.change = max(self.change, seen.change)
+        if seen.scores:
+            self.scored += 1
+            for sku in {*self.scores, *seen.scores}:
+                before = self.scores.get(sku, 0.0)
+                self.scores[sku] = before + (seen.scores.get(sku, 0.0) - before) / self.scored
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is known of one facing in one camera's view; ``level`` in items."""
+
+    level: float
+    clear_ns: int
+    """Last clear view that showed ``level``."""
+    hidden: bool = False
+    doubt: float = 0.0
+    step: _Step | None = None
+
+
+class FacingWatcher:
+    """Watches all facings of a store; the same code for messages of smart cameras and of the vision worker."""
+
+    def __init__(self, site: Site, options: WatcherOptions | None = None) -> None:
+        self.options = options or WatcherOptions()
+        self._capacity = {facing.id: facing.capacity for facing in site.facings.values()}
+        self._watched: dict[tuple[str, str], _Watched] = {}
+        self.unknown_facings = 0
+        """Facings in messages that the site does not have."""
+
+    def observe(self, camera: str, message: Facings) -> list[FacingChange]:
+        """The changes that this message settles."""
+        changes = (self._look(camera, message.t_ns, seen) for seen in message.facings)
+        return [change for change in changes if change is not None]
+
+    def _look(self, camera: str, t_ns: int, seen: SeenFacing) -> FacingChange | None:
+        capacity = self._capacity.get(seen.facing)
+        if capacity is None:
+            self.unknown_facings += 1
+            return None
+        watched = self._watched.get((camera, seen.facing))
+        if watched is None:
+            if not seen.hidden:
+                self._watched[camera, seen.facing] = _Watched(seen.fill * capacity, t_ns)
+            return None
+        if seen.hidden:
+            watched.hidden = True
+            return None
+        level = seen.fill * capacity
+        if abs(level - watched.level) < self.options.step_items:
+            return self._same(camera, watched, t_ns, level, seen)
+        return self._different(camera, watched, t_ns, level, seen)
+
+    def _same(self, camera: str, watched: _Watched, t_ns: int, level: float, seen: SeenFacing) -> FacingChange | None:
+        """The fill is what it was: a step that began was a flicker."""
+        doubtful = self.options.unclear_low <= seen.change <= self.options.unclear_high
+        start_ns, was_hidden = watched.clear_ns, watched.hidden
+        share = min(1.0, (t_ns - watched.clear_ns) / NS_PER_S / self.options.follow_s)
+        watched.level += share * (level - watched.level)
+        watched.clear_ns, watched.hidden, watched.step = t_ns, False, None
+        if not (was_hidden and doubtful):
+            return None
+        scores = tuple(sorted(seen.scores.items(), key=lambda pair: (-pair[1], pair[0])))
+        return FacingChange(camera, seen.facing, start_ns, t_ns, 0, seen.change, scores, unclear=True)
+
+    def _different(
+        self, camera: str, watched: _Watched, t_ns: int, level: float, seen: SeenFacing
+    ) -> FacingChange | None:
+        difference = level - watched.level
+        items = round(difference) or (1 if difference > 0 else -1)
+        step = watched.step
+        if step is None or step.items != items:
+            earlier_ns = watched.clear_ns if step is None else step.first_ns
+            change = 0.0 if step is None else step.change
+            start_ns = watched.clear_ns if step is None else step.start_ns
+            step = watched.step = _Step(items, start_ns, t_ns if step is None else max(t_ns, earlier_ns), change=change)
+        step.add(level, seen)
+        watched.hidden = False
+        if step.views < self.options.views or (t_ns - step.first_ns) / NS_PER_S < self.options.stay_s:
+            return None
+        watched.level, watched.clear_ns, watched.step = step.level, t_ns, None
+        scores = tuple(sorted(step.scores.items(), key=lambda pair: (-pair[1], pair[0])))
+        probability = max(step.change, 0.5)
+        return FacingChange(camera, seen.facing, step.start_ns, step.first_ns, items, probability, scores)
