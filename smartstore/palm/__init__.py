@@ -1,1 +1,1 @@
-"""The biometric token service: enrols and matches palms, issues visit tokens, knows nothing of shopping."""
+"""The biometric token service: it alone sees palms, and the store sees only tokens. Strangers to shopping data."""

@@ -1,0 +1,146 @@
+"""Visit tokens: random, signed, for one store, soon expired. They say nothing about the person.
+
+In: a visit, a store, times. Out: a compact text; with the public key alone, its claims or the reason to refuse it.
+Layout: ``v1.<claims>.<signature>``, both parts base64url, the signature Ed25519 over the first two parts as sent.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+_VERSION = "v1"
+_MAX_CHARS = 2048
+
+
+class TokenError(Exception):
+    """A token that must be refused, or a key that cannot be used; the text says why."""
+
+
+class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a token says. Times are UTC nanoseconds."""
+
+    visit: str
+    audience: str
+    """The store that may accept it."""
+    issued_ns: int
+    expires_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Issues tokens with the palm service's private key."""
+
+    key: Ed25519PrivateKey
+
+    def sign(self, claims: Claims) -> str:
+        """The token of these claims."""
+        head = f"{_VERSION}.{_text(msgspec.json.encode(claims))}"
+        return f"{head}.{_text(self.key.sign(head.encode()))}"
+
+    def public_pem(self) -> bytes:
+        """The public key that verifies, as PEM."""
+        return self.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    def private_pem(self) -> bytes:
+        """The private key as unencrypted PEM; for a file that only the palm service may read."""
+        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Accepts tokens of one palm service for one store. ``leeway_s`` forgives the clocks of gates."""
+
+    key: Ed25519PublicKey
+    store: str
+    leeway_s: float = 5.0
+
+    def verify(self, token: str, now_ns: int) -> Claims:
+        """The claims of a token presented at ``now_ns`` (event time).
+
+        Raises:
+            TokenError: it is forged, for somebody else, expired or not yet valid.
+        """
+        claims = self._claims(token)
+        leeway_ns = int(self.leeway_s * 1e9)
+        if claims.audience != self.store:
+            raise TokenError("token is for another store")
+        if now_ns > claims.expires_ns + leeway_ns:
+            raise TokenError("token has expired")
+        if now_ns < claims.issued_ns - leeway_ns:
+            raise TokenError("token is not valid yet")
+        return claims
+
+    def _claims(self, token: str) -> Claims:
+        head, _, signature = token.rpartition(".")
+        version, _, body = head.partition(".")
+        if len(token) > _MAX_CHARS or version != _VERSION or not body or not token.isascii():
+            raise TokenError("this is no visit token")
+        try:
+            self.key.verify(_bytes(signature), head.encode())
+            return msgspec.json.decode(_bytes(body), type=Claims)
+        except InvalidSignature as error:
+            raise TokenError("token has a wrong signature") from error
+        except (binascii.Error, msgspec.DecodeError, ValueError) as error:
+            raise TokenError("this is no visit token") from error
+
+
+def new_signer(seed: bytes) -> Signer:
+    """A signer whose key is made of 32 secret random bytes."""
+    return Signer(Ed25519PrivateKey.from_private_bytes(seed))
+
+
+def read_signer(path: Path) -> Signer:
+    """The signer of a private key file (PEM).
+
+    Raises:
+        TokenError: the file cannot be read, others may read it too, or it holds no Ed25519 key.
+    """
+    try:
+        if path.stat().st_mode & 0o077:
+            raise TokenError(f"{path}: others may read this private key; chmod 600 {path}")
+        key = load_pem_private_key(path.read_bytes(), None)
+    except OSError as error:
+        raise TokenError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, TypeError) as error:
+        raise TokenError(f"{path}: holds no private key in PEM form") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TokenError(f"{path}: is not an Ed25519 key")
+    return Signer(key)
+
+
+def read_verifier(path: Path, store: str) -> Verifier:
+    """The verifier of a public key file (PEM).
+
+    Raises:
+        TokenError: the file cannot be read or holds no Ed25519 public key.
+    """
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise TokenError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, TypeError) as error:
+        raise TokenError(f"{path}: holds no public key in PEM form") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise TokenError(f"{path}: is not an Ed25519 key")
+    return Verifier(key, store)
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
