@@ -99,7 +99,7 @@ def _feet(rig: Rig, step: gait.Step, bend: Bend, out: _Pose) -> list[FloatArray]
     for number, side in enumerate(SIDES):
         ankle, ball = rig.joints[BONE[f"foot.{side}"]], rig.joints[BONE[f"toes.{side}"]]
         angle = step.foot_pitch[number] + bend.heel_up_rad
-        pivot = np.array([ball[0], ball[1], 0.0]) if angle > 0 else np.array([ankle[0] - 0.03 * rig.height_m, ankle[1], 0.0])
+        pivot = ball if angle > 0 else np.array([ankle[0] - 0.03 * rig.height_m, ankle[1], 0.0])
         tilt = pitch(angle)
         stance = 0.9 * abs(float(rig.joints[BONE[f"thigh.{side}"], 1])) + 0.02 * rig.height_m * bend.effort
         sideways = stance * rig.legs[number].side - ankle[1]
@@ -177,7 +177,8 @@ def _arm(rig: Rig, number: int, target: FloatArray | None, carries: bool, step: 
     if target is None:
         lowered = unit(level - 0.10 * float(np.linalg.norm(level)) * UP)
     else:
-        lowered = unit(unit(level) + 0.22 * unit(target - root - level))
+        wish = unit(target - root - level)
+        lowered = unit(unit(level) + (0.22 + 0.35 * max(float(wish[2]), 0.0)) * wish)
     girdle = swing(unit(level), lowered) @ chest
     shoulder = root + girdle @ (joint - clavicle)
     out.put(f"clavicle.{side}", girdle, root)

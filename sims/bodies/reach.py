@@ -117,33 +117,42 @@ class _Family:
         shoulder_z = float(trunk.shoulders[0, 2])
         self.low = min(max((0.8 * shoulder_z - target_z_m) / (0.7 * shoulder_z), 0.0), 1.0)
         self.high = min(max((target_z_m - shoulder_z) / (0.4 * shoulder_z), 0.0), 1.0)
+        self.far = min(max((out_m * 1.7 / trunk.height_m - 0.30) / 0.35, 0.0), 1.0)
         across = 0.0 if len(sides) == 2 else (-0.25 if sides[0] == 0 else 0.25)
         self.scale = trunk.height_m / 1.7
         self.twist = (0.6 * azimuth + across) * min(max(2.0 * out_m / self.scale - 0.5, 0.0), 1.0)
 
     def lean(self, effort: FloatArray) -> FloatArray:
-        return np.asarray(np.radians(38.0 + 44.0 * self.low - 22.0 * self.high) * effort)
+        near_floor = self.low * (1.0 - self.far)
+        return np.asarray(np.radians(38.0 + 44.0 * self.low - 24.0 * near_floor - 24.0 * self.high) * effort)
 
     def crouch(self, effort: FloatArray) -> FloatArray:
-        return np.asarray(0.52 * self.trunk.leg_m * self.low * effort)
+        return np.asarray((0.66 - 0.14 * self.far) * self.trunk.leg_m * self.low * effort)
 
     def ahead(self, effort: FloatArray) -> FloatArray:
         back = 0.09 * np.sin(self.lean(effort))
-        return np.asarray(self.scale * (0.06 * effort + 0.22 * _late(effort) - back))
+        lunge = self.far * (0.06 * effort + 0.24 * _late(effort))
+        return np.asarray(self.scale * (lunge - back) + self.closer(effort))
+
+    def closer(self, effort: FloatArray) -> FloatArray:
+        """How far the whole body steps towards what is too high or too far for a bow."""
+        return np.asarray(self.scale * 0.22 * self.far * max(self.high, 0.5 * (1 - self.low)) * _late(effort))
 
     def heel_up(self, effort: FloatArray) -> FloatArray:
-        return np.asarray(np.radians(32.0) * self.high * effort)
+        return np.asarray(np.radians(42.0) * self.high * effort)
 
     def rise(self, effort: FloatArray) -> FloatArray:
-        return np.asarray(0.11 * self.scale * np.sin(self.heel_up(effort)))
+        """How much higher the shoulders get on tiptoe and by lifting the shoulder blade."""
+        return np.asarray(0.105 * self.scale * np.sin(self.heel_up(effort)) + 0.05 * self.scale * self.high)
 
     def at(self, effort: float) -> Bend:
         one = np.array([effort])
-        step = 0.34 * self.scale * float(_late(one)[0]) * (1.0 - 0.6 * self.high)
+        step = 0.36 * self.scale * self.far * float(_late(one)[0]) * (1.0 - 0.6 * self.high)
+        both = float(self.closer(one)[0])
         leading = 1 - self.sides[0] if len(self.sides) == 1 else 0
         feet = [0.0, 0.0]
-        feet[leading], feet[1 - leading] = step, -0.05 * step
-        rise = float(self.rise(one)[0])
+        feet[leading], feet[1 - leading] = step + both, both - 0.05 * step
+        rise = 0.105 * self.scale * math.sin(float(self.heel_up(one)[0]))
         return Bend(
             effort, self.azimuth, float(self.lean(one)[0]), self.twist,
             float(self.crouch(one)[0]) - rise, float(self.ahead(one)[0]), float(self.heel_up(one)[0]), (feet[0], feet[1]),
