@@ -1,11 +1,15 @@
 """All cameras of a building at one fidelity: scenes go in, what each camera sends comes out."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from sims.bodies.library import BodyLibrary
 from sims.building import Building
 from sims.chance import stream
+from sims.devices.edge import PeopleFinder
+from sims.devices.edge_facings import FacingReader
+from sims.devices.sight import CrowdReader, Joints, Solids
 from sims.scenario import Scenario
 from sims.scene import Scene
 from smartstore.wire import topics
@@ -14,6 +18,8 @@ from smartstore.wire.topics import Channel
 
 Sent = tuple[Channel, str, Message]
 """Channel, camera and message."""
+EARLY_NS = 5_000_000
+"""A scene this little before its time will do."""
 
 
 class Cameras(Protocol):
@@ -72,18 +78,48 @@ class FrameCameras:
 
 
 class EdgeCameras:
-    """Cameras with inference on board."""
+    """Cameras with inference on board: all see people, shelf cameras read shelf faces too."""
 
     kind = "none"
 
     def __init__(
-        self, building: Building, scenario: Scenario, seed: int, figures: BodyLibrary, ceiling_fps: float | None
+        self, building: Building, scenario: Scenario, seed: int, figures: Joints, ceiling_fps: float | None
     ) -> None:
-        pass
+        solids = Solids(building)
+        self._crowds = CrowdReader(building, figures)
+        self._cameras = [
+            _EdgeCamera(
+                name, round(1e9 / fps), round(scenario.clock_offsets_s.get(name, 0.0) * 1e9),
+                PeopleFinder(building.cameras[name], solids, scenario.edge, stream(seed, f"camera/{name}")),
+                FacingReader(building, building.cameras[name], scenario.edge, stream(seed, f"facings/{name}"))
+                if building.cameras[name].watches
+                else None,
+            )
+            for name, fps in frame_rates(building, scenario, ceiling_fps)
+        ]  # fmt: skip
 
     def observe(self, scene: Scene) -> list[Sent]:
-        """The messages that are due."""
-        return []
+        """The messages that are due: the first at once, then one per period of event time."""
+        sent: list[Sent] = []
+        for camera in self._cameras:
+            if scene.t_ns < camera.due_ns - EARLY_NS:
+                continue
+            camera.due_ns = (camera.due_ns or scene.t_ns) + camera.period_ns
+            crowd, t_ns = self._crowds.read(scene), scene.t_ns + camera.offset_ns
+            sent.append((topics.PEOPLE, camera.name, camera.people.find(crowd, t_ns)))
+            if camera.faces:
+                sent.append((topics.FACINGS, camera.name, camera.faces.read(scene, crowd, t_ns)))
+        return sent
 
     def close(self) -> None:
         """Nothing to let go."""
+
+
+@dataclass(slots=True)
+class _EdgeCamera:
+    name: str
+    period_ns: int
+    offset_ns: int
+    people: PeopleFinder
+    faces: FacingReader | None
+    due_ns: int = 0

@@ -1,0 +1,140 @@
+"""Lines of sight: people of a scene as solid bodies, and which points a camera cannot see for fixtures and people.
+
+In: scenes, bodies and the building. Out: joints in store metres and masks of what is hidden. Metres throughout.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sims.building import Building
+from sims.scene import BodyState, Scene
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+TORSO_M, OWN_TORSO_M = 0.17, 0.11
+"""Radius of somebody's body for lines of sight to others and to their own arms."""
+THIN_M = 0.03
+"""Corners of fixtures thinner than this hide nothing."""
+OPEN_M = 0.40
+"""How deep one can look into an open shelf from the front."""
+ARM_M = 0.07
+NOSE, EYES, SHOULDERS, ELBOWS, WRISTS, HIPS, ANKLES = 0, (1, 2), (5, 6), (7, 8), (9, 10), (11, 12), (15, 16)
+
+
+class Joints(Protocol):
+    """Bodies with joints."""
+
+    def joints(self, state: BodyState) -> Array: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Everybody inside the walls at one time: joints (n, 17, 3), body axes (n, 2), heights of the crowns (n,)."""
+
+    t_ns: int
+    people: tuple[BodyState, ...]
+    joints: Array
+    axes: Array
+    crowns: Array
+
+    @property
+    def arms(self) -> Array:
+        """Points along both arms and beyond the wrists of those who work with their hands: (m, 3)."""
+        busy = [i for i, p in enumerate(self.people) if p.right_hand_m or p.left_hand_m]
+        if not busy:
+            return np.empty((0, 3))
+        shoulders, elbows, wrists = (self.joints[busy][:, list(pair)] for pair in (SHOULDERS, ELBOWS, WRISTS))
+        hands = wrists + 0.35 * (wrists - elbows)
+        points = [(shoulders + elbows) / 2, elbows, (elbows + wrists) / 2, wrists, (wrists + hands) / 2, hands]
+        return np.concatenate([p.reshape(-1, 3) for p in points])
+
+
+class CrowdReader:
+    """Poses the people of a scene once for all cameras that look at it."""
+
+    def __init__(self, building: Building, figures: Joints) -> None:
+        self._walls = np.array(building.walls_m)
+        self._figures = figures
+        self._last: Crowd | None = None
+
+    def read(self, scene: Scene) -> Crowd:
+        """The crowd of a scene."""
+        if self._last is None or self._last.t_ns != scene.t_ns:
+            self._last = self._pose(scene)
+        return self._last
+
+    def _pose(self, scene: Scene) -> Crowd:
+        people = tuple(p for p in scene.people if self._inside(p.x_m, p.y_m))
+        joints = np.stack([self._figures.joints(p) for p in people]) if people else np.empty((0, 17, 3))
+        axes = joints[:, [5, 6, 11, 12], :2].mean(axis=1)
+        crowns = joints[:, list(EYES), 2].mean(axis=1) + 0.12
+        return Crowd(scene.t_ns, people, joints, axes, crowns)
+
+    def _inside(self, x: float, y: float) -> bool:
+        """Even-odd rule on the polygon of the walls."""
+        (x0, y0), (x1, y1) = self._walls.T, np.roll(self._walls, -1, axis=0).T
+        crossing = (y0 > y) != (y1 > y)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = x0 + (y - y0) / (y1 - y0) * (x1 - x0)
+        return bool(np.count_nonzero(crossing & (at > x)) % 2)
+
+
+class Solids:
+    """The fixtures of a building as boxes, open at the front if they have shelves."""
+
+    def __init__(self, building: Building) -> None:
+        fixtures = list(building.fixtures.values())
+        origin = np.array([f.origin_m for f in fixtures]).reshape(-1, 2)
+        along, normal = (np.array([getattr(f, name) for f in fixtures]).reshape(-1, 2) for name in ("along", "normal"))
+        zero, one = np.zeros((len(fixtures), 1)), np.ones((len(fixtures), 1))
+        self._origin = np.column_stack([origin, zero])
+        up = np.column_stack([zero, zero, one])
+        self._axes = np.stack([np.column_stack([along, zero]), np.column_stack([-normal, zero]), up], axis=1)
+        self._size = np.array([(f.width_m, f.depth_m, f.height_m) for f in fixtures]).reshape(-1, 3)
+        self._open = np.array([bool(f.shelves) for f in fixtures])
+
+    def hide(self, eye_m: Array, points_m: Array) -> Mask:
+        """Which of the points (m, 3) are behind or inside fixtures as seen from ``eye_m`` (3,)."""
+        if not len(points_m) or not len(self._size):
+            return np.zeros(len(points_m), bool)
+        start = np.einsum("fij,fj->fi", self._axes, eye_m - self._origin)
+        end = np.einsum("fij,fmj->mfi", self._axes, points_m - self._origin[:, None, :])
+        ray = end - start
+        with np.errstate(divide="ignore", invalid="ignore"):
+            low, high = -start / ray, (self._size - start) / ray
+        near, far = np.minimum(low, high), np.maximum(low, high)
+        near, far = np.where(np.isnan(near), -np.inf, near), np.where(np.isnan(far), np.inf, far)
+        enters, leaves = near.max(axis=2), far.min(axis=2)
+        chord_m = (np.minimum(leaves, 1.0) - np.maximum(enters, 0.0)) * np.linalg.norm(ray, axis=2)
+        by_front = (near.argmax(axis=2) == 1) & (ray[:, :, 1] > 0) & self._open & (leaves >= 1.0)
+        return np.asarray((chord_m > np.where(by_front, OPEN_M, THIN_M)).any(axis=1))
+
+
+def hidden_by_people(eye_m: Array, points_m: Array, crowd: Crowd, owners: NDArray[np.intp], own_arms: Mask) -> Mask:
+    """Which of the points (m, 3) are behind a body. ``owners``: whose point it is (-1: nobody's), whose own body hides
+    only points that ``own_arms`` marks."""
+    if not len(crowd.people) or not len(points_m):
+        return np.zeros(len(points_m), bool)
+    ray = points_m[:, None, :2] - eye_m[:2]
+    length = np.linalg.norm(ray, axis=2) + 1e-9
+    share = np.clip(((crowd.axes - eye_m[:2]) * ray).sum(axis=2) / length**2, 0.0, 1.0)
+    gap = np.linalg.norm(eye_m[:2] + share[:, :, None] * ray - crowd.axes, axis=2)
+    height = eye_m[2] + share * (points_m[:, None, 2] - eye_m[2])
+    own = owners[:, None] == np.arange(len(crowd.people))
+    radius = np.where(own, np.where(own_arms[:, None], OWN_TORSO_M, 0.0), TORSO_M)
+    before = (1.0 - share) * length > np.where(own, 0.12, 0.10)
+    return np.asarray(((gap < radius) & (height < crowd.crowns) & before).any(axis=1))
+
+
+def hidden_by_arms(eye_m: Array, points_m: Array, arms_m: Array) -> Mask:
+    """Which of the points (m, 3) are behind an arm or a hand, given as points (k, 3) of their middle lines."""
+    if not len(arms_m) or not len(points_m):
+        return np.zeros(len(points_m), bool)
+    ray = points_m[:, None] - eye_m
+    share = np.clip(((arms_m - eye_m) * ray).sum(axis=2) / ((ray**2).sum(axis=2) + 1e-9), 0.0, 1.0)
+    gap = np.linalg.norm(eye_m + share[:, :, None] * ray - arms_m, axis=2)
+    return np.asarray((gap < ARM_M).any(axis=1))
