@@ -154,16 +154,14 @@ class Pipeline:
         return []
 
     def _people(self, view: PeopleView) -> list[StoreEvent]:
-        events: list[StoreEvent] = []
-        for state in self._tracker.observe(view):
-            self._floor = state
-            self._attributor.observe(state)
-            for event in self._visits.observe(state):
-                if isinstance(event, VisitLeft):
-                    self._leaving.append(event)
-                else:
-                    events.append(event)
-        return events
+        return [event for state in self._tracker.observe(view) for event in self._on_floor(state)]
+
+    def _on_floor(self, state: FloorState) -> list[StoreEvent]:
+        self._floor = state
+        self._attributor.observe(state)
+        events = self._visits.observe(state)
+        self._leaving += [event for event in events if isinstance(event, VisitLeft)]
+        return [event for event in events if not isinstance(event, VisitLeft)]
 
     def _facings(self, camera: str, message: Facings) -> list[StoreEvent]:
         clear = tuple(facing.facing for facing in message.facings if not facing.hidden)

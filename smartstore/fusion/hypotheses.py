@@ -82,13 +82,14 @@ class Hypothesiser:
         reached = {
             (visit, facing): reach(visit, self.site.facings[facing]) for visit in visits for facing in change.facings
         }
+        # A hand that takes nothing nudges, too: whoever reached there speaks for "nothing" as much as for a take.
+        touched = max([0.0, *reached.values()])
         for explanation in explanations:
             for facing in change.facings:
                 base = self._base(change, explanation, facing)
                 for visit in [*visits, ""] if explanation.sku else [""]:
-                    score = base + self._actor(
-                        explanation, visit, reached.get((visit, facing), 0.0), holdings, doubtful
-                    )
+                    near = reached.get((visit, facing), 0.0) if explanation.sku else touched
+                    score = base + self._actor(explanation, visit, near, holdings, doubtful)
                     hypothesis = Hypothesis(visit, explanation.sku, explanation.quantity, facing, score)
                     if hypothesis.key not in found or found[hypothesis.key].score < score:
                         found[hypothesis.key] = hypothesis
@@ -120,7 +121,7 @@ class Hypothesiser:
         self, explanation: Explanation, visit: str, reach: float, holdings: Holdings, doubtful: Holdings
     ) -> float:
         if not explanation.sku:
-            return 0.0
+            return reach
         if not visit:
             return math.log(self.options.stranger)
         if explanation.quantity < 0:

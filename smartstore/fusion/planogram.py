@@ -14,7 +14,7 @@ from smartstore.site import Site
 class PlanogramOptions:
     """Prior probabilities of what a hand finds, or leaves, at a facing. Hand-set; shares of all changes there."""
 
-    stray_take: float = 0.01
+    stray_take: float = 0.001
     """A take of something that should not lie there, without anybody known to have left it."""
     known_stray_take: float = 0.4
     """A take of something that a shopper is known to have left there: it usually stands in front."""
