@@ -5,103 +5,95 @@ Randomness comes in by the constructor, so that a simulated day can be repeated;
 """
 
 import base64
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
 from smartstore.palm.matcher import Matcher, MatchOptions
-from smartstore.palm.templates import PalmError, TemplateKey, TemplateMaker
-from smartstore.palm.tokens import Claims, Signer
+from smartstore.palm.templates import KEY_BYTES, PalmError, TemplateKey, TemplateMaker
+from smartstore.palm.tokens import Claims, Signer, new_signer
 
 _ID_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Palm:
-    """One capture: the vector that the scanner measured, and how alive the hand looked, 0..1."""
-
-    vector: ArrayLike
-    liveness: float
-
-    def __repr__(self) -> str:
-        return "Palm(...)"
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """What a person agreed to, and when (UTC nanoseconds). Without it nobody is enrolled."""
-
-    text_version: str
-    given_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """The gate's answer: a visit with its signed token, or the ``refusal`` ("unknown", "not alive", "ambiguous")."""
+class VisitToken:
+    """An opened visit: its random id, and the signed text that the gate sends along."""
 
     visit: str
-    token: str
-    refusal: str = ""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class PalmOptions:
     """``token_s`` is how long a token lasts: from the scanner to the gate, not for the visit."""
 
-    token_s: float = 60.0
+    token_s: int = 60
     dimension: int = 128
     """Numbers in a palm's vector."""
 
 
 class PalmService:
-    """One tenant's people. Keeps protected templates and consents; never a vector, a name or a purchase."""
+    """The people of one store. Keeps protected templates; never a vector, a name or a purchase.
+
+    ``entropy(n)`` gives n secret random bytes. Without ``key`` and ``signer`` it makes new ones of it.
+    """
 
     def __init__(
-        self, key: TemplateKey, signer: Signer, entropy: Callable[[int], bytes],
+        self, store: str, entropy: Callable[[int], bytes], key: TemplateKey | None = None, signer: Signer | None = None,
         options: PalmOptions = PalmOptions(), matching: MatchOptions = MatchOptions(),  # noqa: B008 - frozen
     ) -> None:  # fmt: skip
-        self._maker = TemplateMaker(key, options.dimension)
-        self._signer, self._entropy, self._options = signer, entropy, options
+        self._store, self._entropy, self._options = store, entropy, options
+        self._signer = signer or new_signer(entropy(32))
+        self._maker = TemplateMaker(key or TemplateKey(entropy(KEY_BYTES), entropy(16)), options.dimension)
         self._matcher = Matcher(matching)
-        self._consents: dict[str, Consent] = {}
+        self.refusals: Counter[str] = Counter()
+        """How often nobody was recognised, by reason: "unknown", "not alive", "ambiguous"."""
+
+    @property
+    def public_key_pem(self) -> bytes:
+        """What a store needs to check tokens."""
+        return self._signer.public_pem()
 
     @property
     def enrolled(self) -> int:
         """How many people are known."""
         return len(self._matcher)
 
-    def enrol(self, palm: Palm, consent: Consent | None) -> str:
-        """Adds a person and returns the id under which they can be deleted.
+    def enrol(self, palm: ArrayLike, *, consent: bool, liveness: float = 1.0) -> str:
+        """Adds a person and returns the random id under which they can be deleted.
 
         Raises:
             PalmError: there is no consent, the palm is not alive, or it is known already.
         """
-        if consent is None or not consent.text_version:
+        if not consent:
             raise PalmError("nobody is enrolled without consent")
-        template = self._maker.template(palm.vector)
-        found = self._matcher.identify(template, palm.liveness)
+        template = self._maker.template(palm)
+        found = self._matcher.identify(template, liveness)
         if found.refusal == "not alive":
             raise PalmError("the palm does not look alive")
         if found.refusal != "unknown":
             raise PalmError("this palm is enrolled already")
         person = self._new_id()
         self._matcher.add(person, template)
-        self._consents[person] = consent
         return person
 
-    def admit(self, palm: Palm, store: str, now_ns: int) -> Admission:
-        """Recognises a palm at a store's gate and opens a visit with a random id."""
-        found = self._matcher.identify(self._maker.template(palm.vector), palm.liveness)
+    def identify(
+        self, palm: ArrayLike, *, now_s: int, party_size: int = 1, liveness: float = 1.0
+    ) -> VisitToken | None:  # fmt: skip
+        """Opens a visit for whose palm this is, at ``now_s`` (UTC seconds); None for a palm that is not recognised."""
+        found = self._matcher.identify(self._maker.template(palm), liveness)
         if found.refusal is not None:
-            return Admission("", "", found.refusal)
+            self.refusals[found.refusal] += 1
+            return None
         visit = self._new_id()
-        claims = Claims(visit, store, now_ns, now_ns + int(self._options.token_s * 1e9))
-        return Admission(visit, self._signer.sign(claims))
+        claims = Claims(visit, self._store, party_size, now_s, now_s + self._options.token_s)
+        return VisitToken(visit, self._signer.sign(claims))
 
     def delete(self, person: str) -> bool:
         """Forgets a person with everything that is held about them; False when there is no such person."""
-        self._consents.pop(person, None)
         return self._matcher.remove(person)
 
     def _new_id(self) -> str:

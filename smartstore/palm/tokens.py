@@ -30,13 +30,14 @@ class TokenError(Exception):
 
 
 class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a token says. Times are UTC nanoseconds."""
+    """What a token says. Times are UTC seconds."""
 
     visit: str
     audience: str
     """The store that may accept it."""
-    issued_ns: int
-    expires_ns: int
+    party_size: int
+    issued_s: int
+    expires_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,12 @@ class Verifier:
             TokenError: it is forged, for somebody else, expired or not yet valid.
         """
         claims = self._claims(token)
-        leeway_ns = int(self.leeway_s * 1e9)
+        now_s = now_ns / 1e9
         if claims.audience != self.store:
             raise TokenError("token is for another store")
-        if now_ns > claims.expires_ns + leeway_ns:
+        if now_s > claims.expires_s + self.leeway_s:
             raise TokenError("token has expired")
-        if now_ns < claims.issued_ns - leeway_ns:
+        if now_s < claims.issued_s - self.leeway_s:
             raise TokenError("token is not valid yet")
         return claims
 
