@@ -1,10 +1,11 @@
 """The building as its devices know it: walls, fixtures, goods and cameras, read from a store document.
 
-In: a store document (YAML, schema 1) and the catalogue that it names. Out: a frozen :class:`Building`. The simulator reads the
-document on its own, so that nothing of the product's reader (or of its mistakes) reaches the world that the product is judged by.
+In: a store document (YAML, schema 1) and the catalogue that it names. Out: a frozen :class:`Building`. The simulator
+reads the document on its own, so that nothing of the product's reader (or of its mistakes) reaches the world that the
+product is judged by.
 
-The store's frame: metres, x to the right and y to the back as seen from the entry wall, z up. A fixture's frame: u along the face
-to the shopper's right, v into the fixture (0 at the face), z up.
+The store's frame: metres, x to the right and y to the back as seen from the entry wall, z up. A fixture's frame: u
+along the face to the shopper's right, v into the fixture (0 at the face), z up.
 """
 
 import math

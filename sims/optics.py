@@ -1,7 +1,7 @@
 """Geometry of a mounted camera: store metres in, distorted pixels out.
 
-Formulas as in the OpenCV documentation of ``projectPoints``. Pixels are continuous: pixel i covers [i, i + 1), so that the middle
-of a picture 640 wide is 320.0.
+Formulas as in the OpenCV documentation of ``projectPoints``. Pixels are continuous: pixel i covers [i, i + 1), so
+that the middle of a picture 640 wide is 320.0.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class CameraSpec:
-    """A mounted camera: pinhole in the middle of the picture, Brown-Conrady distortion (k1, k2, p1, p2, k3), level horizon."""
+    """A mounted camera: level horizon, pinhole in the middle, Brown-Conrady distortion (k1, k2, p1, p2, k3)."""
 
     id: str
     kind: str
@@ -52,7 +52,7 @@ class CameraSpec:
         return np.asarray((points - np.asarray(self.position_m)) @ self.rotation.T)
 
     def project(self, points_m: ArrayLike) -> Array:
-        """Points (n, 3) in store metres to distorted pixels (n, 2); NaN behind the camera or where the lens folds over."""
+        """Points (n, 3) in store metres to distorted pixels (n, 2); NaN behind the camera or beyond the lens."""
         local = self.to_camera(points_m)
         depth = np.where(local[:, 2] > 1e-6, local[:, 2], np.nan)
         xy = local[:, :2] / depth[:, None]

@@ -91,7 +91,7 @@ def encode(picture: Picture, quality: int) -> bytes:
     done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
         raise ValueError(f"a picture of shape {picture.shape} cannot be written as JPEG")
-    return data.tobytes()
+    return bytes(data)
 
 
 def _tables(sensor: Sensor) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

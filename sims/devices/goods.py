@@ -1,12 +1,14 @@
 """Products as meshes: a template per shape, and whole shelves filled the way the stock says.
 
-In: a building, the prints and the stock of a shelf's facings. Out: one mesh per shelf in store metres, and single items for hands.
-Item frame: u to the right and v away from the viewer of the front, z up, origin in the middle of the base.
+In: a building, the prints and the stock of a shelf's facings. Out: one mesh per shelf in store metres, and single
+items for hands. Item frame: u to the right and v away from the viewer of the front, z up, origin in the middle of the
+base.
 """
 
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +107,7 @@ def _bag(item: CatalogueItem, prints: Atlas, all_round: bool) -> Mesh:
     w, d, h = item.size_m
     outline = [(0.0, 0.6, 0.94), (0.35, 1.0, 1.0), (0.75, 0.7, 0.98), (1.0, 0.08, 1.0)]
     parts = []
-    for (z0, thick0, wide0), (z1, thick1, wide1) in zip(outline[:-1], outline[1:], strict=True):
+    for (z0, thick0, wide0), (z1, thick1, wide1) in pairwise(outline):
         lower = [(-w / 2 * wide0, -d / 2 * thick0, z0 * h), (w / 2 * wide0, -d / 2 * thick0, z0 * h)]
         upper = [(w / 2 * wide1, -d / 2 * thick1, z1 * h), (-w / 2 * wide1, -d / 2 * thick1, z1 * h)]
         parts.append(

@@ -73,23 +73,28 @@ def label_people(
         box = (float(columns.min()), float(rows.min()), float(columns.max()) + 1, float(rows.max()) + 1)
         outline = camera.project(shape.vertices_m) * scale
         outline = outline[np.isfinite(outline[:, 0])]
-        full = (*outline.min(axis=0), *outline.max(axis=0)) if len(outline) else box
+        full = _box(outline) if len(outline) else box
         joints_px = camera.project(shape.joints_m) * scale
         sight = _visibility(camera, lens, shape, number, numbers, depth_m, joints_px, bent.shape, scale)
         labels.append(
             PersonLabel(
-                shape.person, box, tuple(float(side) for side in full), joints_px, sight,
+                shape.person, box, full, joints_px, sight,
                 _shown(camera, shape, bent == number, scale), shape.joints_m,
             )
         )  # fmt: skip
     return labels
 
 
+def _box(points_px: Array) -> Box:
+    (x0, y0), (x1, y1) = points_px.min(axis=0), points_px.max(axis=0)
+    return float(x0), float(y0), float(x1), float(y1)
+
+
 def _visibility(
     camera: CameraSpec, lens: LensMap, shape: Shape, number: int, numbers: NDArray[np.uint8], depth_m: Floats | None,
     joints_px: Array, size: tuple[int, ...], scale: float,
 ) -> NDArray[np.int8]:  # fmt: skip
-    """A joint is seen when its pixel shows its own person's skin near it, or, at the outline, nothing nearer than itself."""
+    """Seen: the joint's pixel shows its own person's skin near it or, at the outline, nothing nearer than itself."""
     height, width = size
     x, y = joints_px[:, 0], joints_px[:, 1]
     inside = np.isfinite(x) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
@@ -109,7 +114,7 @@ def _visibility(
 
 
 def _shown(camera: CameraSpec, shape: Shape, mask: NDArray[np.bool_], scale: float) -> float:
-    """Share of the vertices that face the camera and land on the person's own pixels, weighted by their apparent size."""
+    """Share of the vertices facing the camera that land on the person's own pixels, weighted by apparent size."""
     towards = np.asarray(camera.position_m) - shape.vertices_m
     distance2 = np.einsum("ij,ij->i", towards, towards)
     facing = np.einsum("ij,ij->i", towards, shape.normals) / distance2**1.5

@@ -1,7 +1,7 @@
 """What a lens does to a pinhole picture: the sampling map from distorted pixels back to the pinhole's.
 
-In: a camera. Out: the size of the pinhole picture that has to be drawn and the fixed-point map for ``cv2.remap``. Pixels are
-continuous (pixel i covers [i, i + 1)); OpenCV samples at pixel centres, hence the halves.
+In: a camera. Out: the size of the pinhole picture that has to be drawn and the fixed-point map for ``cv2.remap``.
+Pixels are continuous (pixel i covers [i, i + 1)); OpenCV samples at pixel centres, hence the halves.
 """
 
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def lens_map(camera: CameraSpec, width_px: int, height_px: int) -> LensMap:
 
 
 def undistort(camera: CameraSpec, wanted: Array) -> Array:
-    """Normalised undistorted coordinates (n, 2) that the lens moves to ``wanted``, by fixed-point iteration inside its valid range."""
+    """Normalised coordinates (n, 2) that the lens moves to ``wanted``, by iteration inside its valid range."""
     centre = np.array([camera.width_px / 2, camera.height_px / 2])
     guess = wanted.copy()
     limit = np.sqrt(camera.valid_r2) * 0.999

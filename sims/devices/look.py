@@ -1,8 +1,8 @@
 """How a building looks: surfaces, lights and prints, either the shipped look or one drawn from a seed.
 
-In: a seed. Out: a frozen :class:`Look`, from which textures are painted and vertices shaded. Randomised looks are what the detector
-is trained on, so that nothing it learns hangs on one floor or one lamp. All light is computed per vertex on the CPU: the same
-picture comes out of every renderer, and the cheapest one is fast enough.
+In: a seed. Out: a frozen :class:`Look`, from which textures are painted and vertices shaded. Randomised looks are
+what the detector is trained on, so that nothing it learns hangs on one floor or one lamp. All light is computed per
+vertex on the CPU: the same picture comes out of every renderer, and the cheapest one is fast enough.
 """
 
 from dataclasses import dataclass, field
@@ -173,7 +173,7 @@ def rgba(colours: Floats) -> Picture:
 
 
 def kelvin_to_rgb(kelvin: float) -> Colour:
-    """Colour of a black body, normalised to its brightest channel (fit by T. Helland to the CIE 1964 curve, 1,000-40,000 K)."""
+    """Colour of a black body over its brightest channel (T. Helland's fit to the CIE 1964 curve, 1,000-40,000 K)."""
     t = float(np.clip(kelvin, 1000, 40000)) / 100
     red = 255.0 if t <= 66 else 329.7 * (t - 60) ** -0.1332
     green = 99.47 * np.log(t) - 161.12 if t <= 66 else 288.12 * (t - 60) ** -0.0755
@@ -248,7 +248,7 @@ def _tiles(base: Floats, second: Floats, rng: np.random.Generator) -> None:
         base[:, line : line + joint] = second
 
 
-def _checks(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+def _checks(base: Floats, second: Floats, _: np.random.Generator) -> None:
     half = SIZE_PX // 2
     base[:half, :half] = second
     base[half:, half:] = second
@@ -285,7 +285,7 @@ def _bricks(base: Floats, second: Floats, rng: np.random.Generator) -> None:
         base[row * high : (row + 1) * high, (np.arange(columns) * wide + shift) % SIZE_PX] = second
 
 
-def _panels(base: Floats, second: Floats, rng: np.random.Generator) -> None:
+def _panels(base: Floats, second: Floats, _: np.random.Generator) -> None:
     for line in range(0, SIZE_PX, SIZE_PX // 4):
         base[:, line : line + 5] = second
         base[:, line + 5 : line + 8] *= 1.08

@@ -1,6 +1,7 @@
 """Small meshes as arrays: what room and goods are made of before a renderer sees them.
 
-Points are metres, faces turn counter-clockwise when seen from outside, texture coordinates start at the lower left corner.
+Points are metres, faces turn counter-clockwise when seen from outside, texture coordinates start at the lower left
+corner.
 """
 
 from collections.abc import Sequence
@@ -50,8 +51,8 @@ def sheet(
 ) -> Mesh:  # fmt: skip
     """A rectangle from ``corner`` along the edges ``along`` and ``up``; its outside is where ``along`` × ``up`` points.
 
-    ``step_m`` is the pitch of its grid (light is computed at the grid's points), ``span_m`` the length that one texture covers;
-    without it the texture fills the rectangle once.
+    ``step_m`` is the pitch of its grid (light is computed at the grid's points), ``span_m`` the length that one texture
+    covers; without it the texture fills the rectangle once.
     """
     origin, a, b = (np.asarray(value, np.float32) for value in (corner, along, up))
     length_a, length_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
@@ -77,7 +78,7 @@ def sheet(
 
 
 def block(low: ArrayLike, high: ArrayLike, colour: Colour, step_m: float = 10.0, without: str = "") -> list[Mesh]:
-    """The sides of a box between two corners; ``without`` leaves out some of ``-x +x -y +y -z +z``, separated by spaces."""
+    """The sides of a box between two corners; ``without`` leaves out some of ``-x +x -y +y -z +z``."""
     a, b = np.asarray(low, np.float32), np.asarray(high, np.float32)
     x, y, z = (np.array(axis, np.float32) for axis in ((b[0] - a[0], 0, 0), (0, b[1] - a[1], 0), (0, 0, b[2] - a[2])))
     sides = {

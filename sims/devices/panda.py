@@ -1,8 +1,8 @@
 """The one door to Panda3D: opens a way to draw, holds meshes, draws them as a pinhole camera sees them.
 
-In: vertices with their colours already lit, textures, camera poses. Out: pictures and depths as arrays. It draws on a GPU, over
-headless EGL on the CPU, or with Panda3D's own software renderer where there is no GL at all; nothing needs a display. Light is
-computed before, per vertex, so all three draw the same.
+In: vertices with their colours already lit, textures, camera poses. Out: pictures and depths as arrays. It draws on a
+GPU, over headless EGL on the CPU, or with Panda3D's own software renderer where there is no GL at all; nothing needs
+a display. Light is computed before, per vertex, so all three draw the same.
 """
 
 import os
@@ -22,6 +22,7 @@ FORCE = "SMARTSTORE_RENDERER"
 """Environment variable that forces ``egl`` (or a GPU behind it) or ``software``."""
 NEAR_M, FAR_M = 0.08, 30.0
 VERTEX = np.dtype([("point", "<f4", 3), ("colour", "u1", 4), ("uv", "<f4", 2)])
+PIPES = {"p3headlessgl": "eglGraphicsPipe", "p3tinydisplay": "TinyOffscreenGraphicsPipe"}
 SOFTWARE_NAMES = ("llvmpipe", "softpipe", "swrast", "software")
 SETTINGS = """
 window-type offscreen
@@ -63,7 +64,7 @@ def open_door() -> Door:
     if forced not in choices:
         raise RendererError(f"{FORCE}={forced}: no such renderer; leave it unset or use egl or software")
     for module in choices[forced]:
-        pipe = p3d.GraphicsPipeSelection.get_global_ptr().make_module_pipe(module)
+        pipe = _pipe(module)
         if pipe is None or not pipe.is_valid():
             continue
         engine = p3d.GraphicsEngine()
@@ -76,7 +77,13 @@ def open_door() -> Door:
         kind = "software" if module == "p3tinydisplay" else "egl" if soft else "gpu"
         host.set_active(False)
         return Door(engine, pipe, host.get_gsg(), host, kind, name)
-    raise RendererError(f"no renderer: EGL did not open; install libegl1 or set {FORCE}=software")
+    raise RendererError(f"no renderer: {' and '.join(choices[forced])} did not open; install libegl1 or unset {FORCE}")
+
+
+def _pipe(module: str) -> Any:
+    """The pipe of a module that needs no display; None where it does not load."""
+    selection = p3d.GraphicsPipeSelection.get_global_ptr()
+    return selection.make_pipe(PIPES[module], module)
 
 
 def _buffer(engine: Any, pipe: Any, gsg: Any, host: Any, width: int, height: int, samples: int = 0) -> Any:
@@ -119,11 +126,13 @@ class Node:
         """New places (n, 3) and lit colours (n, 4) for the same vertices."""
         self._vertices["point"], self._vertices["colour"] = points, colours
         data = self._node.modify_geom(0).modify_vertex_data()
-        memoryview(data.modify_array(0)).cast("B")[:] = self._vertices.view(np.uint8)
+        memoryview(data.modify_array(0)).cast("B")[:] = self._vertices.tobytes()
 
     def fade(self) -> None:
         """Draws by the colours' opacity (colours are already multiplied with it), after everything solid."""
         self._path.set_transparency(p3d.TransparencyAttrib.M_premultiplied_alpha)
+        if open_door().kind == "software":  # which does not know this kind of opacity
+            self._path.hide()
         self._path.set_tag("id", "none")
 
     def name(self, number: int) -> None:
@@ -221,7 +230,7 @@ class View:
         return data.reshape(self.height, self.width, 4)
 
     def raw_depth(self) -> Floats:
-        """Depth (h, w) as the renderer keeps it, growing with distance up to 1, LAST row on top; not with several samples."""
+        """Depth (h, w) as the renderer keeps it, growing up to 1, LAST row on top; not with several samples."""
         raw = np.frombuffer(memoryview(self._depth.get_ram_image()), np.float32)
         return raw.reshape(self.height, self.width)
 
@@ -237,5 +246,6 @@ def metres(raw: Floats) -> Floats:
 
 
 def _flat(number: int, priority: int = 100) -> Any:
-    colour = p3d.ColorAttrib.make_flat(p3d.LColor(number / 255, 0, 0, 1))
+    """One colour without texture; some renderers round to the next byte, others cut, hence the 0.4."""
+    colour = p3d.ColorAttrib.make_flat(p3d.LColor((number + 0.4) / 255, 0, 0, 1))
     return p3d.RenderState.make(colour, p3d.TextureAttrib.make_all_off(), priority)

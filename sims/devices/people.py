@@ -19,6 +19,8 @@ from sims.devices.prints import Atlas
 from sims.scene import BodyState
 
 CUBE = tuple((i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1))
+SHOWN = 3
+"""How many carried items are drawn, one in the right hand, the others in the left; the rest is out of sight."""
 SHADOW_M = 0.45
 """Radius of the shadow under a person."""
 
@@ -58,8 +60,8 @@ class Crowd:
     """Everybody who can be seen."""
 
     def __init__(self, stage: Stage, bodies: Bodies, lighting: Lighting, building: Building, prints: Atlas) -> None:
-        self._stage, self._bodies, self._lighting = stage, bodies, lighting
-        self._building, self._prints = building, prints
+        self.stage, self.bodies, self.lighting = stage, bodies, lighting
+        self.building, self._prints = building, prints
         self._people: dict[str, _Person] = {}
         self._templates: dict[str, Mesh] = {}
 
@@ -88,14 +90,14 @@ class Crowd:
         shapes = []
         for number, person in enumerate(self._people.values(), start=1):
             person.body.name(number)
-            joints = np.asarray(self._bodies.joints(person.state), float)
+            joints = np.asarray(self.bodies.joints(person.state), float)
             shapes.append(Shape(person.state.person, person.vertices_m, person.normals, joints))
         return shapes
 
     def template(self, sku: str) -> Mesh:
         """A product as it is seen from all sides."""
         if sku not in self._templates:
-            self._templates[sku] = item_mesh(self._building.items[sku], self._prints, all_round=True)
+            self._templates[sku] = item_mesh(self.building.items[sku], self._prints, all_round=True)
         return self._templates[sku]
 
 
@@ -104,12 +106,12 @@ class _Person:
 
     def __init__(self, crowd: Crowd, state: BodyState) -> None:
         self._crowd = crowd
-        self._albedo = crowd._bodies.colours(state.body, state.outfit).astype(np.float32) / 255
+        self._albedo = crowd.bodies.colours(state.body, state.outfit).astype(np.float32) / 255
         self._items: list[tuple[str, Node]] = []
         self._carried: list[Floats] = []
         self.state = state
         self.body = self._pose(state)
-        self._shadow = _shadow(crowd._stage)
+        self._shadow = _shadow(crowd.stage)
         self._carry(state)
 
     def follow(self, state: BodyState) -> None:
@@ -138,19 +140,20 @@ class _Person:
 
     def _pose(self, state: BodyState) -> Node:
         points, colours = self._lit(state)
-        return Node(self._crowd._stage.moving, points, colours, None, self._crowd._bodies.faces(state.body))
+        return Node(self._crowd.stage.moving, points, colours, None, self._crowd.bodies.faces(state.body))
 
     def _lit(self, state: BodyState) -> tuple[Floats, NDArray[np.uint8]]:
-        surface = self._crowd._bodies.surface(state)
-        self.vertices_m, self.normals = surface.vertices, surface.normals
+        surface = self._crowd.bodies.surface(state)
+        self.vertices_m = np.asarray(surface.vertices, np.float32)
+        self.normals = np.asarray(surface.normals, np.float32)
         centre = np.array([state.x_m, state.y_m, 1.1], np.float32)
-        return self.vertices_m, rgba(self._albedo * self._crowd._lighting.shade_body(centre, self.normals))
+        return self.vertices_m, rgba(self._albedo * self._crowd.lighting.shade_body(centre, self.normals))
 
     def _carry(self, state: BodyState) -> None:
         """Puts what is held into the hands and the shadow under the feet."""
         self._shadow.write(*_shadow_at(state))
         skus = [sku for sku, _ in self._items]
-        wanted = [sku for sku in state.held if sku in self._crowd._building.items]
+        wanted = [sku for sku in state.held if sku in self._crowd.building.items][:SHOWN]
         if skus != wanted:
             for _, node in self._items:
                 node.remove()
@@ -158,13 +161,12 @@ class _Person:
         self._carried = []
         if not wanted:
             return
-        stage = self._crowd._stage
-        left, right = np.asarray(self._crowd._bodies.hands(state), np.float32)
+        stage = self._crowd.stage
+        left, right = np.asarray(self._crowd.bodies.hands(state), np.float32)
         for place, sku in enumerate(wanted):
-            hand = right if place % 2 == 0 else left
-            mesh = self._held(sku, hand, state.heading_rad, place // 2)
-            light = self._crowd._lighting.shade_body(hand, mesh.normals)
-            colours = rgba(mesh.colours * light)
+            hand = left if place else right
+            mesh = self._held(sku, hand, state.heading_rad, max(0, place - 1))
+            colours = rgba(mesh.colours * self._crowd.lighting.shade_body(hand, mesh.normals))
             self._carried.append(mesh.points)
             if place < len(self._items):
                 self._items[place][1].write(mesh.points, colours)
@@ -175,11 +177,11 @@ class _Person:
 
     def _held(self, sku: str, hand: Floats, heading_rad: float, layer: int) -> Mesh:
         """The item as it is gripped: upright, its middle a little ahead of the palm, further ones stacked below."""
-        item = self._crowd._building.items[sku]
+        item = self._crowd.building.items[sku]
         c, s = np.cos(heading_rad), np.sin(heading_rad)
         turn = np.array([[s, c, 0], [-c, s, 0], [0, 0, 1]], np.float32)
         ahead = min(item.size_m[1], item.size_m[0]) / 2 + 0.015
-        place = hand + np.array([c * ahead, s * ahead, -item.size_m[2] * (0.5 + layer * 0.8)])
+        place = hand + np.array([c * ahead, s * ahead, -item.size_m[2] * (0.5 + layer * 0.8)], np.float32)
         return moved(self._crowd.template(sku), turn, place)
 
 
@@ -199,7 +201,8 @@ def _shadow(stage: Stage) -> Node:
 def _shadow_at(state: BodyState) -> tuple[Floats, NDArray[np.uint8]]:
     angle = 2 * np.pi * np.arange(12) / 12
     ring = np.column_stack([np.cos(angle), np.sin(angle), np.zeros(12)])
-    points = np.concatenate([np.zeros((1, 3)), 0.4 * SHADOW_M * ring, SHADOW_M * ring]) + [state.x_m, state.y_m, 0.006]
+    rings = np.concatenate([np.zeros((1, 3)), 0.4 * SHADOW_M * ring, SHADOW_M * ring])
+    points = rings + np.array([state.x_m, state.y_m, 0.006])
     colours = np.zeros((25, 4), np.uint8)
     colours[:13, 3] = 105
     return points.astype(np.float32), colours

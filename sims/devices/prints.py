@@ -1,6 +1,7 @@
 """Printed fronts: a picture per product, drawn from its colour, name and number, and the atlas that holds them all.
 
-In: catalogue items. Out: one square texture with a cell per product: the front in the left three quarters, the side beside it.
+In: catalogue items. Out: one square texture with a cell per product: the front in the left three quarters, the side
+beside it.
 """
 
 import colorsys
@@ -65,8 +66,8 @@ def paint_item(item: CatalogueItem, look: Look) -> Picture:
     rng = np.random.default_rng((digits, look.prints))
     main = turned(item.colour, look.hue_shift)
     second = _contrast(main, rng)
-    front = _pattern(item, main, second, rng)
-    _lettering(front, item.name, main, second, rng)
+    front = _pattern(main, second, rng)
+    _lettering(front, item.name, second, rng)
     if item.shape == "bottle":
         _bottle(front, main, rng)
     cell = np.empty((CELL_PX, CELL_PX, 3), np.uint8)
@@ -92,15 +93,15 @@ def _contrast(main: tuple[int, int, int], rng: np.random.Generator) -> tuple[int
     choice = rng.integers(3)
     if choice == 0:
         return (30, 30, 38) if bright else (245, 243, 236)
-    hue, light, saturation = colorsys.rgb_to_hls(*(c / 255 for c in main))
-    new_light = 0.28 if bright else 0.75
+    hue, _, saturation = colorsys.rgb_to_hls(*(c / 255 for c in main))
+    light = 0.28 if bright else 0.75
     r, g, b = colorsys.hls_to_rgb(
-        (hue + float(rng.choice([0.5, 0.33, 0.12, 0.66]))) % 1.0, new_light, max(saturation, 0.5)
+        (hue + float(rng.choice([0.5, 0.33, 0.12, 0.66]))) % 1.0, light, max(saturation, 0.5)
     )
     return round(255 * r), round(255 * g), round(255 * b)
 
 
-def _pattern(item: CatalogueItem, main: tuple[int, ...], second: tuple[int, ...], rng: np.random.Generator) -> Picture:
+def _pattern(main: tuple[int, ...], second: tuple[int, ...], rng: np.random.Generator) -> Picture:
     front = np.empty((CELL_PX, FRONT_PX, 3), np.uint8)
     front[:] = main
     h, w = front.shape[:2]
@@ -133,7 +134,7 @@ def _pattern(item: CatalogueItem, main: tuple[int, ...], second: tuple[int, ...]
 
 
 def _lettering(
-    front: Picture, name: str, main: tuple[int, ...], second: tuple[int, ...], rng: np.random.Generator
+    front: Picture, name: str, second: tuple[int, ...], rng: np.random.Generator
 ) -> None:
     """The name in large letters on a band, a weight below: enough to tell fronts apart as shoppers do."""
     h, w = front.shape[:2]

@@ -1,7 +1,7 @@
 """Pictures of scenes: what a camera of the building sees, with its lens, and for training who is where in it.
 
-In: a building, a look, scenes. Out: RGB pictures (h, w, 3) and labels. The room is lit once; shelves are rebuilt when their stock
-changes; people are posed, lit and written into the renderer's memory when they move.
+In: a building, a look, scenes. Out: RGB pictures (h, w, 3) and labels. The room is lit once; shelves are rebuilt when
+their stock changes; people are posed, lit and written into the renderer's memory when they move.
 """
 
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ class Renderer:
         self._light_room()
 
     def render(self, scene: Scene, camera: str | CameraSpec) -> Picture:
-        """What the camera sees: RGB (h, w, 3), bent by its lens. A camera is an id of the store's, or any specification."""
+        """What the camera (an id of the store's, or any specification) sees: RGB (h, w, 3), bent by its lens."""
         spec, lens = self._camera(camera)
         self._show(scene)
         picture = self._composed(spec, lens) if self._layered else self._direct(spec, lens)
@@ -91,7 +91,7 @@ class Renderer:
         return view.picture()
 
     def _composed(self, spec: CameraSpec, lens: LensMap) -> Picture:
-        """What moves, drawn and laid over the kept picture of what stays where it is nearer: several times cheaper."""
+        """What moves, laid over the kept picture of what stays wherever it is nearer: several times cheaper."""
         still = self._still(spec, lens)
         picture = still.picture.copy()
         view = self._view(lens, 0)
@@ -207,7 +207,7 @@ class Renderer:
 
 
 def _lay_over(under: Picture, layer: Picture, depth: Floats, still_depth: Floats) -> None:
-    """Puts a layer (BGRA, colours multiplied with their opacity) onto what lies under it wherever the layer is nearer."""
+    """Puts a layer (BGRA, multiplied with its opacity) onto what lies under it wherever the layer is nearer."""
     near = cv2.compare(depth, still_depth, cv2.CMP_LT)
     cover = cv2.bitwise_and(cv2.extractChannel(layer, 3), near)
     solid = cv2.compare(cover, 255, cv2.CMP_EQ)
@@ -221,7 +221,7 @@ def _lay_over(under: Picture, layer: Picture, depth: Floats, still_depth: Floats
 
 
 def _in_front(corners: Array) -> Array:
-    """Of a convex body with these corners (n, 3) in the camera's frame, points around the part before the near plane."""
+    """Points around the part before the near plane of a convex body with these corners (n, 3, camera's frame)."""
     behind = corners[:, 2] < NEAR_M
     if not behind.any():
         return corners

@@ -1,6 +1,7 @@
 """The room and its fixtures as meshes: everything that stays where it is.
 
-In: a building and a look. Out: meshes by texture, before light. Walls have gaps where the gates are; a piece of street lies outside.
+In: a building and a look. Out: meshes by texture, before light. Walls have gaps where the gates are; a piece of
+street lies outside.
 """
 
 import math
@@ -44,7 +45,7 @@ def room_meshes(building: Building, look: Look) -> list[Mesh]:
     for index, start in enumerate(building.walls_m):
         meshes += _wall(building, look, start, building.walls_m[(index + 1) % len(building.walls_m)])
     for fixture in building.fixtures.values():
-        meshes += fixture_meshes(building, fixture, look, rng)
+        meshes += fixture_meshes(fixture, look, rng)
     meshes += _panels(look, low, high)
     meshes += _posters(look, low, high, rng)
     return meshes
@@ -145,27 +146,14 @@ def _posters(look: Look, low: Floats, high: Floats, rng: np.random.Generator) ->
         colour = _vivid(rng)
         side = int(rng.integers(3))
         place = float(rng.uniform(0.1, 0.9))
-        if side == 0:
-            corner, edge = (low[0] + 0.015, low[1] + place * (high[1] - low[1]) - wide, z), (0, wide, 0)
-        elif side == 1:
-            corner, edge = (high[0] - 0.015, low[1] + place * (high[1] - low[1]) + wide, z), (0, -wide, 0)
-        else:
-            corner, edge = (low[0] + place * (high[0] - low[0]) - wide, high[1] - 0.015, z), (wide, 0, 0)
+        out = np.array([(1, 0, 0), (-1, 0, 0), (0, -1, 0)][side])
+        edge = np.cross([0, 0, 1], out) * wide
+        corner = np.where(out > 0, low, np.where(out < 0, high, low + place * (high - low))) + 0.015 * out
+        corner[2] = z
         meshes.append(sheet(corner, edge, (0, 0, tall), colour, 0.5))
-        band = np.array(edge) * 0.8
-        out = np.array([(0.005, 0, 0), (-0.005, 0, 0), (0, -0.005, 0)][side])
-        inner = np.array(corner) + np.array(edge) * 0.1 + out + np.array([0, 0, tall * 0.35])
-        meshes.append(sheet(inner, band, (0, 0, tall * 0.3), _vivid(rng), 0.5))
-    return [_facing_in(mesh, (low + high) / 2) for mesh in meshes]
-
-
-def _facing_in(mesh: Mesh, middle: Floats) -> Mesh:
-    """The sheet turned over where it would look out of the room."""
-    if float(np.dot(middle - mesh.points.mean(axis=0), mesh.normals[0])) > 0:
-        return mesh
-    return Mesh(
-        mesh.points, -mesh.normals, mesh.colours, mesh.uv, mesh.faces[:, ::-1].copy(), mesh.texture, mesh.glowing
-    )
+        inner = corner + edge * 0.1 + 0.005 * out + np.array([0, 0, tall * 0.35])
+        meshes.append(sheet(inner, edge * 0.8, (0, 0, tall * 0.3), _vivid(rng), 0.5))
+    return meshes
 
 
 def _vivid(rng: np.random.Generator) -> Colour:
@@ -174,7 +162,7 @@ def _vivid(rng: np.random.Generator) -> Colour:
     return float(value * wheel[0]), float(value * wheel[1]), float(value * wheel[2])
 
 
-def fixture_meshes(building: Building, fixture: Fixture, look: Look, rng: np.random.Generator) -> list[Mesh]:
+def fixture_meshes(fixture: Fixture, look: Look, rng: np.random.Generator) -> list[Mesh]:
     """A fixture without its goods, in store metres."""
     if fixture.kind == "table":
         local = _table(fixture, look, rng)
