@@ -192,7 +192,7 @@ def bake(raw: Raw) -> dict[str, Any]:
         pivots = rest_joints(bones, labels)
         shapes.append(recipe.apply(shape)[kept])
         joints.append(pivots)
-        coco.append(np.einsum("kv,vb,vc->kbc", raw["coco"], ours, homogeneous, optimize=True))
+        coco.append(np.einsum("kv,vb,vc->kbc", raw["coco"] / raw["coco"].sum(1, keepdims=True), ours, homogeneous, optimize=True))
         palms.append([palm_of(bones, labels, side)[1:] for side in SIDES])
         extras.append(build_accessories(shape, pivots, ours))
     weights = np.concatenate([all_weights[kept], extras[0].weights])

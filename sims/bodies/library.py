@@ -23,6 +23,7 @@ FloatArray = NDArray[np.float64]
 
 DEFAULT = Path(__file__).parents[2] / "data" / "bodies" / "bodies.npz"
 _DRESSED_KEPT = 256
+_POSES_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class BodyLibrary:
 
     def __init__(self, arrays: dict[str, Any]) -> None:
         self._skin = arrays["vertices"]
-        self._coco = np.asarray(arrays["coco"], dtype=np.float64)
+        coco = np.asarray(arrays["coco"], dtype=np.float64)
+        self._coco = coco / coco[..., 3].sum(-1)[..., None, None]
         self._palms: FloatArray = arrays["palms"]
         self._copy: NDArray[np.int32] = arrays["copy_vertex"]
         self._region: NDArray[np.uint8] = arrays["copy_region"]
@@ -61,6 +63,7 @@ class BodyLibrary:
         self._used = [self._faces_and_copies(body) for body in range(self.count)]
         self._rigs = [self._measure(body, arrays["joints"][body]) for body in range(self.count)]
         self._dressed: OrderedDict[tuple[int, int], _Dressed] = OrderedDict()
+        self._posed: OrderedDict[BodyState, Transforms] = OrderedDict()
 
     @classmethod
     def load(cls, path: Path = DEFAULT) -> BodyLibrary:
@@ -97,20 +100,21 @@ class BodyLibrary:
         """Vertices and normals in store metres."""
         dressed = self._dress(state.body, state.outfit)
         used = self._copy[self._used[state.body][1]]
-        transforms = pose(self._rigs[state.body], state).astype(np.float32)
+        transforms: Float32Array = self._pose(state).astype(np.float32)
         blended = (self._weights @ transforms.reshape(len(BONES), 12))[used].reshape(-1, 3, 4)
-        vertices = np.einsum("vij,vj->vi", blended[:, :, :3], dressed.rest) + blended[:, :, 3]
-        normals = np.einsum("vij,vj->vi", blended[:, :, :3], dressed.normals)
+        turns = blended[:, :, :3]
+        vertices = (turns @ dressed.rest[:, :, None])[:, :, 0] + blended[:, :, 3]
+        normals = (turns @ dressed.normals[:, :, None])[:, :, 0]
         normals /= np.sqrt(np.einsum("vi,vi->v", normals, normals))[:, None] + 1e-9
         return Surface(vertices, normals)
 
     def joints(self, state: BodyState) -> FloatArray:
         """The 17 COCO joints (17, 3) in store metres, in COCO's order."""
-        return self._joints_of(state.body, pose(self._rigs[state.body], state))
+        return np.asarray(np.einsum("bij,kbj->ki", self._pose(state), self._coco[state.body]))
 
     def hands(self, state: BodyState) -> FloatArray:
         """The palm centres (2, 3), left and right, in store metres."""
-        transforms = pose(self._rigs[state.body], state)
+        transforms = self._pose(state)
         places = []
         for number, side in enumerate(SIDES):
             transform = transforms[BONE[f"hand.{side}"]]
@@ -119,12 +123,17 @@ class BodyLibrary:
 
     def hand_axes(self, state: BodyState) -> FloatArray:
         """Per hand (2, 2, 3) the unit directions along the fingers and out of the palm, in the store's axes."""
-        transforms = pose(self._rigs[state.body], state)
+        transforms = self._pose(state)
         turns = [transforms[BONE[f"hand.{side}"], :, :3] for side in SIDES]
         return np.array([self._palms[state.body, number, :2] @ turns[number].T for number in (0, 1)])
 
-    def _joints_of(self, body: int, transforms: Transforms) -> FloatArray:
-        return np.asarray(np.einsum("bij,kbj->ki", transforms, self._coco[body]))
+    def _pose(self, state: BodyState) -> Transforms:
+        """The transforms of a state; asked for by surface, joints and hands in turn, so the last few are kept."""
+        if state not in self._posed:
+            self._posed[state] = pose(self._rigs[state.body], state)
+            if len(self._posed) > _POSES_KEPT:
+                self._posed.popitem(last=False)
+        return self._posed[state]
 
     def _faces_and_copies(self, body: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Faces of the parts a body wears, renumbered to the vertices they use, and which those are."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sims.bodies import gait
 from sims.bodies.limbs import Arm, Leg, arm_at_rest, hang_arm, leg_at_rest, pose_arm, pose_leg
 from sims.bodies.reach import Bend, Trunk, bend_to_reach, bowed
-from sims.bodies.rotations import FORWARD, UP, FloatArray, bow, frame, halfway, pitch, roll, swing, unit, yaw
+from sims.bodies.rotations import UP, FloatArray, frame, halfway, pitch, roll, swing, unit, yaw
 from sims.bodies.skeleton import BONE, BONES, SIDES
 from sims.scene import BodyState
 

@@ -9,9 +9,9 @@ SIDES = ("L", "R")
 
 _LIMBS = ("clavicle", "shoulder", "upperarm", "forearm", "wristroll", "hand", "thigh", "shin", "foot", "toes")
 
-BONES: tuple[str, ...] = ("pelvis", "waist", "ribs", "chest", "neck", "head") + tuple(
-    f"{name}.{side}" for side in SIDES for name in _LIMBS
-)
+BONES: tuple[str, ...] = (
+    "pelvis", "waist", "ribs", "chest", "neck", "head", *[f"{name}.{side}" for side in SIDES for name in _LIMBS],
+)  # fmt: skip
 """``shoulder`` and ``upperarm`` share the shoulder joint: the first does not roll, the second does. ``wristroll`` turns
 about the elbow with half the roll of the hand."""
 
