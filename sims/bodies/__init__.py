@@ -1,1 +1,1 @@
-"""Articulated people: a ``BodyState`` goes in; vertices, normals, colours, COCO joints and palms in store metres come out."""
+"""Articulated people: a ``BodyState`` goes in; surface, colours, COCO joints and palms in store metres come out."""

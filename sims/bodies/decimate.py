@@ -41,7 +41,7 @@ class _Collapser:
 
     def _quadrics(self) -> list[Quadric]:
         quadrics = [np.zeros((4, 4)) for _ in range(len(self.points))]
-        for number, face in enumerate(self.faces):
+        for face in self.faces:
             a, b, c = self.points[list(face)]
             cross = np.cross(b - a, c - a)
             area = float(np.linalg.norm(cross))

@@ -1,4 +1,4 @@
-"""The baked people: ``data/bodies/bodies.npz`` and a ``BodyState`` go in; surface, joints and palms in store metres come out.
+"""The baked people: ``data/bodies/bodies.npz`` and a ``BodyState`` go in; surface, joints and palms come out.
 
 Renderer and truth share one posing, so the joints are exactly those of the surface that is drawn.
 """
@@ -24,6 +24,7 @@ FloatArray = NDArray[np.float64]
 DEFAULT = Path(__file__).parents[2] / "data" / "bodies" / "bodies.npz"
 _DRESSED_KEPT = 256
 _POSES_KEPT = 64
+_DRAPE_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,8 @@ class BodyLibrary:
         transforms: Float32Array = self._pose(state).astype(np.float32)
         blended = (self._weights @ transforms.reshape(len(BONES), 12))[used].reshape(-1, 3, 4)
         turns = blended[:, :, :3]
-        vertices = (turns @ dressed.rest[:, :, None])[:, :, 0] + blended[:, :, 3]
-        normals = (turns @ dressed.normals[:, :, None])[:, :, 0]
+        vertices = np.asarray((turns @ dressed.rest[:, :, None])[:, :, 0] + blended[:, :, 3], np.float32)
+        normals = np.asarray((turns @ dressed.normals[:, :, None])[:, :, 0], np.float32)
         normals /= np.sqrt(np.einsum("vi,vi->v", normals, normals))[:, None] + 1e-9
         return Surface(vertices, normals)
 
@@ -146,7 +147,8 @@ class BodyLibrary:
     def _measure(self, body: int, joints: FloatArray) -> Rig:
         skin = self._skin[body]
         hip_z = float(joints[BONE["thigh.L"], 2])
-        hands = sum(self._weights[:, BONE[f"{b}.{s}"]] for b in ("hand", "wristroll", "forearm", "upperarm") for s in SIDES)
+        arm = [BONE[f"{b}.{s}"] for b in ("hand", "wristroll", "forearm", "upperarm") for s in SIDES]
+        hands = self._weights[:, arm].sum(1)
         used = np.isin(np.arange(len(skin)), self._copy[self._used[body][1]])
         near = used & (hands < 0.3) & (skin[:, 2] < hip_z * 1.02) & (skin[:, 2] > hip_z * 0.86)
         legs_apart = 0.0 if "skirt" in self._wears[body] else float(joints[BONE["foot.L"], 1]) * 0.12
@@ -169,11 +171,24 @@ class BodyLibrary:
         scale = float(self._heights[body]) / 1.7
         skin = self._skin[body].astype(np.float64)
         normals = _normals(skin, used[faces])
-        thickness = np.bincount(used, chosen.thickness_m[regions], len(skin)) / np.maximum(np.bincount(used, minlength=len(skin)), 1)
-        rest = skin + normals * thickness[:, None] * scale
+        copies_of = np.maximum(np.bincount(used, minlength=len(skin)), 1)
+        thickness = np.bincount(used, chosen.thickness_m[regions], len(skin)) / copies_of
+        rest = _draped(skin, used[faces], thickness) + normals * thickness[:, None] * scale
         colours = colour_vertices(chosen, regions, skin[used] / scale)
         dressed = _normals(rest, used[faces])
         return _Dressed(rest[used].astype(np.float32), dressed[used].astype(np.float32), colours)
+
+
+def _draped(points: FloatArray, faces: NDArray[np.int32], thickness_m: FloatArray) -> FloatArray:
+    """The surface under cloth, smoothed where the cloth is thick enough to hide what is beneath."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    start, end = np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]])
+    degree = np.maximum(np.bincount(start, minlength=len(points)), 1)[:, None]
+    share = 0.5 * np.clip((thickness_m - 0.006) / 0.010, 0.0, 1.0)[:, None]
+    for _ in range(_DRAPE_ROUNDS):
+        mean = np.stack([np.bincount(start, points[end, axis], len(points)) for axis in range(3)], axis=1) / degree
+        points = points + share * (mean - points)
+    return points
 
 
 def _normals(points: FloatArray, faces: NDArray[np.int32]) -> FloatArray:

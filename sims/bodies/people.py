@@ -1,4 +1,4 @@
-"""The people that are baked: a table in, nothing computed here. Heights in metres, the rest on anny's scales of 0 to 1."""
+"""The people that are baked: a table, nothing computed. Heights in metres, the rest on anny's scales of 0 to 1."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One body to bake. ``age``: 1/3 is a child of about ten, 2/3 a young adult, 1 an old person; ``gender``: 1 female."""
+    """One body to bake. ``age``: 1/3 is a child of about ten, 2/3 a young adult, 1 old; ``gender``: 1 female."""
 
     height_m: float
     age: float

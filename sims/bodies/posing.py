@@ -115,7 +115,7 @@ def _feet(rig: Rig, step: gait.Step, bend: Bend, out: _Pose) -> list[FloatArray]
 def _trunk(rig: Rig, step: gait.Step, bend: Bend, ankles: list[FloatArray], out: _Pose) -> None:
     lean = bend.lean_rad + step.lean
     shift = np.array([bend.ahead_m, 0.0, 0.0])
-    rotations, places = bowed(rig.trunk, np.array([lean]), bend.azimuth_rad, bend.twist_rad, np.zeros(1))
+    rotations, _ = bowed(rig.trunk, np.array([lean]), bend.azimuth_rad, bend.twist_rad, np.zeros(1))
     hips = yaw(step.hip_yaw) @ roll(step.hip_roll)
     pelvis = rotations[0, 0] @ hips
     middle = rig.trunk.middle + shift
@@ -124,7 +124,9 @@ def _trunk(rig: Rig, step: gait.Step, bend: Bend, ankles: list[FloatArray], out:
         offset = pelvis @ (rig.joints[BONE[f"thigh.{side}"]] - rig.trunk.middle)
         away = ankles[number][:2] - middle[:2] - offset[:2]
         length = 0.995 * (rig.legs[number].thigh_m + rig.legs[number].shin_m)
-        height = min(height, float(ankles[number][2] - offset[2]) + math.sqrt(max(length**2 - float(away @ away), 0.04)))
+        height = min(
+            height, float(ankles[number][2] - offset[2]) + math.sqrt(max(length**2 - float(away @ away), 0.04))
+        )
     middle = np.array([middle[0], middle[1], height])
     out.put("pelvis", pelvis, middle + pelvis @ (rig.joints[BONE["pelvis"]] - rig.trunk.middle))
     for side in SIDES:
@@ -190,10 +192,12 @@ def _arm(rig: Rig, number: int, target: FloatArray | None, carries: bool, step: 
         ahead = np.array([0.86 * (arm.fore_m + arm.palm_m), -0.02 * arm.side, -0.93 * arm.upper_m + sway * arm.fore_m])
         posed = pose_arm(arm, shoulder, shoulder + heading @ ahead, heading, carrying=True)
     else:
-        posed = hang_arm(arm, shoulder, shoulder + heading @ _hanging(rig, arm, step.arm_swing[number], shoulder), heading)
+        hanging = _hanging(rig, arm, step.arm_swing[number], shoulder)
+        posed = hang_arm(arm, shoulder, shoulder + heading @ hanging, heading)
     for bone, rotation, place in (
-        ("shoulder", posed.shoulder, shoulder), ("upperarm", posed.upper, shoulder), ("forearm", posed.fore, posed.elbow),
-        ("wristroll", posed.roll, posed.elbow), ("hand", posed.hand, posed.wrist),
+        ("shoulder", posed.shoulder, shoulder), ("upperarm", posed.upper, shoulder),
+        ("forearm", posed.fore, posed.elbow), ("wristroll", posed.roll, posed.elbow),
+        ("hand", posed.hand, posed.wrist),
     ):  # fmt: skip
         out.put(f"{bone}.{side}", rotation, place)
 

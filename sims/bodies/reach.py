@@ -1,7 +1,7 @@
 """Bending, crouching and stepping so that a hand gets where the arm alone would not.
 
-The trunk's measures and the wanted palm places go in (body frame, metres), one ``Bend`` comes out: the least of a family of
-postures that runs from standing (effort 0) to bent and crouched with a lunge (effort 1).
+The trunk's measures and the wanted palm places go in (body frame, metres), one ``Bend`` comes out: the least of a
+family of postures that runs from standing (effort 0) to bent and crouched with a lunge (effort 1).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True)
 class Bend:
-    """A posture: angles in radians, lengths in metres; ``step_m`` is how far each foot (left, right) steps forward."""
+    """A posture: angles in radians, lengths in metres; ``step_m``: how far each foot (left, right) steps forward."""
 
     effort: float = 0.0
     azimuth_rad: float = 0.0
@@ -62,7 +62,7 @@ class Bend:
 def bowed(
     trunk: Trunk, lean: FloatArray, azimuth: float, twist: float, drop: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Rotations (n, 4, 3, 3) and places (n, 4, 3) of pelvis, waist, ribs and chest, with the hips lowered by ``drop``."""
+    """Rotations (n, 4, 3, 3) and places (n, 4, 3) of pelvis, waist, ribs and chest; ``drop`` lowers the hips."""
     count = len(lean)
     rotations = np.empty((count, 4, 3, 3))
     places = np.empty((count, 4, 3))
@@ -71,12 +71,13 @@ def bowed(
     places[:, 0] = trunk.middle + rotations[:, 0] @ (trunk.joints[0] - trunk.middle)
     places[:, 0, 2] -= drop
     for number in range(1, 4):
-        places[:, number] = places[:, number - 1] + rotations[:, number - 1] @ (trunk.joints[number] - trunk.joints[number - 1])
+        link = trunk.joints[number] - trunk.joints[number - 1]
+        places[:, number] = places[:, number - 1] + rotations[:, number - 1] @ link
     return rotations, places
 
 
 def bend_to_reach(trunk: Trunk, targets: list[FloatArray | None]) -> Bend:
-    """The least effort that brings every target within its arm's reach, or the nearest try; ``Bend()`` without targets."""
+    """The least effort that brings every target within its arm's reach, or the nearest try."""
     wanted = [(side, target) for side, target in enumerate(targets) if target is not None]
     if not wanted:
         return Bend()
@@ -154,8 +155,8 @@ class _Family:
         feet[leading], feet[1 - leading] = step + both, both - 0.05 * step
         rise = 0.105 * self.scale * math.sin(float(self.heel_up(one)[0]))
         return Bend(
-            effort, self.azimuth, float(self.lean(one)[0]), self.twist,
-            float(self.crouch(one)[0]) - rise, float(self.ahead(one)[0]), float(self.heel_up(one)[0]), (feet[0], feet[1]),
+            effort, self.azimuth, float(self.lean(one)[0]), self.twist, float(self.crouch(one)[0]) - rise,
+            float(self.ahead(one)[0]), float(self.heel_up(one)[0]), (feet[0], feet[1]),
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Cuts the surface of the dense body into the regions that clothes, skin and hair are coloured by (baking only).
 
-One reference body in rest pose and the skin weights go in; the faces worth keeping, a region for each and the recipe of the
-vertices added along the seams come out.
+One reference body in rest pose and the skin weights go in; the faces worth keeping, a region for each and the recipe
+of the vertices added along the seams come out.
 """
 
 from __future__ import annotations
