@@ -173,21 +173,21 @@ class BodyLibrary:
         normals = _normals(skin, used[faces])
         copies_of = np.maximum(np.bincount(used, minlength=len(skin)), 1)
         thickness = np.bincount(used, chosen.thickness_m[regions], len(skin)) / copies_of
-        rest = _draped(skin, used[faces], thickness) + normals * thickness[:, None] * scale
+        rest = _draped(skin, normals, used[faces], thickness) + normals * thickness[:, None] * scale
         colours = colour_vertices(chosen, regions, skin[used] / scale)
         dressed = _normals(rest, used[faces])
         return _Dressed(rest[used].astype(np.float32), dressed[used].astype(np.float32), colours)
 
 
-def _draped(points: FloatArray, faces: NDArray[np.int32], thickness_m: FloatArray) -> FloatArray:
-    """The surface under cloth, smoothed where the cloth is thick enough to hide what is beneath."""
+def _draped(points: FloatArray, normals: FloatArray, faces: NDArray[np.int32], thickness_m: FloatArray) -> FloatArray:
+    """The surface under cloth, smoothed along its normals where the cloth is thick enough to hide what is beneath."""
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     start, end = np.concatenate([edges[:, 0], edges[:, 1]]), np.concatenate([edges[:, 1], edges[:, 0]])
     degree = np.maximum(np.bincount(start, minlength=len(points)), 1)[:, None]
     share = 0.5 * np.clip((thickness_m - 0.006) / 0.010, 0.0, 1.0)[:, None]
     for _ in range(_DRAPE_ROUNDS):
         mean = np.stack([np.bincount(start, points[end, axis], len(points)) for axis in range(3)], axis=1) / degree
-        points = points + share * (mean - points)
+        points = points + share * normals * np.einsum("vi,vi->v", mean - points, normals)[:, None]
     return points
 
 
