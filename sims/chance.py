@@ -1,6 +1,7 @@
 """Randomness by name: every shopper and every device draws from a stream of its own.
 
-In: the seed of a run and a name such as ``scale/g1``. Out: a generator. A device that is added takes nothing from the others' streams.
+In: the seed of a run and a name such as ``scale/g1``. Out: a generator. A device that is added takes nothing from the
+others' streams.
 """
 
 import zlib

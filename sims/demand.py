@@ -83,7 +83,9 @@ def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequen
         name = f"shopper-{i + 1}"
         pace = scenario.shoppers.speed_m_s
         speed_m_s = float(stream(seed, f"{name}/speed").uniform(pace.min, pace.max))
-        plans.append(Plan(name, arrivals[i], kinds[i], int(who.integers(1, 2**31)), speed_m_s, _palm(seed, name), errands))
+        plans.append(
+            Plan(name, arrivals[i], kinds[i], int(who.integers(1, 2**31)), speed_m_s, _palm(seed, name), errands)
+        )
     return tuple(plans)
 
 
@@ -96,7 +98,9 @@ def _scripted(scenario: Scenario, building: Building, seed: int, bodies: Sequenc
         where = f"{scenario.path}: script[{i}]"
         errands = tuple(_written(shopper.actions, building, where))
         outfit = int(who.integers(1, 2**31))
-        plans.append(Plan(name, shopper.arrive_s, kind, outfit, shopper.speed_m_s, _palm(seed, name), errands, in_order=True))
+        plans.append(
+            Plan(name, shopper.arrive_s, kind, outfit, shopper.speed_m_s, _palm(seed, name), errands, in_order=True)
+        )
     names = [plan.name for plan in plans]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -218,11 +222,13 @@ def _with_returns(
         if j in back:
             target = _target(take.facing, shoppers, building, random)
             if target == take.facing and random.random() < shoppers.put_backs.at_once:
-                take = replace(take, put_back_at_once=target)
+                errands.append(replace(take, put_back_at_once=target))
             else:
                 after = int(random.integers(j, len(takes))) if j + 1 < len(takes) else j
                 later.append((after, PutItemBack(target, take.facing)))
-        errands.append(take)
+                errands.append(take)
+        else:
+            errands.append(take)
         errands += [undo for after, undo in later if after == j]
     return tuple(errands)
 

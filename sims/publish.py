@@ -12,7 +12,7 @@ class PaceError(Exception):
 
 
 class Pacer:
-    """Keeps event time at most ``ahead_s`` ahead of ``processed_ns()``, and at ``speed`` times real time if that is given.
+    """Keeps event time at most ``ahead_s`` ahead of ``processed_ns()``, and at ``speed`` times real time if given.
 
     ``check`` may raise when the product is gone; after ``patience_s`` without progress :class:`PaceError` is raised.
     """

@@ -1,7 +1,7 @@
 """Scenario documents: who comes to the store, what they want, and what is wrong with the devices.
 
-In: a YAML document (schema 1). Out: a frozen :class:`Scenario`, or a :class:`ScenarioError` of one line that names the file and the
-key. Times are seconds of event time since ``start``.
+In: a YAML document (schema 1). Out: a frozen :class:`Scenario`, or a :class:`ScenarioError` of one line that names
+the file and the key. Times are seconds of event time since ``start``.
 """
 
 from datetime import UTC, datetime
@@ -231,7 +231,9 @@ class Scenario(_Part):
         for key, name, known in wanted:
             if name not in known:
                 some = ", ".join(sorted(known)[:6])
-                raise ScenarioError(f"{self._path}: {key}: {name!r} is not in store {building.store}; there are {some}, ...")
+                raise ScenarioError(
+                    f"{self._path}: {key}: {name!r} is not in store {building.store}; there are {some}, ..."
+                )
 
 
 def load_scenario(path: str | Path) -> Scenario:
@@ -250,7 +252,7 @@ def load_scenario(path: str | Path) -> Scenario:
         scenario = Scenario.model_validate(document)
     except ValidationError as error:
         raise ScenarioError(f"{path}: {_first_problem(error)}") from error
-    scenario._path = path
+    scenario._path = path  # noqa: SLF001  where it came from is not part of the document
     return scenario
 
 

@@ -1,7 +1,8 @@
 """A shopper: a story told tick by tick, from the palm at the gate to the way out.
 
-In: a plan, and at every tick the :class:`Snapshot` that all shoppers see. Out: deeds, and how the body stands and moves. A shopper
-never touches the world; what a deed brought is told with :meth:`Shopper.receive` and :meth:`Shopper.admitted`.
+In: a plan, and at every tick the :class:`Snapshot` that all shoppers see. Out: deeds, and how the body stands and
+moves. A shopper never touches the world; what a deed brought is told with :meth:`Shopper.receive` and
+:meth:`Shopper.admitted`.
 """
 
 import math
@@ -12,9 +13,11 @@ import numpy as np
 
 from sims import deeds
 from sims.building import Building, Facing
+from sims.customs import Customs, standing_place, waiting_place
 from sims.demand import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
-from sims.motion import beside, bend, distance, minimum_jerk, turn_towards
-from sims.scene import BodyState, Point
+from sims.hands import Hands
+from sims.motion import turn_towards
+from sims.scene import BodyState
 from sims.stock import Stock, Unit
 from sims.walking import Place
 
@@ -39,18 +42,6 @@ class Snapshot:
     stock: Stock
 
 
-@dataclass(frozen=True, slots=True)
-class Customs:
-    """The rules of a store: where palms are scanned, where the exit is, whether one waits for one's turn."""
-
-    station: Place
-    inside: Place
-    exit_inside: Place
-    exit_outside: Place
-    waiting: tuple[Place, ...]
-    one_at_a_fixture: bool
-
-
 @dataclass(slots=True)
 class Manner:
     """How quick somebody is; drawn once per person. Seconds and metres."""
@@ -62,22 +53,27 @@ class Manner:
 
 
 class Shopper:
-    """One shopper, from arrival to exit. ``hand`` and ``bag`` are what they have; ``at_shelf`` is the shelf their hand is at."""
+    """One shopper, from arrival to exit. ``dt_s`` is the length of a tick."""
 
     def __init__(
-        self, plan: Plan, building: Building, customs: Customs, height_m: float, random: np.random.Generator, dt_s: float
+        self,
+        plan: Plan,
+        building: Building,
+        customs: Customs,
+        height_m: float,
+        random: np.random.Generator,
+        dt_s: float,
     ) -> None:
         self.plan, self.building, self.customs = plan, building, customs
         self.height_m, self.random, self.dt_s = height_m, random, dt_s
-        self.bag: list[Unit] = []
-        self.hand: list[Unit] = []
         self.visit: str | None = None
-        self.heading_rad, self.gait_phase = math.pi / 2, 0.0
         self.present = self.done = False
-        self.at_shelf: str | None = None
-        draw = random.uniform
-        self._manner = Manner(draw(0.65, 1.0), draw(0.7, 1.6), draw(0.5, 1.3), draw(0.40, 0.50))
-        self._right: Point | None = None
+        self._manner = Manner(
+            reach_s=random.uniform(0.65, 1.0), hesitate_s=random.uniform(0.7, 1.6),
+            inspect_s=random.uniform(0.5, 1.3), stand_off_m=random.uniform(0.40, 0.50),
+        )  # fmt: skip
+        self.hands = Hands(building, height_m, self._manner.reach_s, dt_s)
+        self._gait_phase = 0.0
         self._wanted_heading_rad: float | None = None
         self._deeds: list[deeds.Deed] = []
         self._seen: Snapshot
@@ -93,18 +89,19 @@ class Shopper:
     @property
     def held(self) -> list[Unit]:
         """Everything the shopper has."""
-        return [*self.hand, *self.bag]
+        return [*self.hands.holds, *self.hands.bag]
 
     def decide(self, snapshot: Snapshot) -> list[deeds.Deed]:
         """The deeds of this tick."""
         self._seen, self._deeds = snapshot, []
+        self.hands.here = self._here()
         if next(self._story, self) is self:
             self.done = True
         return self._deeds
 
     def receive(self, units: list[Unit]) -> None:
         """The hand has closed around these."""
-        self.hand += units
+        self.hands.holds += units
 
     def admitted(self, visit: str | None) -> None:
         """The gate's answer to a scan: a visit, or None for a palm it does not know."""
@@ -118,11 +115,11 @@ class Shopper:
         if speed > 0.15:
             wanted = math.atan2(vy, vx)
         if wanted is not None:
-            self.heading_rad = turn_towards(self.heading_rad, wanted, TURN_RAD_S * self.dt_s)
-        self.gait_phase = (self.gait_phase + speed * self.dt_s / (STRIDE_SHARE * self.height_m)) % 1.0
+            self.hands.heading_rad = turn_towards(self.hands.heading_rad, wanted, TURN_RAD_S * self.dt_s)
+        self._gait_phase = (self._gait_phase + speed * self.dt_s / (STRIDE_SHARE * self.height_m)) % 1.0
         return BodyState(
-            self.name, self.plan.body, self.plan.outfit, x, y, self.heading_rad, speed, self.gait_phase,
-            None, self._right, tuple(unit.sku for unit in self.hand),
+            self.name, self.plan.body, self.plan.outfit, x, y, self.hands.heading_rad, speed, self._gait_phase,
+            None, self.hands.right, tuple(unit.sku for unit in self.hands.holds),
         )  # fmt: skip
 
     # The story. Every ``yield`` lets one tick pass.
@@ -141,7 +138,7 @@ class Shopper:
         yield from self._claim("entry")
         self._do(deeds.Appear(self.customs.station))
         self.present = True
-        self.heading_rad = self._bearing(self.customs.station, self.customs.inside)
+        self.hands.heading_rad = self._bearing(self.customs.station, self.customs.inside)
         yield from self._wait(self.random.uniform(0.6, 1.4))
         for attempt in range(SCANS):
             self._do(deeds.ScanPalm(attempt))
@@ -163,7 +160,7 @@ class Shopper:
             errand = self._next_errand(left)
             if errand is None:
                 if self.customs.one_at_a_fixture and self._claimed is None and self._in_the_way():
-                    yield from self._walk(self._waiting_place())
+                    yield from self._walk(waiting_place(self.customs, self._here(), self._others()))
                 yield
                 continue
             left.remove(errand)
@@ -180,7 +177,7 @@ class Shopper:
         if self._claimed is not None and self._seen.owners.get(self._claimed) != self.name:
             self._claimed = None
         for errand in left[:1] if self.plan.in_order else left:
-            if isinstance(errand, PutItemBack) and not any(unit.home == errand.source for unit in self.held):
+            if isinstance(errand, PutItemBack) and not self.hands.has(errand.source):
                 if any(isinstance(other, TakeItems) and other.facing == errand.source for other in left):
                     continue
                 left.remove(errand)
@@ -201,7 +198,8 @@ class Shopper:
         assert not isinstance(errand, StandStill)
         facing = self.building.facings[errand.facing]
         for _ in range(3):
-            yield from self._walk(self._standing_place(facing))
+            place = standing_place(self.building, facing, self._manner.stand_off_m, self._others(), self.random)
+            yield from self._walk(place)
             if self._reachable(facing):
                 break
         else:
@@ -214,7 +212,6 @@ class Shopper:
             yield from self._put_back(facing, errand.source)
         elif isinstance(errand, TouchGoods):
             yield from self._touch(facing)
-        self.at_shelf = None
 
     def _take(self, facing: Facing, errand: TakeItems) -> Iterator[None]:
         if errand.touch_first:
@@ -224,144 +221,69 @@ class Shopper:
         for _ in range(errand.count + 2):
             if count >= errand.count:
                 break
-            yield from self._stow()
-            column = self._choose(self._seen.stock.filled_columns(facing.id))
+            yield from self.hands.stow()
+            column = self._choose(self._columns_of(facing))
             if column is None:
                 break
-            yield from self._reach(facing, self._front(facing, column))
-            before = len(self.hand)
+            yield from self.hands.reach(facing, self.hands.front(self._seen.stock, facing, column))
+            before = len(self.hands.holds)
             self._do(self._grasp(facing, column, errand.count - count if errand.double_grab else 1))
             yield
-            count += len(self.hand) - before
+            count += len(self.hands.holds) - before
             yield from self._wait(self.random.uniform(0.10, 0.25))
-            yield from self._withdraw(facing)
+            yield from self.hands.withdraw(facing)
         yield from self._wait(self._manner.inspect_s * float(self.random.lognormal(0.0, 0.3)))
-        if errand.put_back_at_once and self.hand:
+        if errand.put_back_at_once and self.hands.holds:
             yield from self._put_back(self.building.facings[errand.put_back_at_once], facing.id)
-        self._right = None
+        else:
+            yield from self.hands.lower()
 
     def _put_back(self, facing: Facing, home: str) -> Iterator[None]:
-        if not any(unit.home == home for unit in self.hand):
-            yield from self._stow()
-            yield from self._fetch(home)
-        unit = next(unit for unit in self.hand if unit.home == home)
+        if not any(unit.home == home for unit in self.hands.holds):
+            yield from self.hands.stow()
+            yield from self.hands.fetch(home)
+        unit = next(unit for unit in self.hands.holds if unit.home == home)
         column = self._choose(self._seen.stock.free_columns(facing.id))
         if column is None:
             column = int(self.random.integers(facing.columns))
         index = self._seen.stock.count(facing.id, column)
-        yield from self._reach(facing, self._grip(facing, column, index, unit.sku))
+        yield from self.hands.reach(facing, self.hands.grip(facing, column, index, unit.sku))
         press_grams = float(self.random.uniform(5, 30))
         self._do(deeds.PutDown(facing.id, column, home, press_grams, float(self.random.uniform(0.12, 0.35))))
         yield
-        self.hand.remove(unit)
+        self.hands.holds.remove(unit)
         yield from self._wait(self.random.uniform(0.10, 0.25))
-        yield from self._withdraw(facing)
-        self._right = None
+        yield from self.hands.withdraw(facing)
+        yield from self.hands.lower()
 
     def _touch(self, facing: Facing) -> Iterator[None]:
         """Rummage, press a little, or reach and think better of it."""
-        yield from self._stow()
+        yield from self.hands.stow()
         column = self._choose(self._seen.stock.filled_columns(facing.id))
         if column is None:
             return
-        yield from self._reach(facing, self._front(facing, column))
+        yield from self.hands.reach(facing, self.hands.front(self._seen.stock, facing, column))
         if self.random.random() < 0.6:
             press_s = float(self.random.uniform(0.15, 0.6))
             self._do(deeds.Press(facing.id, column, float(self.random.uniform(15, 90)), press_s))
             yield from self._wait(press_s)
-        yield from self._withdraw(facing)
-        self._right = None
-        self.at_shelf = None
+        yield from self.hands.withdraw(facing)
+        yield from self.hands.lower()
 
     def _grasp(self, facing: Facing, column: int, count: int) -> deeds.Grasp:
         """Push of the fingers before the lift, +26 to +53 g for about 0.1 s, now and then more and longer."""
         heavy = self.random.random() < 0.12
         press_grams = self.random.uniform(60, 160) if heavy else self.random.uniform(26, 53)
         press_s = self.random.uniform(0.06, 0.30 if heavy else 0.16)
-        return deeds.Grasp(facing.id, column, count, float(press_grams), float(press_s), float(self.random.uniform(0.07, 0.30)))
-
-    # Hands
-
-    def _reach(self, facing: Facing, goal: Point) -> Iterator[None]:
-        self.at_shelf = facing.shelf
-        start = self._right or self._rest()
-        u, v, z = self.building.fixtures[facing.fixture].to_local(goal)
-        over = self.building.fixtures[facing.fixture].point(u, min(v, 0.0) - 0.14, z + 0.05)
-        yield from self._sweep(start, over, goal, self._manner.reach_s * (0.7 + 0.5 * distance(start, goal)))
-
-    def _withdraw(self, facing: Facing) -> Iterator[None]:
-        assert self._right is not None
-        u, v, z = self.building.fixtures[facing.fixture].to_local(self._right)
-        over = self.building.fixtures[facing.fixture].point(u, min(v, 0.0) - 0.16, z + 0.08)
-        yield from self._sweep(self._right, over, self._carry(), 0.9 * self._manner.reach_s)
-        self.at_shelf = None
-
-    def _stow(self) -> Iterator[None]:
-        """What is in the hand goes into the bag at the left hip."""
-        if not self.hand:
-            return
-        start, bag = self._right or self._carry(), self._bag_place()
-        yield from self._sweep(start, start, bag, 0.5 * self._manner.reach_s)
-        self.bag += self.hand
-        self.hand = []
-
-    def _fetch(self, home: str) -> Iterator[None]:
-        yield from self._sweep(self._rest(), self._carry(), self._bag_place(), 0.6 * self._manner.reach_s)
-        unit = next(unit for unit in self.bag if unit.home == home)
-        self.bag.remove(unit)
-        self.hand.append(unit)
-        yield from self._sweep(self._bag_place(), self._carry(), self._carry(), 0.5 * self._manner.reach_s)
-
-    def _sweep(self, start: Point, over: Point, end: Point, seconds: float) -> Iterator[None]:
-        ticks = max(1, round(seconds / self.dt_s))
-        for tick in range(1, ticks + 1):
-            self._right = bend(start, over, end, minimum_jerk(tick / ticks))
-            yield
-
-    def _rest(self) -> Point:
-        return beside(*self._here(), self.heading_rad, 0.05, 0.20, 0.46 * self.height_m)
-
-    def _carry(self) -> Point:
-        return beside(*self._here(), self.heading_rad, 0.28, 0.10, 0.64 * self.height_m)
-
-    def _bag_place(self) -> Point:
-        return beside(*self._here(), self.heading_rad, 0.14, -0.16, 0.55 * self.height_m)
-
-    def _front(self, facing: Facing, column: int) -> Point:
-        index = self._seen.stock.count(facing.id, column) - 1
-        return self._grip(facing, column, index, self._seen.stock.view[facing.id][column][index])
-
-    def _grip(self, facing: Facing, column: int, index: int, sku: str) -> Point:
-        """Where the palm goes: before the upper half of the item's front."""
-        u, v, z = self.building.slot(facing.id, column, index, sku)
-        _, depth, height = self.building.items[sku].size_m
-        return self.building.fixtures[facing.fixture].point(u, v - depth / 2 - 0.01, z + 0.6 * height)
+        lift_s = self.random.uniform(0.07, 0.30)
+        return deeds.Grasp(facing.id, column, count, float(press_grams), float(press_s), float(lift_s))
 
     # Feet
 
-    def _standing_place(self, facing: Facing) -> Place:
-        """Before the facing and a little to its left, where nobody else stands or goes."""
-        fixture = self.building.fixtures[facing.fixture]
-        u_m = facing.offset_m + facing.width_m / 2 + self.random.normal(-0.10, 0.05)
-        off_m = self._manner.stand_off_m + self.random.normal(0.0, 0.02)
-        others = [place for name, place in self._seen.where.items() if name != self.name]
-        others += [place for name, place in self._seen.going.items() if name != self.name]
-        best, least = (0.0, 0.0), math.inf
-        for aside_m in (0.0, -0.2, 0.2, -0.35, 0.35):
-            x, y, _ = fixture.point(u_m + aside_m, -off_m, 0.0)
-            nearest = min((math.hypot(x - ox, y - oy) for ox, oy in others), default=9.0)
-            cost = abs(aside_m) + 4.0 * max(0.0, 0.55 - nearest)
-            if cost < least:
-                best, least = (x, y), cost
-        return best
-
-    def _waiting_place(self) -> Place:
-        """The nearest place to wait at where nobody is in the way of others."""
-        others = [place for name, place in self._seen.where.items() if name != self.name]
-        others += [place for name, place in self._seen.going.items() if name != self.name]
-        here = self._here()
-        free = [p for p in self.customs.waiting if all(math.dist(p, o) > 0.7 for o in others)]
-        return min(free or self.customs.waiting or [here], key=lambda p: math.dist(p, here))
+    def _others(self) -> list[Place]:
+        """Where others are and where they go."""
+        places = (self._seen.where, self._seen.going)
+        return [place for told in places for name, place in told.items() if name != self.name]
 
     def _in_the_way(self) -> bool:
         return all(math.dist(self._here(), place) > 0.3 for place in self.customs.waiting)
@@ -371,7 +293,7 @@ class Shopper:
         return math.dist(self._here(), (x, y)) < FARTHEST_M
 
     def _walk(self, target: Place) -> Iterator[None]:
-        self._right, self._wanted_heading_rad = None, None
+        self.hands.right, self._wanted_heading_rad = None, None
         self._do(deeds.Go(target))
         yield
         while not self._is_there():
@@ -410,6 +332,11 @@ class Shopper:
 
     def _choose(self, columns: list[int]) -> int | None:
         return columns[int(self.random.integers(len(columns)))] if columns else None
+
+    def _columns_of(self, facing: Facing) -> list[int]:
+        """Columns with the facing's own product at the front."""
+        view = self._seen.stock.view[facing.id]
+        return [column for column in self._seen.stock.filled_columns(facing.id) if view[column][-1] == facing.sku]
 
     def _fixture_of(self, errand: Errand) -> str | None:
         return None if isinstance(errand, StandStill) else self.building.facings[errand.facing].fixture

@@ -1,13 +1,14 @@
 """The loop that ties the building together: the world steps, its devices listen, packets come out in event-time order.
 
-In: a building, a scenario, a seed, and the answers of the palm service. Out: :class:`Moment` after moment, and the truth in a file.
+In: a building, a scenario, a seed, and the answers of the palm service. Out: :class:`Moment` after moment, and the
+truth in a file.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from sims.bodies.library import BodyLibrary
 from sims.building import Building
@@ -34,7 +35,7 @@ VISIT_S, ERRAND_S = 16.0, 8.5
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What left the building at ``t_ns``. ``inside`` and ``carts`` are true, for displays and tests, never for the wire."""
+    """What left the building at ``t_ns``. ``inside`` and ``carts`` are true: for displays and tests, not for the wire."""
 
     t_ns: int
     packets: tuple[Packet, ...]
@@ -80,7 +81,9 @@ class Simulation:
             for f in building.fixtures.values()
             if f.scale and f.shelves and f.id not in scenario.scales_off
         ]  # fmt: skip
-        self._first_s = {s.fixture: int(stream(self.seed, f"phase/{s.fixture}").integers(12)) / 60 for s in self._scales}
+        self._first_s = {
+            s.fixture: int(stream(self.seed, f"phase/{s.fixture}").integers(12)) / 60 for s in self._scales
+        }
         self._batches = dict.fromkeys(self._first_s, 0)
         self._gates = {gate.id: GateReader(gate.id) for gate in building.gates}
 
@@ -128,7 +131,8 @@ class Simulation:
         if self.world.steps % POSITIONS_EVERY == 0:
             truth.write(self.world.positions())
         packets = [
-            self._packet(channel, camera, message) for channel, camera, message in self._cameras.observe(self.world.scene())
+            self._packet(channel, camera, message)
+            for channel, camera, message in self._cameras.observe(self.world.scene())
         ]
         happened = self.world.step()
         for record in happened.records:
@@ -162,17 +166,19 @@ class Simulation:
 
     def _statuses(self, online: bool) -> list[Packet]:
         scenario, t_ns = self.scenario, self.world.t_ns
-        kinds = {camera: "camera" for camera in self.building.cameras}
+        kinds = dict.fromkeys(self.building.cameras, "camera")
         kinds |= {f.id: "scale" for f in self.building.fixtures.values() if f.scale and f.shelves}
-        kinds |= {gate: "gate" for gate in self._gates}
+        kinds |= dict.fromkeys(self._gates, "gate")
         off = {*scenario.scales_off, *scenario.cameras_off}
+        seq = 0 if online else 1
         return [
             self._packet(
-                topics.STATUS, device,
-                Status(seq=0 if online else 1, t_ns=t_ns, kind=kind, state="online" if online and device not in off else "offline"),
+                topics.STATUS,
+                device,
+                Status(seq=seq, t_ns=t_ns, kind=kind, state="online" if online and device not in off else "offline"),
             )
             for device, kind in kinds.items()
-        ]  # fmt: skip
+        ]
 
     def _moment(self, packets: list[Packet]) -> Moment:
         return Moment(self.world.t_ns, tuple(packets), self.world.inside, self.world.carts())

@@ -1,6 +1,7 @@
 """What stands on the shelves, item by item, each with a weight of its own.
 
-In: takes and put-backs. Out: what is where now, which plates carry it, and how heavy it is. Nobody outside the world may ask for grams.
+In: takes and put-backs. Out: what is where now, which plates carry it, and how heavy it is. Nobody outside the world
+may ask for grams.
 """
 
 from collections.abc import Mapping

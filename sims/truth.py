@@ -1,6 +1,7 @@
 """The truth of a run: where everybody was, what they took and put back, what every receipt should say.
 
-In: what the world did. Out: ``truth.jsonl``, one JSON object per line, and back again. Only the lab reads it; it never goes on the wire.
+In: what the world did. Out: ``truth.jsonl``, one JSON object per line, and back again. Only the lab reads it; it
+never goes on the wire.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ class TruthWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._file:
             self._file.close()
 

@@ -1,7 +1,7 @@
 """Walking: pedestrians of JuPedSim on the free floor of the building, the only door to that library.
 
-In: where everybody wants to go. Out: where everybody is, one step later. Somebody who is blocked is led around, then squeezes
-past, and at last is an error: a run never hangs.
+In: where everybody wants to go. Out: where everybody is, one step later. Somebody who is blocked is led around, then
+squeezes past, and at last is an error: a run never hangs.
 """
 
 import math
@@ -216,6 +216,25 @@ def outward(building: Building, gate: Gate) -> Place:
     nx, ny = (y1 - y0) / length, -(x1 - x0) / length
     inside = Polygon(building.walls_m).contains(FloorPoint((x0 + x1) / 2 + 0.05 * nx, (y0 + y1) / 2 + 0.05 * ny))
     return (-nx, -ny) if inside else (nx, ny)
+
+
+class Doorway:
+    """A gate as a line on the floor that people cross."""
+
+    def __init__(self, building: Building, gate: Gate) -> None:
+        self._start, self._end = gate.line_m
+        self._out = outward(building, gate)
+
+    def beyond_m(self, place: Place) -> float:
+        """How far outside the gate's line a place is; negative inside."""
+        return (place[0] - self._start[0]) * self._out[0] + (place[1] - self._start[1]) * self._out[1]
+
+    def crossed(self, was: Place, now: Place) -> bool:
+        """Whether a step led out through the gate."""
+        if not self.beyond_m(was) < 0 <= self.beyond_m(now):
+            return False
+        middle = ((self._start[0] + self._end[0]) / 2, (self._start[1] + self._end[1]) / 2)
+        return math.dist(now, middle) <= math.dist(self._start, self._end) / 2 + 0.2
 
 
 def through(building: Building, gate: Gate, outside_m: float) -> Place:

@@ -1,10 +1,9 @@
 """The world: shoppers, goods and floor, stepped together at a fixed rate.
 
-In: a building, a scenario and a seed. Out, per step: what gates notice, what load cells feel, what is true. Everybody decides on the
-same snapshot; then their deeds are carried out in the order of the plans; then everybody walks.
+In: a building, a scenario and a seed. Out, per step: what gates notice, what load cells feel, what is true. Everybody
+decides on the same snapshot; then their deeds are carried out in the order of the plans; then everybody walks.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,20 +11,19 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely.geometry import Point as FloorPoint
-from shapely.geometry import Polygon
 
 from sims import deeds
 from sims.building import Building, Gate
 from sims.chance import stream
-from sims.demand import draw_plans
+from sims.customs import customs_of
 from sims.deeds import Contact, Place
+from sims.demand import draw_plans
 from sims.scenario import Scenario, ScenarioError
 from sims.scene import BodyState, Scene
-from sims.shopper import Customs, Shopper, Snapshot
+from sims.shopper import Shopper, Snapshot
 from sims.stock import Stock, Unit
 from sims.truth import TrueChange, TruePerson, TruePositions, TrueVisit
-from sims.walking import Walkways, outward, through
+from sims.walking import Doorway, Walkways
 
 STEPS_PER_S = 60
 GROWN_M = 1.5
@@ -76,7 +74,9 @@ class Happened:
 class World:
     """Steps through event time. ``t_ns`` is UTC nanoseconds, ``t_s`` seconds since the start."""
 
-    def __init__(self, building: Building, scenario: Scenario, seed: int, figures: Figures, scan: Scan, enrol: Enrol) -> None:
+    def __init__(
+        self, building: Building, scenario: Scenario, seed: int, figures: Figures, scan: Scan, enrol: Enrol
+    ) -> None:
         self.building, self.scenario = building, scenario
         self.dt_s = 1.0 / STEPS_PER_S
         self.steps = 0
@@ -88,11 +88,13 @@ class World:
         self._entered_ns: dict[str, int] = {}
         self._scan = scan
         self._entry, self._exit = (_gate(building, scenario, kind) for kind in ("entry", "exit"))
-        customs = _customs(building, self._walkways, self._entry, self._exit, scenario.one_at_a_fixture)
+        self._entry_line, self._exit_line = Doorway(building, self._entry), Doorway(building, self._exit)
+        customs = customs_of(building, self._walkways, self._entry, self._exit, scenario.one_at_a_fixture)
         grown = [body for body in range(figures.count) if figures.height_m(body) >= GROWN_M]
         plans = draw_plans(scenario, building, seed, grown or list(range(figures.count)))
         self.shoppers = [
-            Shopper(plan, building, customs, figures.height_m(plan.body), stream(seed, plan.name), self.dt_s) for plan in plans
+            Shopper(plan, building, customs, figures.height_m(plan.body), stream(seed, plan.name), self.dt_s)
+            for plan in plans
         ]
         self._palms = {plan.name: stream(seed, f"{plan.name}/scanner") for plan in plans}
         for plan in plans:
@@ -225,7 +227,7 @@ class World:
         happened.records += [self._change("take", lifted_ns, shopper, unit, deed.facing) for unit in units]
 
     def _put_down(self, shopper: Shopper, deed: deeds.PutDown, happened: Happened) -> None:
-        unit = next(unit for unit in shopper.hand if unit.home == deed.home)
+        unit = next(unit for unit in shopper.hands.holds if unit.home == deed.home)
         contact = self._contact(deed.facing, deed.column, self.t_s, unit.grams, deed.press_grams, 0.12, deed.settle_s)
         self.stock.put(deed.facing, deed.column, unit)
         happened.contacts.append(contact)
@@ -247,7 +249,7 @@ class World:
         )  # fmt: skip
 
     def _watch_exit(self, shopper: Shopper, was: Place | None, now: Place, happened: Happened) -> None:
-        if was is None or shopper.visit is None or not _crosses(self._exit, self.building, was, now):
+        if was is None or shopper.visit is None or not self._exit_line.crossed(was, now):
             return
         happened.notices.append(GateNotice(self.t_ns, self._exit.id, "exit_beam"))
         visit = TrueVisit(
@@ -257,58 +259,16 @@ class World:
         happened.records.append(visit)
 
     def _inside(self, place: Place) -> bool:
-        return self._beyond(self._entry, place) < 0 and self._beyond(self._exit, place) < 0
-
-    def _beyond(self, gate: Gate, place: Place) -> float:
-        (x, y), (nx, ny) = gate.line_m[0], outward(self.building, gate)
-        return (place[0] - x) * nx + (place[1] - y) * ny
-
-
-def _crosses(gate: Gate, building: Building, was: Place, now: Place) -> bool:
-    """Whether a step led out through a gate."""
-    (x, y), (nx, ny) = gate.line_m[0], outward(building, gate)
-    before, after = ((p[0] - x) * nx + (p[1] - y) * ny for p in (was, now))
-    if not before < 0 <= after:
-        return False
-    (x1, y1) = gate.line_m[1]
-    middle, half = ((x + x1) / 2, (y + y1) / 2), math.dist((x, y), (x1, y1)) / 2
-    return math.dist(now, middle) <= half + 0.2
+        return self._entry_line.beyond_m(place) < 0 and self._exit_line.beyond_m(place) < 0
 
 
 def _gate(building: Building, scenario: Scenario, kind: str) -> Gate:
     found = next((gate for gate in building.gates if gate.kind == kind), None)
     if found is None:
-        raise ScenarioError(f"{scenario.path}: store {building.store} has no gate of kind {kind!r}; add one to its document")
+        raise ScenarioError(
+            f"{scenario.path}: store {building.store} has no gate of kind {kind!r}; add one to its document"
+        )
     return found
-
-
-def _customs(building: Building, walkways: Walkways, entry: Gate, way_out: Gate, one_at_a_fixture: bool) -> Customs:
-    station = walkways.nearest_free(building.palm_station_m or through(building, entry, 0.6))
-    return Customs(
-        station=station,
-        inside=walkways.nearest_free(through(building, entry, -0.7)),
-        exit_inside=walkways.nearest_free(through(building, way_out, -0.5)),
-        exit_outside=walkways.nearest_free(through(building, way_out, 0.7)),
-        waiting=_waiting_places(building),
-        one_at_a_fixture=one_at_a_fixture,
-    )
-
-
-def _waiting_places(building: Building) -> tuple[Place, ...]:
-    """Spots of a half-metre grid that are clear of shelves, walls and gates."""
-    room = Polygon(building.walls_m)
-    solid = [Polygon(fixture.footprint_m()) for fixture in building.fixtures.values()]
-    gates = [through(building, gate, 0.0) for gate in building.gates]
-    x0, y0, x1, y1 = room.bounds
-    spots: list[Place] = []
-    for x in np.arange(x0 + 0.5, x1, 0.5):
-        for y in np.arange(y0 + 0.5, y1, 0.5):
-            spot = FloorPoint(x, y)
-            clear = room.contains(spot) and room.exterior.distance(spot) >= 0.5
-            clear = clear and all(shape.distance(spot) >= 0.85 for shape in solid)
-            if clear and all(math.dist((x, y), gate) >= 1.2 for gate in gates):
-                spots.append((float(x), float(y)))
-    return tuple(spots)
 
 
 def _lines(units: Sequence[Unit]) -> dict[str, int]:

@@ -1,13 +1,12 @@
 """All cameras of a building at one fidelity: scenes go in, what each camera sends comes out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from sims.bodies.library import BodyLibrary
 from sims.building import Building
 from sims.chance import stream
-from sims.devices.edge import PeopleFinder
+from sims.devices.edge import PeopleFinders
 from sims.devices.edge_facings import FacingReader
 from sims.devices.sight import CrowdReader, Joints, Solids
 from sims.scenario import Scenario
@@ -85,41 +84,37 @@ class EdgeCameras:
     def __init__(
         self, building: Building, scenario: Scenario, seed: int, figures: Joints, ceiling_fps: float | None
     ) -> None:
-        solids = Solids(building)
+        rates = dict(frame_rates(building, scenario, ceiling_fps))
+        specs = [building.cameras[name] for name in rates]
+        self._names = list(rates)
         self._crowds = CrowdReader(building, figures)
-        self._cameras = [
-            _EdgeCamera(
-                name, round(1e9 / fps), round(scenario.clock_offsets_s.get(name, 0.0) * 1e9),
-                PeopleFinder(building.cameras[name], solids, scenario.edge, stream(seed, f"camera/{name}")),
-                FacingReader(building, building.cameras[name], scenario.edge, stream(seed, f"facings/{name}"))
-                if building.cameras[name].watches
-                else None,
-            )
-            for name, fps in frame_rates(building, scenario, ceiling_fps)
-        ]  # fmt: skip
+        self._people = PeopleFinders(
+            specs, Solids(building), scenario.edge, [stream(seed, f"camera/{name}") for name in rates]
+        )
+        self._faces = {
+            spec.id: FacingReader(building, spec, scenario.edge, stream(seed, f"facings/{spec.id}"))
+            for spec in specs
+            if spec.watches
+        }
+        self._offsets_ns = [round(scenario.clock_offsets_s.get(name, 0.0) * 1e9) for name in rates]
+        self._periods_ns = [round(1e9 / fps) for fps in rates.values()]
+        self._due_ns = [0] * len(rates)
 
     def observe(self, scene: Scene) -> list[Sent]:
         """The messages that are due: the first at once, then one per period of event time."""
+        due = [i for i, due_ns in enumerate(self._due_ns) if scene.t_ns >= due_ns - EARLY_NS]
+        if not due:
+            return []
+        crowd = self._crowds.read(scene)
+        clocks_ns = [scene.t_ns + self._offsets_ns[i] for i in due]
         sent: list[Sent] = []
-        for camera in self._cameras:
-            if scene.t_ns < camera.due_ns - EARLY_NS:
-                continue
-            camera.due_ns = (camera.due_ns or scene.t_ns) + camera.period_ns
-            crowd, t_ns = self._crowds.read(scene), scene.t_ns + camera.offset_ns
-            sent.append((topics.PEOPLE, camera.name, camera.people.find(crowd, t_ns)))
-            if camera.faces:
-                sent.append((topics.FACINGS, camera.name, camera.faces.read(scene, crowd, t_ns)))
+        for i, t_ns, people in zip(due, clocks_ns, self._people.find(crowd, due, clocks_ns), strict=True):
+            name = self._names[i]
+            self._due_ns[i] = (self._due_ns[i] or scene.t_ns) + self._periods_ns[i]
+            sent.append((topics.PEOPLE, name, people))
+            if name in self._faces:
+                sent.append((topics.FACINGS, name, self._faces[name].read(scene, crowd, t_ns)))
         return sent
 
     def close(self) -> None:
         """Nothing to let go."""
-
-
-@dataclass(slots=True)
-class _EdgeCamera:
-    name: str
-    period_ns: int
-    offset_ns: int
-    people: PeopleFinder
-    faces: FacingReader | None
-    due_ns: int = 0

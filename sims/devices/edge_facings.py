@@ -1,7 +1,7 @@
 """Shelf faces as a camera with inference on board reports them: stock and crowd go in, fills and changes come out.
 
-Errors are set by hand: counts are off by a fraction of an item until the next change, some changes are missed or invented, and the
-name of what changed is sometimes that of something that looks alike.
+Errors are set by hand: counts are off by a fraction of an item until the next change, some changes are missed or
+invented, and the name of what changed is sometimes that of something that looks alike.
 """
 
 from collections import Counter
@@ -67,7 +67,7 @@ class FacingReader:
     def _hidden(self, crowd: Crowd) -> Array:
         """Whether each facing is behind somebody (n,)."""
         nobody = np.full(len(self._points), -1)
-        blocked = hidden_by_people(self._eye, self._points, crowd, nobody, np.zeros(len(self._points), bool))
+        blocked = hidden_by_people(self._eye[None], self._points, crowd, nobody, np.zeros(len(self._points), bool))[0]
         blocked |= hidden_by_arms(self._eye, self._points, crowd.arms)
         return np.asarray(blocked.reshape(len(self._facings), -1).mean(axis=1) > HIDDEN_SHARE)
 
@@ -78,7 +78,8 @@ class FacingReader:
             memory = self._memory[facing.id] = _Memory(stock, items, facing.columns * facing.rows)
         if hidden:
             return SeenFacing(facing=facing.id, fill=self._fill(memory, 0.0), hidden=True)
-        change, scores = float(min(0.3, abs(jitter[1]))), {}
+        change = float(min(0.3, abs(jitter[1])))
+        scores: dict[str, float] = {}
         if stock != memory.seen:
             if self._random.random() >= self._errors.change_missed:
                 change, scores = self._noticed(memory, stock)
@@ -103,15 +104,15 @@ class FacingReader:
 
     def _scores(self, skus: list[str]) -> dict[str, float]:
         """Probabilities over what changed and what looks like it."""
-        scores: Counter[str] = Counter()
+        scores: dict[str, float] = {}
         for sku in skus:
             names = [sku, *self._alike[sku]]
             if len(names) > 1 and self._random.random() < self._errors.sku_confused:
                 names[0], names[1] = names[1], names[0]
             best = float(self._random.beta(9.0, 2.0))
-            rest = self._random.dirichlet(np.linspace(2.0, 0.5, len(names) - 1)) * (1 - best) if len(names) > 1 else []
-            for name, share in zip(names, [best, *rest], strict=True):
-                scores[name] += float(share) / len(skus)
+            rest = self._random.dirichlet(np.linspace(2.0, 0.5, max(1, len(names) - 1))) * (1 - best)
+            for name, share in zip(names, (best, *rest), strict=False):
+                scores[name] = scores.get(name, 0.0) + float(share) / len(skus)
         return {name: round(share, 4) for name, share in sorted(scores.items(), key=lambda s: (-s[1], s[0]))}
 
 
@@ -129,7 +130,9 @@ def _front(building: Building, facing: Facing) -> list[tuple[float, float, float
 def _alike(building: Building) -> dict[str, list[str]]:
     """Per SKU those that look most like it, by colour, shape and size."""
     items = list(building.items.values())
-    looks = np.array([[*(c / 80 for c in i.colour), i.size_m[2] * 8, i.size_m[0] * 8, i.shape == "box"] for i in items], float)
+    looks = np.array(
+        [[*(c / 80 for c in i.colour), i.size_m[2] * 8, i.size_m[0] * 8, i.shape == "box"] for i in items], float
+    )
     gaps = np.linalg.norm(looks[:, None] - looks[None], axis=2)
     order = np.argsort(gaps, axis=1, kind="stable")
     return {item.sku: [items[j].sku for j in order[i] if j != i][:ALIKE] for i, item in enumerate(items)}

@@ -1,6 +1,7 @@
 """Cameras as they hang: a little beside where the survey says, and looking a little past it.
 
-In: a surveyed building and how far off its cameras are. Out: the building as built, for whatever draws pictures or joints.
+In: a surveyed building and how far off its cameras are. Out: the building as built, for whatever draws pictures or
+joints.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """A fixture's load cells: what hands and goods do to the plates goes in, batches of readings come out.
 
-Nothing is ever zeroed: every plate has a tare, a gain and a noise of its own, drifts, rings along with its neighbours and answers in
-steps of 0.241 g. Rates and sizes follow a published recording of a real store. Grams, seconds, hertz.
+Nothing is ever zeroed: every plate has a tare, a gain and a noise of its own, drifts, rings along with its neighbours
+and answers in steps of 0.241 g. Rates and sizes follow a published recording of a real store. Grams, seconds, hertz.
 """
 
 from dataclasses import dataclass
@@ -95,7 +95,9 @@ class _Motion:
         begun = t > self.lift_s + 0.5 * self.move_s
         wave = np.cos(2 * np.pi * self.ring_hz * since + self.ring_phase) * np.exp(-since / self.fade_s)
         swing = np.cos(2 * np.pi * 0.8 * self.ring_hz * since) * np.exp(-since / self.fade_s) * (moved > 0.5)
-        grams = self.press * (rise - fall) + self.load * moved + begun * self.ring * wave + self.over * self.load * swing
+        grams = (
+            self.press * (rise - fall) + self.load * moved + begun * self.ring * wave + self.over * self.load * swing
+        )
         return np.asarray(grams)
 
 
@@ -120,8 +122,8 @@ class Scale:
         self._shelf = np.array([building.plates[plate].shelf for plate in self.plates])
         self._random = random
         self._temper = draw_temper(random, len(self.plates), building.fixtures[fixture].kind == "cooler")
-        self._tare = random.uniform(-3000, 6000, len(self.plates))
         self._load = np.array([standing[plate] for plate in self.plates])
+        self._tare = random.uniform(-3000, 6000, len(self.plates)) - self._load
         self._noise = np.zeros(len(self.plates))
         self._impulse = np.zeros(len(self.plates))
         self._drift = np.zeros(len(self.plates))

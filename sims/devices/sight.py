@@ -3,6 +3,7 @@
 In: scenes, bodies and the building. Out: joints in store metres and masks of what is hidden. Metres throughout.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.building import Building
+from sims.optics import CameraSpec
 from sims.scene import BodyState, Scene
 
 Array = NDArray[np.float64]
@@ -97,37 +99,40 @@ class Solids:
         self._size = np.array([(f.width_m, f.depth_m, f.height_m) for f in fixtures]).reshape(-1, 3)
         self._open = np.array([bool(f.shelves) for f in fixtures])
 
-    def hide(self, eye_m: Array, points_m: Array) -> Mask:
-        """Which of the points (m, 3) are behind or inside fixtures as seen from ``eye_m`` (3,)."""
+    def hide(self, eyes_m: Array, points_m: Array) -> Mask:
+        """Which of the points (m, 3) are behind or inside fixtures as seen from each of ``eyes_m`` (c, 3): (c, m)."""
         if not len(points_m) or not len(self._size):
-            return np.zeros(len(points_m), bool)
-        start = np.einsum("fij,fj->fi", self._axes, eye_m - self._origin)
-        end = np.einsum("fij,fmj->mfi", self._axes, points_m - self._origin[:, None, :])
+            return np.zeros((len(eyes_m), len(points_m)), bool)
+        start = np.einsum("fij,cfj->cfi", self._axes, eyes_m[:, None] - self._origin)[:, None]
+        end = np.einsum("fij,mfj->mfi", self._axes, points_m[:, None] - self._origin)
         ray = end - start
-        with np.errstate(divide="ignore", invalid="ignore"):
-            low, high = -start / ray, (self._size - start) / ray
-        near, far = np.minimum(low, high), np.maximum(low, high)
-        near, far = np.where(np.isnan(near), -np.inf, near), np.where(np.isnan(far), np.inf, far)
-        enters, leaves = near.max(axis=2), far.min(axis=2)
-        chord_m = (np.minimum(leaves, 1.0) - np.maximum(enters, 0.0)) * np.linalg.norm(ray, axis=2)
-        by_front = (near.argmax(axis=2) == 1) & (ray[:, :, 1] > 0) & self._open & (leaves >= 1.0)
-        return np.asarray((chord_m > np.where(by_front, OPEN_M, THIN_M)).any(axis=1))
+        ray[ray == 0] = 1e-12
+        one, two = -start / ray, (self._size - start) / ray
+        near, far = np.minimum(one, two), np.maximum(one, two)
+        by_face = near[..., 1] >= np.maximum(near[..., 0], near[..., 2])
+        enters, leaves = near.max(axis=-1), far.min(axis=-1)
+        length_m = np.sqrt(np.einsum("cmfi,cmfi->cmf", ray, ray))
+        chord_m = (np.minimum(leaves, 1.0) - np.maximum(enters, 0.0)) * length_m
+        by_front = by_face & (ray[..., 1] > 0) & self._open & (leaves >= 1.0)
+        return np.asarray((chord_m > np.where(by_front, OPEN_M, THIN_M)).any(axis=2))
 
 
-def hidden_by_people(eye_m: Array, points_m: Array, crowd: Crowd, owners: NDArray[np.intp], own_arms: Mask) -> Mask:
-    """Which of the points (m, 3) are behind a body. ``owners``: whose point it is (-1: nobody's), whose own body hides
-    only points that ``own_arms`` marks."""
+def hidden_by_people(eyes_m: Array, points_m: Array, crowd: Crowd, owners: NDArray[np.intp], own_arms: Mask) -> Mask:
+    """Which of the points (m, 3) are behind a body as seen from each of ``eyes_m`` (c, 3): (c, m). ``owners``: whose
+    point it is (-1: nobody's); one's own body hides only points that ``own_arms`` marks."""
     if not len(crowd.people) or not len(points_m):
-        return np.zeros(len(points_m), bool)
-    ray = points_m[:, None, :2] - eye_m[:2]
-    length = np.linalg.norm(ray, axis=2) + 1e-9
-    share = np.clip(((crowd.axes - eye_m[:2]) * ray).sum(axis=2) / length**2, 0.0, 1.0)
-    gap = np.linalg.norm(eye_m[:2] + share[:, :, None] * ray - crowd.axes, axis=2)
-    height = eye_m[2] + share * (points_m[:, None, 2] - eye_m[2])
+        return np.zeros((len(eyes_m), len(points_m)), bool)
+    eyes = eyes_m[:, None, None, :2]
+    ray = points_m[None, :, None, :2] - eyes
+    length2 = np.einsum("cmpi,cmpi->cmp", ray, ray) + 1e-9
+    share = np.clip(np.einsum("cmpi,cmpi->cmp", crowd.axes[None, None] - eyes, ray) / length2, 0.0, 1.0)
+    aside = eyes + share[..., None] * ray - crowd.axes
+    gap2 = np.einsum("cmpi,cmpi->cmp", aside, aside)
+    height = eyes_m[:, None, None, 2] + share * (points_m[None, :, None, 2] - eyes_m[:, None, None, 2])
     own = owners[:, None] == np.arange(len(crowd.people))
     radius = np.where(own, np.where(own_arms[:, None], OWN_TORSO_M, 0.0), TORSO_M)
-    before = (1.0 - share) * length > np.where(own, 0.12, 0.10)
-    return np.asarray(((gap < radius) & (height < crowd.crowns) & before).any(axis=1))
+    before = (1.0 - share) * np.sqrt(length2) > np.where(own, 0.12, 0.10)
+    return np.asarray(((gap2 < radius**2) & (height < crowd.crowns) & before).any(axis=2))
 
 
 def hidden_by_arms(eye_m: Array, points_m: Array, arms_m: Array) -> Mask:
@@ -138,3 +143,30 @@ def hidden_by_arms(eye_m: Array, points_m: Array, arms_m: Array) -> Mask:
     share = np.clip(((arms_m - eye_m) * ray).sum(axis=2) / ((ray**2).sum(axis=2) + 1e-9), 0.0, 1.0)
     gap = np.linalg.norm(eye_m + share[:, :, None] * ray - arms_m, axis=2)
     return np.asarray((gap < ARM_M).any(axis=1))
+
+
+class Lenses:
+    """Many cameras at once; formulas as in :class:`sims.optics.CameraSpec`."""
+
+    def __init__(self, specs: Sequence[CameraSpec]) -> None:
+        self.eyes_m = np.array([s.position_m for s in specs], float).reshape(-1, 3)
+        self.sizes_px = np.array([(s.width_px, s.height_px) for s in specs], float).reshape(-1, 2)
+        self.focal_px = np.array([s.focal_px for s in specs], float)
+        self._rotation = np.array([s.rotation for s in specs]).reshape(-1, 3, 3)
+        self._distortion = np.array([s.distortion for s in specs], float).reshape(-1, 5)
+        self._valid_r2 = np.array([s.valid_r2 for s in specs])
+
+    def project(self, cameras: NDArray[np.intp], points_m: Array) -> Array:
+        """Points (m, 3) to distorted pixels (c, m, 2) of the chosen cameras; NaN where there is no picture of them."""
+        local = np.einsum("cij,cmj->cmi", self._rotation[cameras], points_m - self.eyes_m[cameras, None])
+        depth = np.where(local[..., 2] > 1e-6, local[..., 2], np.nan)
+        x, y = local[..., 0] / depth, local[..., 1] / depth
+        r2 = x * x + y * y
+        r2 = np.where(r2 < self._valid_r2[cameras, None], r2, np.nan)
+        k1, k2, p1, p2, k3 = self._distortion[cameras].T[:, :, None]
+        radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+        bent = np.stack(
+            [x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x), y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y],
+            axis=-1,
+        )
+        return np.asarray(bent * self.focal_px[cameras, None, None] + self.sizes_px[cameras, None] / 2)

@@ -1,0 +1,87 @@
+"""The customs of a store: where palms are scanned, where one comes in, waits, stands and leaves.
+
+In: the building and its free floor. Out: a frozen :class:`Customs`, and places to stand at. Metres on the floor.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from shapely.geometry import Point as FloorPoint
+from shapely.geometry import Polygon
+
+from sims.building import Building, Facing, Gate
+from sims.walking import Place, Walkways, through
+
+ELBOW_ROOM_M = 0.55
+"""How far apart people like to stand."""
+LEFT_M = 0.10
+"""People stand a little to the left of what their right hand takes."""
+WAIT_CLEAR_M = 0.85
+"""How far from fixtures people wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customs:
+    """Places that everybody knows, and whether one waits for one's turn at a fixture."""
+
+    station: Place
+    inside: Place
+    exit_inside: Place
+    exit_outside: Place
+    waiting: tuple[Place, ...]
+    one_at_a_fixture: bool
+
+
+def customs_of(building: Building, walkways: Walkways, entry: Gate, way_out: Gate, one_at_a_fixture: bool) -> Customs:
+    """The customs of a building."""
+    return Customs(
+        station=walkways.nearest_free(building.palm_station_m or through(building, entry, 0.6)),
+        inside=walkways.nearest_free(through(building, entry, -0.7)),
+        exit_inside=walkways.nearest_free(through(building, way_out, -0.5)),
+        exit_outside=walkways.nearest_free(through(building, way_out, 0.7)),
+        waiting=_waiting_places(building),
+        one_at_a_fixture=one_at_a_fixture,
+    )
+
+
+def standing_place(
+    building: Building, facing: Facing, stand_off_m: float, others: Iterable[Place], random: np.random.Generator
+) -> Place:
+    """A place before a facing, ``stand_off_m`` from the face, that keeps away from the places of others if it can."""
+    fixture, taken = building.fixtures[facing.fixture], list(others)
+    u_m = facing.offset_m + facing.width_m / 2 + random.normal(-LEFT_M, 0.05)
+    off_m = stand_off_m + random.normal(0.0, 0.02)
+    best, least = (0.0, 0.0), math.inf
+    for aside_m in (0.0, -0.2, 0.2, -0.35, 0.35):
+        x, y, _ = fixture.point(u_m + aside_m, -off_m, 0.0)
+        nearest = min((math.hypot(x - ox, y - oy) for ox, oy in taken), default=9.0)
+        cost = abs(aside_m) + 4.0 * max(0.0, ELBOW_ROOM_M - nearest)
+        if cost < least:
+            best, least = (x, y), cost
+    return best
+
+
+def waiting_place(customs: Customs, here: Place, others: Iterable[Place]) -> Place:
+    """The nearest place to wait at that nobody else has."""
+    taken = list(others)
+    free = [p for p in customs.waiting if all(math.dist(p, other) > 0.7 for other in taken)]
+    return min(free or customs.waiting or [here], key=lambda p: math.dist(p, here))
+
+
+def _waiting_places(building: Building) -> tuple[Place, ...]:
+    """Spots of a half-metre grid that are clear of shelves, walls and gates."""
+    room = Polygon(building.walls_m)
+    solid = [Polygon(fixture.footprint_m()) for fixture in building.fixtures.values()]
+    gates = [through(building, gate, 0.0) for gate in building.gates]
+    x0, y0, x1, y1 = room.bounds
+    spots: list[Place] = []
+    for x in np.arange(x0 + 0.5, x1, 0.5):
+        for y in np.arange(y0 + 0.5, y1, 0.5):
+            spot = FloorPoint(x, y)
+            clear = room.contains(spot) and room.exterior.distance(spot) >= 0.5
+            clear = clear and all(shape.distance(spot) >= WAIT_CLEAR_M for shape in solid)
+            if clear and all(math.dist((x, y), gate) >= 1.2 for gate in gates):
+                spots.append((float(x), float(y)))
+    return tuple(spots)
