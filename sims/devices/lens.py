@@ -15,6 +15,9 @@ from sims.optics import Array, CameraSpec
 WIDEST = 2.2
 """Largest normalised coordinate that is drawn: beyond about 65 degrees off the axis the lens shows black."""
 
+STEP_PX = 32
+"""Pinhole pictures grow in these steps, so that similar cameras share a renderer's buffers."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensMap:
@@ -48,7 +51,7 @@ def lens_map(camera: CameraSpec, width_px: int, height_px: int) -> LensMap:
     wanted = (np.column_stack([u.ravel(), v.ravel()]) - centre) / focal
     xy = np.clip(undistort(camera, wanted), -WIDEST, WIDEST)
     half = np.abs(xy).max(axis=0) * focal
-    size = 2 * np.ceil(half + 1).astype(int)
+    size = STEP_PX * np.ceil(2 * (half + 1) / STEP_PX).astype(int)
     at = (xy * [focal, -focal] + size / 2 - 0.5).astype(np.float32).reshape(height_px, width_px, 2)
     first, second = cv2.convertMaps(at[:, :, 0], at[:, :, 1], cv2.CV_16SC2)
     nearest = (np.ascontiguousarray(at[:, :, 0]), np.ascontiguousarray(at[:, :, 1]))

@@ -195,6 +195,7 @@ class View:
         self._lens = p3d.PerspectiveLens()
         self._lens.set_near_far(NEAR_M, FAR_M)
         self._node = p3d.Camera("camera", self._lens)
+        self._node.set_initial_state(_smooth())
         self._camera = stage.root.attach_new_node(self._node)
         buffer.make_display_region().set_camera(self._camera)
         buffer.set_active(False)
@@ -222,7 +223,7 @@ class View:
         self._node.set_initial_state(_flat(0, 50))
         self.draw(pose, scene)
         self._node.clear_tag_states()
-        self._node.set_initial_state(p3d.RenderState.make_empty())
+        self._node.set_initial_state(_smooth())
 
     def picture(self) -> Picture:
         """The last picture (h, w, 4), BGRA, LAST row on top; valid until the next one is drawn."""
@@ -243,6 +244,11 @@ class View:
 def metres(raw: Floats) -> Floats:
     """Distance along the optical axis of raw depths."""
     return np.asarray(NEAR_M * FAR_M / (FAR_M - raw * (FAR_M - NEAR_M)), np.float32)
+
+
+def _smooth() -> Any:
+    """Uses all samples of a buffer; unless told so, only its first picture does."""
+    return p3d.RenderState.make(p3d.AntialiasAttrib.make(p3d.AntialiasAttrib.M_multisample))
 
 
 def _flat(number: int, priority: int = 100) -> Any:

@@ -110,7 +110,8 @@ class Renderer:
             if not len(local):
                 continue
             at = local[:, :2] / local[:, 2:] * np.array([1, -1]) * (spec.focal_px * self._scale) + size / 2
-            low, high = np.clip(np.floor(at.min(axis=0)) - 1, 0, size), np.clip(np.ceil(at.max(axis=0)) + 1, 0, size)
+            low = np.clip(np.floor(at.min(axis=0)) - 1, 0, size)
+            high = np.clip(np.ceil(at.max(axis=0)) + 1, 0, size)
             if np.all(high > low):
                 boxes = _joined(boxes, (int(low[0]), int(low[1]), int(high[0]), int(high[1])))
         return [(slice(y0, y1), slice(x0, x1)) for x0, y0, x1, y1 in boxes]
@@ -140,7 +141,7 @@ class Renderer:
         return kept[1]
 
     def _numbers(self, spec: CameraSpec, lens: LensMap, last: int) -> tuple[NDArray[np.uint8], Floats | None]:
-        """Which person each pixel of the pinhole picture shows (0: none), and its depth in metres if the renderer knows."""
+        """Which person each pixel of the pinhole picture shows (0: none), and its depth in metres where known."""
         view = self._view(lens, 0)
         if not self._layered:
             view.draw_numbers(self._pose(spec), self._stage.root, last)
