@@ -1,18 +1,55 @@
-"""When a facing's fill has really changed: from what a shelf camera says, view by view, to settled changes.
+"""Shelf faces: from pictures to facings messages, and from those to settled changes.
 
-In: the facings message of a shelf camera, from the camera itself or from the vision worker. Out: ``FacingChange``.
-A step of the fill that stays over clear views becomes a change, from the last clear view before it to the first one
-after it; a flicker does not. Where the view was hidden and the picture afterwards is neither the same nor plainly
-different, the change is *unclear*.
+``FacingReader``: pictures of shelf cameras in, facings messages out, as a smart camera would send them.
+``FacingWatcher``: facings messages in, of a camera or of the reader; out: ``FacingChange``. A
+step of the fill that stays over clear views becomes a change, from the last clear view before it to the first one after
+it; a flicker does not. Where the view was hidden and the picture afterwards is neither the same nor plainly different,
+the change is *unclear*.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from smartstore.domain.items import FacingChange
+from smartstore.domain.people import SeenPerson
 from smartstore.site import Site
 from smartstore.wire.messages import Facings, SeenFacing
 
+if TYPE_CHECKING:
+    from smartstore.vision.face_reader import FaceReader, ReaderOptions
+
 NS_PER_S = 1_000_000_000
+
+
+class FacingReader:
+    """Reads the facings in the pictures of all shelf cameras of a site, as cameras with inference on board do."""
+
+    def __init__(self, site: Site, options: "ReaderOptions | None" = None) -> None:
+        self._site, self._options = site, options
+        self._readers: dict[str, FaceReader] = {}
+        self._seq: dict[str, int] = {}
+
+    def observe(self, camera: str, t_ns: int, image: NDArray[np.uint8], people: Sequence[SeenPerson]) -> Facings | None:
+        """The facings in an RGB picture (h, w, 3); None where the camera watches none or is not aligned yet."""
+        surveyed = self._site.cameras.get(camera)
+        if surveyed is None or not surveyed.watches:
+            return None
+        reader = self._readers.get(camera)
+        if reader is None:
+            # Only those who look at pictures need OpenCV.
+            from smartstore.vision.face_reader import FaceReader
+
+            reader = self._readers[camera] = FaceReader(self._site, camera, self._options)
+        seen = reader.observe(t_ns, image, people)
+        if not seen:
+            return None
+        self._seq[camera] = self._seq.get(camera, -1) + 1
+        return Facings(seq=self._seq[camera], t_ns=t_ns, facings=seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +60,12 @@ class WatcherOptions:
     """A new fill has to stay for so long, over at least ``views`` clear views."""
     views: int = 2
     step_items: float = 0.6
-    """Smaller differences, in items, are noise of the estimate."""
+    """Smaller differences, in items, are noise of the estimate..."""
+    told_items: float = 0.4
+    """...unless the camera said with a probability of ``told`` that something changed."""
+    told: float = 0.65
+    half_items: float = 0.6
+    """Beyond n items and this share of one more it is n + 1: takes of several at once are rarer."""
     follow_s: float = 30.0
     """Time constant with which the settled fill follows slow drift."""
     unclear_low: float = 0.35
@@ -63,7 +105,8 @@ class _Watched:
     clear_ns: int
     """Last clear view that showed ``level``."""
     hidden: bool = False
-    doubt: float = 0.0
+    told: float = 0.0
+    """The largest change probability said since then."""
     step: _Step | None = None
 
 
@@ -96,7 +139,9 @@ class FacingWatcher:
             watched.hidden = True
             return None
         level = seen.fill * capacity
-        if abs(level - watched.level) < self.options.step_items:
+        watched.told = max(watched.told, seen.change)
+        least = self.options.told_items if watched.told >= self.options.told else self.options.step_items
+        if abs(level - watched.level) < least:
             return self._same(camera, watched, t_ns, level, seen)
         return self._different(camera, watched, t_ns, level, seen)
 
@@ -106,7 +151,7 @@ class FacingWatcher:
         start_ns, was_hidden = watched.clear_ns, watched.hidden
         share = min(1.0, (t_ns - watched.clear_ns) / NS_PER_S / self.options.follow_s)
         watched.level += share * (level - watched.level)
-        watched.clear_ns, watched.hidden, watched.step = t_ns, False, None
+        watched.clear_ns, watched.hidden, watched.step, watched.told = t_ns, False, None, 0.0
         if not (was_hidden and doubtful):
             return None
         scores = tuple(sorted(seen.scores.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -116,7 +161,8 @@ class FacingWatcher:
         self, camera: str, watched: _Watched, t_ns: int, level: float, seen: SeenFacing
     ) -> FacingChange | None:
         difference = level - watched.level
-        items = round(difference) or (1 if difference > 0 else -1)
+        size = max(1, math.floor(abs(difference) + 1.0 - self.options.half_items))
+        items = size if difference > 0 else -size
         step = watched.step
         if step is None or step.items != items:
             earlier_ns = watched.clear_ns if step is None else step.first_ns
@@ -127,7 +173,7 @@ class FacingWatcher:
         watched.hidden = False
         if step.views < self.options.views or (t_ns - step.first_ns) / NS_PER_S < self.options.stay_s:
             return None
-        watched.level, watched.clear_ns, watched.step = step.level, t_ns, None
+        watched.level, watched.clear_ns, watched.step, watched.told = step.level, t_ns, None, 0.0
         scores = tuple(sorted(step.scores.items(), key=lambda pair: (-pair[1], pair[0])))
         probability = max(step.change, 0.5)
         return FacingChange(camera, seen.facing, step.start_ns, step.first_ns, items, probability, scores)

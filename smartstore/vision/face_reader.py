@@ -1,0 +1,206 @@
+"""Reads the facings of a shelf face from pictures: what was taken from them, and what was put back.
+
+In: the pictures of one shelf camera, with the people in them. Out: one ``SeenFacing`` per facing and picture.
+
+The first picture gives the camera's true pose (see ``registration``). From then on the last clear view of every facing
+is kept. Where a clear, still picture differs from it, the change is explained by geometry: items leave and join columns
+at their front, so every possible move predicts which pixels change. Moves are taken greedily by likelihood until what
+is left is small; what no move explains is something in the way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.domain.people import SeenPerson
+from smartstore.site import Site
+from smartstore.vision.blocking import hidden_by
+from smartstore.vision.looks import Looks
+from smartstore.vision.moves import Move, MoveOptions, Shelves
+from smartstore.vision.registration import RegistrationOptions, register
+from smartstore.vision.shelf_face import FacingView, edge_lines, facing_views, quiet_lines
+from smartstore.wire.messages import SeenFacing
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """What counts as different, as still and as hidden."""
+
+    grey_levels: int = 20
+    """A pixel that differs by more in any colour has changed."""
+    still_levels: int = 24
+    still_share: float = 0.015
+    """A facing is still while fewer of its pixels changed since the last picture."""
+    hidden_share: float = 0.02
+    """A facing of which people cover more is hidden."""
+    unexplained_items: float = 0.45
+    """Changed pixels that no move explains, in visible items of the facing, beyond which something is in the way."""
+    give_in_s: float = 8.0
+    """An unexplained but still picture becomes the new one after this time."""
+    follow_s: float = 2.0
+    """The kept view follows the light by one grey level in this time."""
+
+
+@dataclass(slots=True, eq=False)
+class _Face:
+    """What is known of one facing."""
+
+    view: FacingView
+    typical_px: float
+    """Visible pixels of a front item."""
+    area_px: int
+    known: bool = False
+    """Whether there is a clear view to compare with."""
+    followed_ns: int = 0
+    odd_since_ns: int | None = None
+    change: float = 0.0
+    scores: dict[str, float] | None = None
+
+
+class FaceReader:
+    """Reads all facings that one shelf camera watches."""
+
+    def __init__(
+        self, site: Site, camera: str, options: ReaderOptions | None = None, moves: MoveOptions | None = None,
+        registration: RegistrationOptions | None = None,
+    ) -> None:  # fmt: skip
+        self.options = options or ReaderOptions()
+        self._site, self._camera = site, site.cameras[camera]
+        self._moves, self._registration = moves or MoveOptions(), registration or RegistrationOptions()
+        self.model = self._camera.model
+        """The camera as it hangs, once the first picture came."""
+        self._faces: list[_Face] = []
+        self._shelves: Shelves | None = None
+        self._looks = Looks()
+        self._kept: Picture | None = None
+        self._last: Picture | None = None
+
+    def observe(self, t_ns: int, image: Picture, people: Sequence[SeenPerson]) -> list[SeenFacing]:
+        """What the RGB picture ``image`` (h, w, 3), taken at ``t_ns``, says about every facing in view."""
+        picture = cv2.blur(image, (3, 3))
+        blocked = hidden_by(people, image.shape[1], image.shape[0])
+        if self._shelves is None:
+            if blocked.mean() > 0.05:
+                return []
+            self._start(image)
+        shelves, kept = self._shelves, self._kept
+        assert shelves is not None
+        moving = _differs(picture, self._last, self.options.still_levels, None) if self._last is not None else None
+        self._last = picture
+        if kept is None:
+            kept = self._kept = picture.copy()
+        clear = [self._is_clear(face, blocked, moving) for face in self._faces]
+        self._meet(clear, picture, kept)
+        self._compare(t_ns, clear, picture, kept, blocked)
+        return [self._say(face, seen) for face, seen in zip(self._faces, clear, strict=True)]
+
+    def _start(self, image: Picture) -> None:
+        """The first picture in which hardly anybody stands: where the camera looks, and which facings it sees."""
+        site, camera = self._site, self._camera
+        lines, quiet = edge_lines(site, camera), quiet_lines(site, camera)
+        self.model = register(camera.model, lines, quiet, image, self._registration)
+        views = facing_views(site, camera, self.model)
+        self._shelves = Shelves(views, self._moves)
+        self._faces = [
+            _Face(view, float(np.median([column[1].area for column in view.items])), view.frame.area) for view in views
+        ]
+
+    def _is_clear(self, face: _Face, blocked: Bools, moving: Bools | None) -> bool:
+        frame = face.view.frame
+        if moving is None:
+            return False
+        area = max(face.area_px, 1)
+        covered = np.count_nonzero(frame.of(blocked) & frame.mask) / area
+        moved = np.count_nonzero(frame.of(moving) & frame.mask) / area
+        return bool(covered <= self.options.hidden_share and moved <= self.options.still_share)
+
+    def _meet(self, clear: list[bool], picture: Picture, kept: Picture) -> None:
+        """The first clear view of a facing: it is full, by the site's word, and looks so."""
+        for face, seen in zip(self._faces, clear, strict=True):
+            if seen and not face.known:
+                face.known = True
+                _copy(face.view, picture, kept)
+                self._looks.learn(face.view, picture)
+
+    def _compare(self, t_ns: int, clear: list[bool], picture: Picture, kept: Picture, blocked: Bools) -> None:
+        """Explains what differs from the kept views, facing by facing."""
+        assert self._shelves is not None
+        changed = _differs(picture, kept, self.options.grey_levels, ~blocked)
+        usable = [i for i, seen in enumerate(clear) if seen and self._faces[i].known]
+        moves, rest = self._shelves.explain(changed, usable)
+        by_facing: dict[int, list[Move]] = {}
+        for move in moves:
+            by_facing.setdefault(move.facing, []).append(move)
+        for i in usable:
+            face = self._faces[i]
+            frame = face.view.frame
+            odd = np.count_nonzero(frame.of(rest) & frame.mask) / face.typical_px
+            face.change, face.scores = 0.02, None
+            if odd > self.options.unexplained_items and not self._give_in(face, t_ns):
+                clear[i] = False
+                continue
+            if odd <= self.options.unexplained_items:
+                face.odd_since_ns = None
+            for move in by_facing.get(i, ()):
+                self._shelves.apply(move)
+                before_or_after = kept if move.items < 0 else picture
+                face.change = max(face.change, move.probability)
+                face.scores = self._looks.scores(before_or_after, move.region, face.view.facing.sku)
+            if by_facing.get(i) or odd > self.options.unexplained_items:
+                _copy(face.view, picture, kept)
+                face.followed_ns = t_ns
+            elif (t_ns - face.followed_ns) / 1e9 >= self.options.follow_s:
+                _follow(face.view, picture, kept)
+                face.followed_ns = t_ns
+
+    def _give_in(self, face: _Face, t_ns: int) -> bool:
+        """Whether what stands in the way has stood there long enough to be how things are now."""
+        if face.odd_since_ns is None:
+            face.odd_since_ns = t_ns
+        if (t_ns - face.odd_since_ns) / 1e9 < self.options.give_in_s:
+            return False
+        face.odd_since_ns, face.change = None, 0.6
+        return True
+
+    def _say(self, face: _Face, clear: bool) -> SeenFacing:
+        assert self._shelves is not None
+        facing = face.view.facing
+        fill = float(np.clip(self._shelves.count(face.view) / facing.capacity, 0.0, 2.0))
+        shown = clear and face.known
+        scores = face.scores if shown and face.scores else {}
+        return SeenFacing(
+            facing=facing.id, fill=fill, change=face.change if shown else 0.0, scores=scores, hidden=not shown
+        )
+
+
+def _differs(picture: Picture, other: Picture, levels: int, where: Bools | None) -> Bools:
+    """Pixels that differ by more than ``levels`` in a colour, after the light of ``other`` is set to ``picture``'s."""
+    a, b = picture[::8, ::8].reshape(-1, 3), other[::8, ::8].reshape(-1, 3)
+    if where is not None:
+        chosen = where[::8, ::8].ravel()
+        a, b = (a[chosen], b[chosen]) if np.count_nonzero(chosen) > 100 else (a, b)
+    gain = float(np.median(a.sum(axis=1) / np.maximum(b.sum(axis=1, dtype=np.int64), 1)))
+    level = other if abs(gain - 1) < 0.004 else cv2.convertScaleAbs(other, alpha=float(np.clip(gain, 0.5, 2.0)))
+    difference = cv2.absdiff(picture, level)
+    red, green, blue = cv2.split(difference)
+    mask = cv2.compare(cv2.max(cv2.max(red, green), blue), levels, cv2.CMP_GT)
+    return np.asarray(cv2.medianBlur(mask, 3) > 0)
+
+
+def _copy(view: FacingView, picture: Picture, kept: Picture) -> None:
+    frame = view.frame
+    np.copyto(frame.of(kept), frame.of(picture), where=frame.mask[:, :, None])
+
+
+def _follow(view: FacingView, picture: Picture, kept: Picture) -> None:
+    """Moves the kept view one grey level towards the picture."""
+    frame = view.frame
+    now, old = frame.of(picture), frame.of(kept)
+    np.copyto(old, old + (now > old) - (now < old), where=frame.mask[:, :, None], casting="unsafe")

@@ -1,0 +1,163 @@
+"""Where a shelf camera really looks: its calibration corrected by the edges of the shelves that it sees.
+
+In: the surveyed camera, lines in store metres that must show as edges, and a picture. Out: the camera model with a
+corrected pose. A camera hangs up to half a degree and some centimetres off its survey, ten pixels or more, and facings
+are thirty pixels wide: without this, the neighbour would be compared.
+
+Edges are matched by chamfer distance (Barrow et al., 1977), separately for near-horizontal and near-vertical ones:
+first a grid over pan and tilt, then a robust least-squares refinement of rotation, height and focal length, held to the
+survey.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
+
+from smartstore.domain.geometry import CameraModel
+
+Array = NDArray[np.float64]
+Line = tuple[Array, Array]
+Kinds = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationOptions:
+    """How far off a camera may hang, and how edges are weighed."""
+
+    max_deg: float = 1.1
+    step_deg: float = 0.1
+    prior_deg: float = 0.5
+    prior_m: float = 0.02
+    prior_focal: float = 0.005
+    cut_px: float = 6.0
+    """Edges further away than this are other edges."""
+    quiet_px: float = 4.0
+    spacing_px: float = 6.0
+    starts: int = 4
+    """So many places of the grid are refined, at least ``apart_deg`` apart; the best one wins."""
+    apart_deg: float = 0.35
+
+
+def register(model: CameraModel, lines: Sequence[Line], quiet: Sequence[Line], picture: NDArray[np.uint8],
+             options: RegistrationOptions | None = None) -> CameraModel:  # fmt: skip
+    """``model`` with the pose under which ``lines`` (pairs of points, store metres) lie best on edges of ``picture``.
+
+    ``quiet`` are lines that must meet no edge, such as the middle of a price rail: they tell its edges apart.
+    """
+    options = options or RegistrationOptions()
+    points, level = _samples(model, lines, options)
+    calm, _ = _samples(model, quiet, options)
+    points, kind = np.concatenate([points, calm]), np.concatenate([np.where(level, 0, 1), np.full(len(calm), 2)])
+    if len(points) < 50:
+        return model
+    fields = _edge_fields(picture, options)
+    best, least = np.zeros(7), np.inf
+    for tilt, pan in _search(model, points, kind, fields, options):
+        start = np.array([tilt, pan, 0.0, 0.0, 0.0, 0.0, 0.0])
+        found = least_squares(
+            _residuals, start, args=(model, points, kind, fields, options), loss="soft_l1", x_scale=_SCALE, max_nfev=30
+        )
+        if found.cost < least:
+            best, least = found.x, found.cost
+    return _turned(model, best)
+
+
+_SCALE = np.array([0.005, 0.005, 0.005, 0.02, 0.02, 0.02, 0.005])
+"""Typical size of rotation (rad), shift (m) and relative change of the focal length."""
+
+
+def _turned(model: CameraModel, x: Array) -> CameraModel:
+    turn = Rotation.from_rotvec(x[:3]).as_matrix()
+    k = model.k.copy()
+    k[0, 0] *= 1 + x[6]
+    k[1, 1] *= 1 + x[6]
+    return replace(model, rotation=turn @ model.rotation, position_m=model.position_m + model.rotation.T @ x[3:6], k=k)
+
+
+def _samples(
+    model: CameraModel, lines: Sequence[Line], options: RegistrationOptions
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Points (n, 3) along all lines, about ``spacing_px`` apart, and whether each line runs level in the picture."""
+    points, level = [], []
+    for start, end in lines:
+        ends = model.project(np.stack([start, end]))
+        if not np.isfinite(ends).all():
+            continue
+        across = np.abs(ends[1] - ends[0])
+        count = max(2, int(across.max() / options.spacing_px))
+        share = (np.arange(count) + 0.5)[:, None] / count
+        points.append(start + share * (end - start))
+        level.append(np.full(count, across[0] > across[1]))
+    return np.concatenate(points or [np.zeros((0, 3))]), np.concatenate(level or [np.zeros(0, bool)])
+
+
+def _edge_fields(picture: NDArray[np.uint8], options: RegistrationOptions) -> Array:
+    """Costs (3, h, w) in pixels: distance to the nearest level edge, to the nearest upright one, closeness to any."""
+    grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.2)
+    dx, dy = cv2.Sobel(grey, cv2.CV_16S, 1, 0), cv2.Sobel(grey, cv2.CV_16S, 0, 1)
+    edges = cv2.Canny(dx, dy, 40, 100) > 0
+    flat = np.abs(dy) > np.abs(dx)
+    fields = []
+    for chosen in (edges & flat, edges & ~flat, edges):
+        away = cv2.distanceTransform(np.where(chosen, 0, 255).astype(np.uint8), cv2.DIST_L2, 5)
+        fields.append(np.minimum(away, options.cut_px).astype(np.float64))
+    fields[2] = options.cut_px * np.clip(1.0 - fields[2] / options.quiet_px, 0.0, 1.0)
+    return np.stack(fields)
+
+
+def _distances(model: CameraModel, points: Array, kind: Kinds, fields: Array, cut: float) -> Array:
+    """The cost of each point in the field of its kind, bilinear between pixels; ``cut`` outside of the picture."""
+    pixels = np.nan_to_num(model.project(points), nan=-1e3) - 0.5
+    _, height, width = fields.shape
+    inside = (pixels[:, 0] >= 0) & (pixels[:, 0] < width - 1) & (pixels[:, 1] >= 0) & (pixels[:, 1] < height - 1)
+    x, y = np.clip(pixels[:, 0], 0, width - 1.001), np.clip(pixels[:, 1], 0, height - 1.001)
+    a, b = x.astype(int), y.astype(int)
+    u, v = x - a, y - b
+    top = fields[kind, b, a] * (1 - u) + fields[kind, b, a + 1] * u
+    bottom = fields[kind, b + 1, a] * (1 - u) + fields[kind, b + 1, a + 1] * u
+    return np.where(inside, top * (1 - v) + bottom * v, cut)
+
+
+def _search(model: CameraModel, points: Array, kind: Kinds, fields: Array,
+            options: RegistrationOptions) -> list[tuple[float, float]]:  # fmt: skip
+    """The best few tilts and pans, radians, on a grid: shelves repeat, so there are several good ones."""
+    part = slice(None, None, max(1, len(points) // 1500))
+    steps = np.radians(np.arange(-options.max_deg, options.max_deg + 1e-9, options.step_deg))
+    pixels = model.project(points[part]) - 0.5
+    focal = model.k[0, 0]
+    found = []
+    for tilt in steps:
+        for pan in steps:
+            # A small turn about the camera's x axis moves the picture down, one about its y axis to the left.
+            moved = pixels + np.array([pan, -tilt]) * focal
+            cost = _grid_cost(moved, kind[part], fields, options.cut_px)
+            cost += 0.05 * (np.degrees(np.hypot(tilt, pan)) / options.prior_deg) ** 2
+            found.append((cost, float(tilt), float(pan)))
+    chosen: list[tuple[float, float]] = []
+    for _, tilt, pan in sorted(found):
+        if all(np.hypot(tilt - a, pan - b) > np.radians(options.apart_deg) for a, b in chosen):
+            chosen.append((tilt, pan))
+        if len(chosen) == options.starts:
+            break
+    return chosen
+
+
+def _grid_cost(pixels: Array, kind: Kinds, fields: Array, cut: float) -> float:
+    _, height, width = fields.shape
+    at = np.nan_to_num(np.rint(pixels), nan=-1).astype(int)
+    inside = (at[:, 0] >= 0) & (at[:, 0] < width) & (at[:, 1] >= 0) & (at[:, 1] < height)
+    x, y = np.clip(at[:, 0], 0, width - 1), np.clip(at[:, 1], 0, height - 1)
+    return float(np.where(inside, fields[kind, y, x], cut).mean())
+
+
+def _residuals(x: Array, model: CameraModel, points: Array, kind: Kinds, fields: Array,
+               options: RegistrationOptions) -> Array:  # fmt: skip
+    away = _distances(_turned(model, x), points, kind, fields, options.cut_px)
+    spread = np.array([np.radians(options.prior_deg)] * 3 + [options.prior_m] * 3 + [options.prior_focal])
+    # Neighbouring samples share their edge: all together weigh as much as some hundred independent ones.
+    return np.concatenate([away * np.sqrt(200 / len(away)), x / spread])
