@@ -19,16 +19,16 @@ class EvidenceOptions:
 
     palm_m: float = 0.09
     """From wrist to the middle of the hand."""
-    palm_sigma_m: float = 0.07
+    palm_sigma_m: float = 0.05
     """Uncertainty of the hand's place beyond that of the wrist."""
     front_m: float = 0.06
     """How far before the face a hand already counts as inside."""
-    reach_m: float = 0.85
+    reach_m: float = 0.75
     """Horizontal distance from the body's middle at which an arm still reaches a front comfortably."""
     body_sigma_m: float = 0.18
     hand_hit: float = 0.93
     """Share of changes whose hand is seen near the place, when that person's hands are seen at all."""
-    hand_by_chance: float = 0.06
+    hand_by_chance: float = 0.03
     """Share of moments at which somebody's hand is in the place without moving goods."""
     unseen_nats: float = -2.0
     """For somebody whose place was not known at that time."""

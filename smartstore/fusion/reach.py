@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from smartstore.domain.people import FloorState, FloorTrack
+from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.fusion.evidence import EvidenceOptions, body_log, hand_log, outside_m, palm
 from smartstore.site import Facing, Site
 
@@ -21,10 +21,12 @@ class ReachOptions:
     """Times in seconds, lengths in metres."""
 
     memory_s: float = 12.0
-    before_s: float = 0.5
+    before_s: float = 0.15
     """A hand counts from so long before a change began ..."""
-    after_s: float = 0.4
+    after_s: float = 0.1
     """... until so long after it had settled."""
+    stretch_s: float = 0.8
+    """Long intervals are looked at in stretches of this length."""
     touch_s: float = 0.3
     """Shortest stay of a hand that counts as a touch."""
     touch_gap_s: float = 0.4
@@ -91,12 +93,15 @@ class ReachMemory:
         )
 
     def log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
-        """Log-likelihood ratio that ``tracks`` (one person) reached into ``facing`` between the two times."""
+        """Log-likelihood ratio that ``tracks`` (one person) reached into ``facing`` between the two times.
+
+        Over a long interval it is that of its best stretch.
+        """
         low = start_ns - round(self._options.before_s * NS_PER_S)
         high = end_ns + round(self._options.after_s * NS_PER_S)
         wanted = set(tracks)
         seen = [
-            track
+            (state.t_ns, track)
             for state in self._states
             if low <= state.t_ns <= high
             for track in state.tracks
@@ -104,35 +109,34 @@ class ReachMemory:
         ]
         if not seen:
             return self._evidence.unseen_nats
+        stretches: dict[int, list[FloorTrack]] = {}
+        length_ns = round(self._options.stretch_s * NS_PER_S)
+        for t_ns, track in seen:
+            index = (t_ns - low) // length_ns if high - low > 2 * length_ns else 0
+            stretches.setdefault(index, []).append(track)
+        return max(self._stretch_log(part, facing) for part in stretches.values())
+
+    def _stretch_log(self, seen: list[FloorTrack], facing: Facing) -> float:
+        """The ratio over one stretch of time.
+
+        Each hand speaks by the mean of its log ratios, so that a hand that stays counts for more than one that
+        passes, and a hand that is not seen says nothing; either of the two may have done it.
+        """
         body = max(self._body(track, facing) for track in seen)
         if body <= self._evidence.floor_nats:
             return body
-        hands: dict[str, list[float]] = {}
+        hands: dict[str, float] = {"left": 0.0, "right": 0.0}
         for track in seen:
             for hand in track.hands:
-                sigma = math.hypot(hand.sigma_m, self._evidence.palm_sigma_m)
-                point = palm(track, hand, self._evidence.palm_m)
-                away = outside_m(
-                    self._site.fixtures[facing.fixture],
-                    self._site.shelves[facing.shelf],
-                    facing,
-                    point,
-                    self._evidence.front_m,
-                )
-                hands.setdefault(hand.side, []).append(away / sigma)
-        if not hands:
-            return body
-        return body + max(hand_log(_second(sigmas), self._evidence) for sigmas in hands.values())
+                hands[hand.side] = hands.get(hand.side, 0.0) + self._hand(track, hand, facing)
+        odds = [math.exp(total / len(seen)) for total in hands.values()]
+        return body + math.log(sum(odds) / len(odds))
 
-    def touch_s(self, tracks: Iterable[int], facing: str, start_ns: int, end_ns: int) -> tuple[float, int]:
-        """Seconds that hands of ``tracks`` spent in a facing between two times, and when the last such touch ended."""
-        wanted, total, last = set(tracks), 0.0, -1
-        for touch in self.touches:
-            if touch.track in wanted and touch.t_end_ns >= start_ns and touch.t_start_ns <= end_ns:
-                spent = dict(touch.facings).get(facing, 0.0)
-                if spent > 0:
-                    total, last = total + spent, max(last, (touch.t_start_ns + touch.t_end_ns) // 2)
-        return total, last
+    def _hand(self, track: FloorTrack, hand: Hand, facing: Facing) -> float:
+        sigma = math.hypot(hand.sigma_m, self._evidence.palm_sigma_m)
+        fixture, shelf = self._site.fixtures[facing.fixture], self._site.shelves[facing.shelf]
+        point = palm(track, hand, self._evidence.palm_m)
+        return hand_log(outside_m(fixture, shelf, facing, point, self._evidence.front_m) / sigma, self._evidence)
 
     def _body(self, track: FloorTrack, facing: Facing) -> float:
         away = math.hypot(track.x_m - facing.centre_m[0], track.y_m - facing.centre_m[1])
@@ -174,9 +178,3 @@ class ReachMemory:
                 facings = tuple(sorted(stay.times.items(), key=lambda pair: (-pair[1], pair[0])))
                 out.append(Touch(key[0], key[1], key[2], stay.start_ns, stay.last_ns, facings))
         return sorted(out, key=lambda touch: (touch.t_start_ns, touch.track, touch.side))
-
-
-def _second(values: list[float]) -> float:
-    """The second smallest value (or the only one): one lucky sample is not a reach."""
-    ordered = sorted(values)
-    return ordered[min(1, len(ordered) - 1)]
