@@ -1,0 +1,193 @@
+"""From pictures to people: the detector that the vision worker runs on every frame.
+
+In: RGB pictures (height, width, 3) of uint8. Out: per picture the people in it, best first, as
+:class:`~smartstore.domain.people.SeenPerson` in pixels of that picture. Two engines stand behind one protocol: the
+project's own networks through OpenVINO, and public Ultralytics pose weights. Heavy libraries are imported when an
+engine is built, not before.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.domain.people import SeenPerson
+from smartstore.vision import appearance, landmarks, people
+
+Picture = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+CropFilter = Callable[[int, Box], bool]
+"""Index of the picture and a box: are the joints of this person wanted? Joints that are not have score 0."""
+
+MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
+PEOPLE_MODEL, LANDMARK_MODEL = "people.xml", "landmarks.xml"
+
+
+class DetectorError(Exception):
+    """A detector that cannot be built: one line, which file and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """How boldly the detector reports people, and how many threads its engine may use."""
+
+    min_score: float = 0.35
+    max_overlap: float = 0.6
+    """Intersection over union above which the weaker of two boxes goes."""
+    most_people: int = 24
+    threads: int = 1
+
+
+class Detector(Protocol):
+    """What the vision worker asks for."""
+
+    def detect(self, images: Sequence[Picture], crop_filter: CropFilter | None = None) -> list[tuple[SeenPerson, ...]]:
+        """The people in each RGB picture, best first; an empty or unreadable picture holds nobody."""
+        ...
+
+
+class OpenVinoDetector:
+    """The project's own two networks on CPUs: boxes, then joints on crops. The answer does not depend on the
+    grouping.
+    """
+
+    def __init__(
+        self,
+        people_model: Path = MODELS / PEOPLE_MODEL,
+        landmark_model: Path = MODELS / LANDMARK_MODEL,
+        options: DetectorOptions = DetectorOptions(),  # noqa: B008 - frozen
+    ) -> None:
+        self._options = options
+        self._boxes = compile_network(Path(people_model), options.threads)
+        self._joints = compile_network(Path(landmark_model), options.threads)
+
+    def detect(self, images: Sequence[Picture], crop_filter: CropFilter | None = None) -> list[tuple[SeenPerson, ...]]:
+        """The people in each RGB picture, best first."""
+        return [self._look(index, image, crop_filter) for index, image in enumerate(images)]
+
+    def boxes(self, image: Picture) -> tuple[Floats, Floats]:
+        """Boxes (n, 4) in pixels of the picture, clipped to it, and scores (n,), best first."""
+        canvas, placement = people.letterbox(image)
+        raw = self._boxes([canvas[None]])[0]
+        options = self._options
+        boxes, scores = people.decode(raw[0], options.min_score, options.max_overlap, options.most_people)
+        height, width = image.shape[:2]
+        boxes = np.clip(placement.to_picture(boxes), 0, np.array([width, height, width, height], np.float32))
+        solid = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)
+        return boxes[solid], scores[solid]
+
+    def joints(self, image: Picture, box: Box) -> NDArray[np.float64]:
+        """The 17 joints (17, 3) of the person in a box."""
+        matrix = landmarks.crop_matrix(box)
+        answer = self._joints([landmarks.cut(image, matrix)[None]])
+        return landmarks.to_picture(landmarks.decode(answer[0], answer[1])[0], matrix)
+
+    def _look(self, index: int, image: Picture, crop_filter: CropFilter | None) -> tuple[SeenPerson, ...]:
+        if not is_picture(image):
+            return ()
+        found = []
+        for corners, score in zip(*self.boxes(image), strict=True):
+            box = _box(corners)
+            wanted = crop_filter is None or crop_filter(index, box)
+            joints = self.joints(image, box) if wanted else np.zeros((17, 3))
+            found.append(SeenPerson(box, float(score), joints, appearance.describe(image, box, joints)))
+        return tuple(found)
+
+
+class UltralyticsPoseDetector:
+    """Any Ultralytics pose weights with 17 COCO joints (``yolo11n-pose.pt`` and its kin), for real footage.
+
+    The engine finds boxes and joints in one pass, so that a crop filter saves nothing here and only blanks joints.
+    """
+
+    def __init__(self, path: Path, options: DetectorOptions = DetectorOptions(), size_px: int = 640) -> None:  # noqa: B008
+        _need_file(Path(path), "download Ultralytics pose weights (such as yolo11n-pose.pt) to it, or set another path")
+        try:
+            from ultralytics import YOLO
+
+            self._model: Any = YOLO(str(path))
+        except Exception as error:
+            raise DetectorError(
+                f"{path}: not Ultralytics weights ({_first_line(error)}); choose another file"
+            ) from error
+        if self._model.task != "pose":
+            raise DetectorError(f"{path}: weights for {self._model.task!r}, not for pose; choose a *-pose.pt file")
+        self._options, self._size_px = options, size_px
+
+    def detect(self, images: Sequence[Picture], crop_filter: CropFilter | None = None) -> list[tuple[SeenPerson, ...]]:
+        """The people in each RGB picture, best first."""
+        return [self._look(index, image, crop_filter) for index, image in enumerate(images)]
+
+    def _look(self, index: int, image: Picture, crop_filter: CropFilter | None) -> tuple[SeenPerson, ...]:
+        if not is_picture(image):
+            return ()
+        options = self._options
+        result = self._model.predict(
+            np.ascontiguousarray(image[:, :, ::-1]),  # Ultralytics takes arrays as BGR
+            imgsz=self._size_px,
+            conf=options.min_score,
+            iou=options.max_overlap,
+            max_det=options.most_people,
+            classes=[0],
+            verbose=False,
+            device="cpu",
+        )[0]
+        found = []
+        for corners, score, points in zip(
+            result.boxes.xyxy.numpy(), result.boxes.conf.numpy(), result.keypoints.data.numpy(), strict=True
+        ):
+            box = _box(corners)
+            wanted = crop_filter is None or crop_filter(index, box)
+            joints = np.asarray(points, float) if wanted else np.zeros((17, 3))
+            found.append(SeenPerson(box, float(score), joints, appearance.describe(image, box, joints)))
+        return tuple(found)
+
+
+def compile_network(path: Path, threads: int) -> Callable[[list[NDArray[Any]]], list[Floats]]:
+    """An OpenVINO network as a function from inputs to outputs, in full precision on ``threads`` threads."""
+    way_out = "restore data/models from the repository, or train with smartstore.vision.training"
+    _need_file(path, way_out)
+    _need_file(path.with_suffix(".bin"), way_out)
+    import openvino as ov
+
+    settings = {
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",  # else some CPUs round to bfloat16 and answers differ by machine
+    }
+    try:
+        compiled: Any = ov.Core().compile_model(str(path), "CPU", settings)
+    except RuntimeError as error:
+        raise DetectorError(f"{path}: not a network OpenVINO can read ({_first_line(error)}); {way_out}") from error
+    request = compiled.create_infer_request()
+    count = len(compiled.outputs)
+
+    def call(inputs: list[NDArray[Any]]) -> list[Floats]:
+        answer = request.infer(inputs)
+        return [np.array(answer[i]) for i in range(count)]
+
+    return call
+
+
+def is_picture(image: Picture) -> bool:
+    """Whether an array holds at least one RGB pixel of uint8."""
+    return image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8 and image.size > 0
+
+
+def _box(corners: NDArray[Any]) -> Box:
+    left, top, right, bottom = (float(v) for v in corners)
+    return left, top, right, bottom
+
+
+def _need_file(path: Path, way_out: str) -> None:
+    if not path.is_file():
+        raise DetectorError(f"{path}: weights are missing; {way_out}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

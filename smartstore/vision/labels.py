@@ -1,0 +1,90 @@
+"""A labelled set of pictures with people, in COCO's keypoint format.
+
+In: a folder with ``train.json`` and ``val.json``. Out: frozen pictures with their people; the image files are read
+on demand.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+FLIP = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
+"""Which joint each joint becomes when the picture is mirrored."""
+
+
+class LabelsError(Exception):
+    """A labelled set that cannot be used: one line, which file and what to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPerson:
+    """One person of a picture. ``joints_px`` is (17, 3): x, y and 0 not in the picture, 1 covered, 2 seen."""
+
+    box_px: tuple[float, float, float, float]
+    joints_px: NDArray[np.float32]
+    crowd: bool
+    """Too little shows: left out of training and judging."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledPicture:
+    """One picture of the set; ``number`` is its id in the file."""
+
+    number: int
+    path: Path
+    width_px: int
+    height_px: int
+    kind: str
+    """Kind of the camera: ``ceiling`` or ``shelf``."""
+    people: tuple[LabelledPerson, ...]
+
+    def read(self) -> Picture:
+        """The RGB picture; raises :class:`LabelsError`."""
+        return read_rgb(self.path)
+
+
+def read_rgb(path: Path) -> Picture:
+    """An image file as RGB; raises :class:`LabelsError`."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise LabelsError(f"{path}: not a readable picture; render the set again")
+    return np.ascontiguousarray(picture[:, :, ::-1], np.uint8)
+
+
+def labels_file(dataset: Path, split: str) -> Path:
+    """The COCO file of a split; raises :class:`LabelsError` where there is none."""
+    path = dataset / f"{split}.json"
+    if not path.is_file():
+        raise LabelsError(f"{path}: no labels; render a set with python -m sims.lab.dataset --out {dataset}")
+    return path
+
+
+def read_labels(dataset: Path, split: str) -> list[LabelledPicture]:
+    """The pictures of a split, in the file's order; raises :class:`LabelsError`."""
+    path = labels_file(dataset, split)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        people: dict[int, list[LabelledPerson]] = {}
+        for note in document["annotations"]:
+            left, top, width, height = (float(v) for v in note["bbox"])
+            joints = np.asarray(note["keypoints"], np.float32).reshape(17, 3)
+            person = LabelledPerson((left, top, left + width, top + height), joints, bool(note.get("iscrowd", 0)))
+            people.setdefault(int(note["image_id"]), []).append(person)
+        return [
+            LabelledPicture(
+                int(image["id"]),
+                dataset / image["file_name"],
+                int(image["width"]),
+                int(image["height"]),
+                str(image.get("kind", "")),
+                tuple(people.get(int(image["id"]), ())),
+            )
+            for image in document["images"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise LabelsError(f"{path}: not COCO keypoint labels ({error}); render the set again") from error

@@ -1,0 +1,129 @@
+"""The two networks as PyTorch modules, and their way into OpenVINO files. Only training imports this module.
+
+People: Ultralytics' YOLO11 at an eighth of its width with one class. Joints: a small U-shaped convolutional network
+on crops of 96 × 128 pixels that gives, for each of 17 joints, logits over 24 × 32 cells and one logit for "can be
+seen".
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smartstore.vision.landmarks import CROP_HEIGHT_PX, CROP_WIDTH_PX
+from smartstore.vision.people import CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX
+
+JOINTS = 17
+PEOPLE_SCALE = (0.5, 0.125, 1024)
+"""Depth, width and most channels of the YOLO11 family's rule."""
+
+
+def people_network() -> Any:
+    """An untrained ``ultralytics.nn.tasks.DetectionModel`` for one class, 0.8 million parameters, with its own loss."""
+    import ultralytics
+    from ultralytics.cfg import get_cfg
+    from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+
+    family = Path(ultralytics.__file__).parent / "cfg" / "models" / "11" / "yolo11.yaml"
+    layout = yaml_model_load(str(family)) | {"scales": {"p": list(PEOPLE_SCALE)}, "scale": "p", "nc": 1}
+    model: Any = DetectionModel(layout, ch=3, nc=1, verbose=False)
+    model.args = get_cfg()
+    return model
+
+
+class LandmarkNet(nn.Module):
+    """Down to an eighth of the cells' resolution and up again, with sums across: 1.2 million parameters."""
+
+    def __init__(self, fine: int = 40, middle: int = 80, coarse: int = 136) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(_conv(3, 24, 2), _conv(24, fine, 2))
+        self.fine_in, self.fine_out = Residual(fine), Residual(fine)
+        self.down1, self.middle_in, self.middle_out = _conv(fine, middle, 2), _blocks(middle, 2), Residual(middle)
+        self.down2, self.bottom = _conv(middle, coarse, 2), _blocks(coarse, 2)
+        self.up2, self.up1 = nn.Conv2d(coarse, middle, 1), nn.Conv2d(middle, fine, 1)
+        self.grow = nn.Upsample(scale_factor=2, mode="nearest")
+        self.heat = nn.Conv2d(fine, JOINTS, 1)
+        self.seen = nn.Sequential(nn.AdaptiveAvgPool2d((4, 3)), nn.Flatten(), nn.Linear(coarse * 12, JOINTS))
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (n, 17, 32, 24) and (n, 17) for crops (n, 3, 128, 96) in 0..1."""
+        fine = self.fine_in(self.stem(crops))
+        middle = self.middle_in(self.down1(fine))
+        coarse = self.bottom(self.down2(middle))
+        middle = self.middle_out(middle + self.grow(self.up2(coarse)))
+        fine = self.fine_out(fine + self.grow(self.up1(middle)))
+        return self.heat(fine), self.seen(coarse)
+
+
+class Residual(nn.Module):
+    """Two convolutions and a way around them."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _conv(channels, channels, 1)
+        self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape as ``x``."""
+        return torch.relu(x + self.second(self.first(x)))
+
+
+class PeopleFromBytes(nn.Module):
+    """The people network for export: pictures (1, 192, 320, 3) of bytes in, raw boxes (1, 5, n) out."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        network.eval()
+        network.model[-1].export = True
+        network.model[-1].format = "openvino"
+        self.network = network
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Boxes as centre and size in canvas pixels, and scores."""
+        answer: Tensor = self.network(picture.permute(0, 3, 1, 2).float() / 255)
+        return answer
+
+
+class LandmarksFromBytes(nn.Module):
+    """The landmark network for export: crops (1, 128, 96, 3) of bytes in, probabilities out."""
+
+    def __init__(self, network: LandmarkNet) -> None:
+        super().__init__()
+        self.network = network.eval()
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Probabilities per cell (1, 17, 32, 24) and of being seen (1, 17)."""
+        heat, seen = self.network(crops.permute(0, 3, 1, 2).float() / 255)
+        return torch.softmax(heat.flatten(2), dim=2).reshape(heat.shape), torch.sigmoid(seen)
+
+
+def export_people(network: Any, path: Path) -> None:
+    """Writes the people network as OpenVINO IR (weights in fp16 on disk, computed in fp32)."""
+    _export(PeopleFromBytes(network), (1, CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX, 3), path)
+
+
+def export_landmarks(network: LandmarkNet, path: Path) -> None:
+    """Writes the landmark network as OpenVINO IR (weights in fp16 on disk, computed in fp32)."""
+    _export(LandmarksFromBytes(network), (1, CROP_HEIGHT_PX, CROP_WIDTH_PX, 3), path)
+
+
+def _export(module: nn.Module, shape: tuple[int, ...], path: Path) -> None:
+    import openvino as ov
+
+    example = torch.zeros(shape, dtype=torch.uint8)
+    with torch.no_grad():
+        module(example)
+        model = ov.convert_model(module, example_input=example, input=[(list(shape), ov.Type.u8)])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ov.save_model(model, str(path), compress_to_fp16=True)
+
+
+def _conv(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+    )
+
+
+def _blocks(channels: int, count: int) -> nn.Sequential:
+    return nn.Sequential(*(Residual(channels) for _ in range(count)))

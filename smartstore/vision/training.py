@@ -1,0 +1,207 @@
+"""Trains the two networks on a labelled set, resumes where an earlier run stopped, and exports them to OpenVINO.
+
+In: a folder with ``train.json`` and ``val.json`` (see :mod:`smartstore.vision.labels`). Out: checkpoints
+(``people.pt``, ``landmarks.pt``) in a run folder after every epoch, and OpenVINO files in a model folder. Everything
+random comes from one seed.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.vision import augment
+from smartstore.vision.labels import LabelsError, read_labels
+
+Log = Callable[[str], None]
+LossOf = Callable[[Any, NDArray[np.intp], np.random.Generator], Any]
+"""Loss of a network on the chosen samples, which are varied by the generator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How long and how fast to learn; the schedule is a short warm-up and a cosine down to a fiftieth."""
+
+    epochs: int
+    batch: int
+    rate: float
+    weight_decay: float = 0.01
+    warm_up_steps: int = 150
+    averaged_over_steps: float = 400.0
+    """Time constant of the moving average of the weights, which is what is exported."""
+    seed: int = 0
+    threads: int = 2
+
+    def rate_at(self, step: int, steps: int) -> float:
+        """Learning rate of a step of ``steps``."""
+        if step < self.warm_up_steps:
+            return self.rate * (step + 1) / self.warm_up_steps
+        share = (step - self.warm_up_steps) / max(1, steps - self.warm_up_steps)
+        return self.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
+
+
+PEOPLE = Recipe(epochs=16, batch=8, rate=0.003)
+LANDMARKS = Recipe(epochs=16, batch=32, rate=0.003)
+
+
+def train_people(dataset: Path, out: Path, recipe: Recipe = PEOPLE, log: Log = print) -> Path:
+    """Trains the people network; returns the checkpoint ``out/people.pt``. Goes on from it where it exists."""
+    import torch
+
+    from smartstore.vision.networks import people_network
+
+    samples = [augment.box_sample(picture) for picture in read_labels(dataset, "train")]
+    _need_some(len(samples), dataset)
+
+    def step(model: Any, chosen: NDArray[np.intp], rng: np.random.Generator) -> Any:
+        examples = [augment.box_example(samples[i], rng) for i in chosen]
+        boxes = [torch.from_numpy(b) for _, b in examples]
+        which = torch.cat([torch.full((len(b),), float(i)) for i, b in enumerate(boxes)])
+        pictures = torch.from_numpy(np.stack([p for p, _ in examples])).permute(0, 3, 1, 2).float() / 255
+        batch = {"img": pictures, "batch_idx": which, "cls": torch.zeros(len(which), 1), "bboxes": torch.cat(boxes)}
+        loss, _ = model.loss(batch)
+        return loss.sum() / len(examples)
+
+    model = _seeded(recipe, people_network)
+    return _train(model, step, len(samples), out / "people.pt", recipe, log)
+
+
+def train_landmarks(dataset: Path, out: Path, recipe: Recipe = LANDMARKS, log: Log = print) -> Path:
+    """Trains the landmark network; returns the checkpoint ``out/landmarks.pt``. Goes on from it where it exists."""
+    import torch
+
+    from smartstore.vision.networks import LandmarkNet
+
+    samples = [sample for picture in read_labels(dataset, "train") for sample in augment.joint_samples(picture)]
+    _need_some(len(samples), dataset)
+    log(f"{len(samples)} crops")
+
+    def step(model: Any, chosen: NDArray[np.intp], rng: np.random.Generator) -> Any:
+        examples = [augment.joint_example(samples[i], rng) for i in chosen]
+        heat, weights, seen = map(torch.from_numpy, augment.joint_targets(np.stack([j for _, j in examples])))
+        crops = torch.from_numpy(np.stack([c for c, _ in examples])).permute(0, 3, 1, 2).float() / 255
+        logits, sight = model(crops)
+        missed = -(heat * torch.log_softmax(logits.flatten(2), dim=2).reshape(heat.shape)).sum(dim=(2, 3))
+        places = (missed * weights).sum() / weights.sum().clamp(min=1)
+        return places + 0.5 * torch.nn.functional.binary_cross_entropy_with_logits(sight, seen)
+
+    model = _seeded(recipe, LandmarkNet)
+    return _train(model, step, len(samples), out / "landmarks.pt", recipe, log)
+
+
+def export(run: Path, models: Path) -> None:
+    """Writes the checkpoints of a run folder as ``people.xml`` and ``landmarks.xml`` under ``models``."""
+    from smartstore.vision.networks import LandmarkNet, export_landmarks, export_people, people_network
+
+    for name, build, write in (("people", people_network, export_people), ("landmarks", LandmarkNet, export_landmarks)):
+        checkpoint = run / f"{name}.pt"
+        if checkpoint.exists():
+            network = build()
+            network.load_state_dict(_load(checkpoint)["averaged"])
+            write(network, models / f"{name}.xml")
+
+
+def epochs_done(checkpoint: Path) -> int:
+    """How many epochs a checkpoint has seen; 0 where there is none."""
+    return int(_load(checkpoint)["epochs"]) if checkpoint.exists() else 0
+
+
+def _train(model: Any, loss_of: LossOf, count: int, checkpoint: Path, recipe: Recipe, log: Log) -> Path:
+    """The loop that both networks share: AdamW, clipped gradients, averaged weights, a checkpoint per epoch."""
+    import torch
+
+    torch.set_num_threads(recipe.threads)
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=recipe.rate)
+    averaged = {name: value.clone() for name, value in model.state_dict().items()}
+    first = 0
+    if checkpoint.exists():
+        state = _load(checkpoint)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        averaged, first = state["averaged"], int(state["epochs"])
+        log(f"going on from {checkpoint} after epoch {first}")
+    per_epoch = max(1, count // recipe.batch)
+    for epoch in range(first, recipe.epochs):
+        model.train()
+        rng = np.random.default_rng([recipe.seed, epoch])
+        total = 0.0
+        for number, chosen in enumerate(_batches(count, recipe.batch, rng)):
+            done = epoch * per_epoch + number
+            for group in optimiser.param_groups:
+                group["lr"] = recipe.rate_at(done, recipe.epochs * per_epoch)
+            loss = loss_of(model, chosen, rng)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+            optimiser.step()
+            _average(averaged, model, done, recipe.averaged_over_steps)
+            total += float(loss.detach())
+            if number % 50 == 49:
+                log(f"epoch {epoch + 1}/{recipe.epochs} step {number + 1}/{per_epoch} loss {total / (number + 1):.3f}")
+        _save(
+            checkpoint,
+            {
+                "model": model.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "averaged": averaged,
+                "epochs": epoch + 1,
+            },
+        )
+        log(f"epoch {epoch + 1}/{recipe.epochs} done, loss {total / per_epoch:.3f}")
+    return checkpoint
+
+
+def _average(averaged: dict[str, Any], model: Any, step: int, over_steps: float) -> None:
+    """Moves the averaged weights towards the model's; faster at the start, when there is little to remember."""
+    keep = min(1 - 1 / over_steps, (1 + step) / (10 + step))
+    for name, value in model.state_dict().items():
+        if value.dtype.is_floating_point:
+            averaged[name].mul_(keep).add_(value.detach(), alpha=1 - keep)
+        else:
+            averaged[name].copy_(value)
+
+
+def _batches(count: int, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    order = rng.permutation(count)
+    for start in range(0, max(1, count // size) * size, size):
+        yield order[start : start + size]
+
+
+def _seeded(recipe: Recipe, build: Callable[[], Any]) -> Any:
+    """A network whose first weights depend on the recipe's seed alone."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        return build()
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    import torch
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    import torch
+
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _need_some(count: int, dataset: Path) -> None:
+    if count == 0:
+        raise LabelsError(
+            f"{dataset}: no pictures to train on; render more with python -m sims.lab.dataset --out {dataset}"
+        )

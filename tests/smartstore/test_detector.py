@@ -1,0 +1,297 @@
+"""The detector: its arithmetic on numbers made by hand, and the committed networks on freshly rendered people."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smartstore.domain.people import COCO_JOINTS, SeenPerson
+from smartstore.vision import appearance, augment, landmarks, people
+from smartstore.vision.detector import (
+    LANDMARK_MODEL,
+    MODELS,
+    PEOPLE_MODEL,
+    DetectorError,
+    DetectorOptions,
+    OpenVinoDetector,
+    UltralyticsPoseDetector,
+)
+from smartstore.vision.evaluation import match
+from smartstore.vision.labels import FLIP, LabelledPerson, LabelledPicture
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def detector() -> OpenVinoDetector:
+    return OpenVinoDetector()
+
+
+def picture(width: int, height: int, seed: int = 0) -> people.Picture:
+    return np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8)
+
+
+# Boxes
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 360), (960, 540), (333, 777), (20, 11), (1, 1)])
+def test_a_box_survives_the_way_to_the_canvas_and_back(width: int, height: int) -> None:
+    canvas, placement = people.letterbox(picture(width, height))
+    box = np.array([[0.1 * width, 0.2 * height, 0.7 * width, 0.9 * height]], np.float32)
+    on_canvas = placement.to_canvas(box)
+    assert canvas.shape == (people.CANVAS_HEIGHT_PX, people.CANVAS_WIDTH_PX, 3)
+    assert (
+        np.all(on_canvas >= 0)
+        and on_canvas[0, 2] <= people.CANVAS_WIDTH_PX
+        and on_canvas[0, 3] <= people.CANVAS_HEIGHT_PX
+    )
+    np.testing.assert_allclose(placement.to_picture(on_canvas), box, atol=1e-3)
+
+
+def test_a_16_by_9_picture_fills_the_canvas_but_for_six_rows_above_and_below() -> None:
+    canvas, _ = people.letterbox(np.full((360, 640, 3), 7, np.uint8))
+    assert np.all(canvas[6:-6] == 7) and np.all(canvas[:6] == people.GREY) and np.all(canvas[-6:] == people.GREY)
+
+
+def test_a_zoomed_canvas_shows_the_part_that_the_placement_says() -> None:
+    scene = np.zeros((360, 640, 3), np.uint8)
+    scene[100:140, 300:340] = 255
+    canvas, placement = people.letterbox(scene, zoom=1.4, shift=(0.3, 0.8))
+    left, top, right, bottom = placement.to_canvas(np.array([[300, 100, 340, 140]], np.float32))[0]
+    rows, columns = np.nonzero(canvas[:, :, 0] > 200)
+    assert (columns.min(), columns.max() + 1) == (pytest.approx(left, abs=1), pytest.approx(right, abs=1))
+    assert (rows.min(), rows.max() + 1) == (pytest.approx(top, abs=1), pytest.approx(bottom, abs=1))
+
+
+def raw(*boxes: tuple[float, float, float, float, float]) -> people.Floats:
+    """A network's answer: centre x, centre y, width, height, score per box."""
+    return np.array(boxes, np.float32).reshape(-1, 5).T
+
+
+@pytest.mark.parametrize(
+    ("answer", "scores"),
+    [
+        pytest.param(raw(), [], id="nothing"),
+        pytest.param(raw((50, 50, 20, 40, 0.2)), [], id="too unsure"),
+        pytest.param(raw((50, 50, 20, 40, 0.6), (51, 50, 20, 40, 0.9)), [0.9], id="the same person twice"),
+        pytest.param(raw((50, 50, 20, 40, 0.6), (62, 50, 20, 40, 0.9)), [0.9, 0.6], id="two people side by side"),
+        pytest.param(
+            raw((50, 50, 20, 40, 0.9), (55, 50, 20, 40, 0.8), (60, 50, 20, 40, 0.7)),
+            [0.9, 0.7],
+            id="a chain keeps its ends",
+        ),
+    ],
+)
+def test_raw_answers_become_separate_boxes_best_first(answer: people.Floats, scores: list[float]) -> None:
+    boxes, found = people.decode(answer, min_score=0.35, max_overlap=0.55, most=10)
+    assert found.tolist() == pytest.approx(scores)
+    assert boxes.shape == (len(scores), 4)
+
+
+def test_boxes_are_decoded_from_centre_and_size_and_cut_to_the_most_wanted() -> None:
+    boxes, scores = people.decode(raw((50, 60, 20, 40, 0.9), (150, 60, 10, 20, 0.95)), 0.3, 0.5, most=1)
+    assert scores.tolist() == pytest.approx([0.95])
+    np.testing.assert_allclose(boxes, [[145, 50, 155, 70]])
+
+
+# Joints
+
+
+def test_a_gaussian_between_cells_is_found_to_a_twentieth_of_a_cell() -> None:
+    rng = np.random.default_rng(1)
+    true = np.column_stack([rng.uniform(6, 90, 17), rng.uniform(6, 122, 17), np.full(17, 2.0)]).astype(np.float32)
+    heat, _, seen = augment.joint_targets(true[None])
+    found = landmarks.decode(heat, seen)[0]
+    np.testing.assert_allclose(found[:, :2], true[:, :2], atol=landmarks.CELL_PX / 20)
+    assert np.all(found[:, 2] > 0.9)
+
+
+def test_a_joint_that_could_be_anywhere_scores_next_to_nothing() -> None:
+    flat = np.full(
+        (1, 17, landmarks.CELLS_Y, landmarks.CELLS_X), 1 / (landmarks.CELLS_Y * landmarks.CELLS_X), np.float32
+    )
+    assert np.all(landmarks.decode(flat, np.ones((1, 17), np.float32))[0, :, 2] < 0.06)
+
+
+def test_a_joint_in_the_corner_is_decoded_without_leaving_the_crop() -> None:
+    true = np.zeros((1, 17, 3), np.float32)
+    true[..., :2], true[..., 2] = 0.5, 2
+    heat, _, seen = augment.joint_targets(true)
+    found = landmarks.decode(heat, seen)[0, :, :2]
+    assert np.all((found >= 0) & (found <= 4))
+
+
+@pytest.mark.parametrize("box", [(300.0, 90.0, 340.0, 200.0), (100.0, 50.0, 400.0, 120.0), (10.0, 10.0, 620.0, 350.0)])
+def test_the_crop_shows_what_its_matrix_says(box: tuple[float, float, float, float]) -> None:
+    scene = np.zeros((360, 640, 3), np.uint8)
+    x, y = (box[0] + box[2]) / 2 + 8, (box[1] + box[3]) / 2 - 6
+    scene[int(y) - 8 : int(y) + 8, int(x) - 8 : int(x) + 8] = 255
+    matrix = landmarks.crop_matrix(box)
+    crop = np.maximum(landmarks.cut(scene, matrix)[:, :, 0].astype(float) - 120, 0)  # less the grey around the picture
+    rows, columns = np.indices(crop.shape) + 0.5
+    centre = np.array([(crop * columns).sum(), (crop * rows).sum()]) / crop.sum()
+    expected = matrix[:, :2] @ [int(x), int(y)] + matrix[:, 2]
+    np.testing.assert_allclose(centre, expected, atol=0.35)
+    joints = np.array([[*expected, 1.0]] * 17, np.float32)
+    np.testing.assert_allclose(landmarks.to_picture(joints, matrix)[0, :2], [int(x), int(y)], atol=1e-2)
+
+
+def test_mirroring_swaps_left_and_right_joints() -> None:
+    for name, other in zip(COCO_JOINTS, (COCO_JOINTS[i] for i in FLIP), strict=True):
+        assert other == name.translate(str.maketrans("", "")).replace("left", "#").replace("right", "left").replace(
+            "#", "right"
+        )
+
+
+def test_a_joint_is_only_taught_where_it_is_and_covered_ones_count_less() -> None:
+    joints = np.zeros((1, 17, 3), np.float32)
+    joints[0, 9], joints[0, 10] = (40, 40, 2), (50, 50, 1)
+    _, weights, seen = augment.joint_targets(joints)
+    assert weights[0, 9] > weights[0, 10] > 0 and np.count_nonzero(weights) == 2
+    assert seen[0].tolist() == [float(i == 9) for i in range(17)]
+
+
+# Appearance
+
+
+def dressed(shirt: tuple[int, int, int], trousers: tuple[int, int, int]) -> people.Picture:
+    scene = picture(60, 120, 3) // 4 + 90
+    scene[20:62, 15:45], scene[62:110, 15:45] = shirt, trousers
+    return scene.astype(np.uint8)
+
+
+def test_the_same_clothes_in_dimmer_light_look_more_alike_than_other_clothes() -> None:
+    nobody = np.zeros((17, 3))
+    box = (5.0, 2.0, 55.0, 118.0)
+    red_blue = appearance.describe(dressed((200, 30, 40), (30, 40, 150)), box, nobody)
+    dimmer = appearance.describe((dressed((200, 30, 40), (30, 40, 150)) * 0.8).astype(np.uint8), box, nobody)
+    green_grey = appearance.describe(dressed((40, 160, 60), (120, 120, 120)), box, nobody)
+    assert red_blue.shape == (appearance.LENGTH,) and np.linalg.norm(red_blue) == pytest.approx(1)
+    assert appearance.likeness(red_blue, dimmer) > appearance.likeness(red_blue, green_grey) + 0.2
+
+
+def test_no_picture_no_appearance() -> None:
+    nothing = appearance.describe(picture(40, 40), (50.0, 50.0, 60.0, 70.0), np.zeros((17, 3)))
+    assert nothing.size == 0 and appearance.likeness(nothing, nothing) == 0.5
+
+
+# The committed networks
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(np.zeros((0, 0, 3), np.uint8), id="0x0"),
+        pytest.param(np.zeros((360, 640), np.uint8), id="grey, one channel"),
+        pytest.param(np.zeros((360, 640, 4), np.uint8), id="four channels"),
+        pytest.param(np.full((360, 640, 3), 127, np.uint8), id="all grey"),
+        pytest.param(picture(1, 1), id="one pixel"),
+        pytest.param(picture(3, 900), id="a strip"),
+    ],
+)
+def test_a_picture_that_shows_nothing_holds_nobody(detector: OpenVinoDetector, image: people.Picture) -> None:
+    assert detector.detect([image]) == [()]
+
+
+def test_pictures_are_answered_one_by_one_whatever_stands_beside_them(detector: OpenVinoDetector) -> None:
+    images = [picture(640, 360, seed) for seed in range(3)]
+    together = detector.detect(images)
+    alone = [detector.detect([image])[0] for image in images]
+    assert [[p.box_px for p in seen] for seen in together] == [[p.box_px for p in seen] for seen in alone]
+
+
+@pytest.mark.parametrize("missing", [PEOPLE_MODEL, LANDMARK_MODEL])
+def test_missing_weights_are_one_line_with_the_file_and_the_way_out(tmp_path: Path, missing: str) -> None:
+    paths = {name: (tmp_path if name == missing else MODELS) / name for name in (PEOPLE_MODEL, LANDMARK_MODEL)}
+    with pytest.raises(DetectorError) as caught:
+        OpenVinoDetector(paths[PEOPLE_MODEL], paths[LANDMARK_MODEL])
+    assert str(paths[missing]) in str(caught.value) and "restore" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_no_network_are_named(tmp_path: Path) -> None:
+    broken = tmp_path / "people.xml"
+    broken.write_text("<net>")
+    broken.with_suffix(".bin").write_bytes(b"")
+    with pytest.raises(DetectorError, match=r"people\.xml: not a network"):
+        OpenVinoDetector(broken)
+
+
+def test_public_pose_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"yolo11n-pose\.pt: weights are missing"):
+        UltralyticsPoseDetector(tmp_path / "yolo11n-pose.pt")
+
+
+def test_rendered_shoppers_are_found_with_their_joints(detector: OpenVinoDetector) -> None:
+    dataset = pytest.importorskip("sims.lab.dataset", reason="no renderer here: the networks were not tried on people")
+    pairs = []
+    for labelled, image in _rendered(dataset, pictures=8):
+        pairs += match(labelled, detector.detect([image])[0])
+    big = [pair for pair in pairs if pair.height_px > 40]
+    assert len(big) >= 6
+    assert np.mean([pair.seen is not None for pair in big]) >= 0.7
+    shoulders = [
+        math.dist(pair.seen.joints_px[joint, :2], pair.truth.joints_px[joint, :2]) / pair.height_px
+        for pair in big
+        for joint in (5, 6)
+        if pair.seen is not None and pair.truth.joints_px[joint, 2] == 2
+    ]
+    assert np.median(shoulders) < 0.06
+
+
+def test_joints_that_the_filter_does_not_want_are_left_out(detector: OpenVinoDetector) -> None:
+    dataset = pytest.importorskip("sims.lab.dataset", reason="no renderer here: the networks were not tried on people")
+    image = max(
+        (image for _, image in _rendered(dataset, pictures=6)), key=lambda image: len(detector.detect([image])[0])
+    )
+    asked: list[int] = []
+
+    def never(index: int, box: tuple[float, float, float, float]) -> bool:
+        assert box[2] > box[0]
+        asked.append(index)
+        return False
+
+    (seen,) = detector.detect([image], never)
+    assert seen and asked == [0] * len(seen)
+    assert all(not person.joints_px.any() and person.appearance.size for person in seen)
+
+
+def _rendered(dataset: object, pictures: int) -> list[tuple[LabelledPicture, people.Picture]]:
+    """Fresh pictures of people and outfits that the networks were not trained on, as the cameras send them."""
+    import itertools
+
+    import cv2
+
+    from sims.bodies.library import BodyLibrary
+    from sims.building import load_building
+    from sims.devices.look import Look
+    from sims.devices.renderer import Renderer
+
+    building, library, rng = (
+        load_building(ROOT / "configs/stores/corner.yaml"),
+        BodyLibrary.load(),
+        np.random.default_rng(99),
+    )
+    painter = Renderer(building, Look.shipped(), library)
+    out = []
+    views = dataset.views(painter, dataset.cast(library, "val"), rng)  # type: ignore[attr-defined]
+    for camera, image, labels, _ in itertools.islice(views, pictures):
+        payload = np.frombuffer(dataset.as_sent(image, rng), np.uint8)  # type: ignore[attr-defined]
+        persons = []
+        for label in labels:
+            note = dataset.annotation(label)  # type: ignore[attr-defined]
+            joints = np.array(note["keypoints"], np.float32).reshape(17, 3)
+            persons.append(LabelledPerson(label.box_px, joints, bool(note["iscrowd"])))
+        height, width = image.shape[:2]
+        sent = cv2.imdecode(payload, cv2.IMREAD_COLOR)[:, :, ::-1]
+        out.append(
+            (LabelledPicture(len(out), Path(), width, height, camera.kind, tuple(persons)), np.ascontiguousarray(sent))
+        )
+    painter.close()
+    return out
+
+
+def test_options_say_what_counts_as_a_person() -> None:
+    assert 0 < DetectorOptions().min_score < 1
+    assert SeenPerson((0, 0, 1, 1), 1.0, np.zeros((17, 3)), np.zeros(0)).score == 1.0
