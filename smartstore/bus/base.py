@@ -46,6 +46,10 @@ class Bus(Protocol):
     def __iter__(self) -> Iterator[Packet]:
         """Packets until the bus is closed."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether the end has been read: nothing more will come."""
+
     def close(self) -> None:
         """Ends the connection cleanly; readers see the end. Safe to call twice and from another thread."""
 
@@ -204,6 +208,10 @@ class MemoryBus:
         self._open = False
         self._hub.detach(self)
         self._inbox.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._inbox.closed
 
     @property
     def lost(self) -> int:

@@ -128,6 +128,10 @@ class MqttBus:
         self._end(with_will=False)
 
     @property
+    def closed(self) -> bool:
+        return self._inbox.closed
+
+    @property
     def lost(self) -> int:
         """Packets that this reader was too slow for."""
         return self._inbox.lost

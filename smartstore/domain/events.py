@@ -63,11 +63,15 @@ class CaseRaised:
 
 @dataclass(frozen=True, slots=True)
 class VisitLeft:
-    """The visit crossed the exit at ``t_ns`` (event time)."""
+    """The visit crossed the exit at ``t_ns`` (event time).
+
+    ``decided_ns`` is the event time at which nothing more could concern it, 0 where nobody says.
+    """
 
     visit: str
     t_ns: int
     caused_by: str
+    decided_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

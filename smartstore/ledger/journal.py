@@ -12,6 +12,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
 
 from smartstore.domain import events as domain
 from smartstore.domain.events import StoreEvent
@@ -91,6 +92,13 @@ class Journal:
         seen = dict.fromkeys(event.visit for event in self.all_events() if isinstance(event, domain.VisitOpened))
         return list(seen)
 
+    def open_visits(self) -> list[str]:
+        """Visits that were never settled, the oldest first."""
+        settled = select(_EVENTS.c.visit).where(_EVENTS.c.kind == domain.VisitSettled.__name__)
+        query = select(_EVENTS.c.visit).where(_EVENTS.c.kind == domain.VisitOpened.__name__)
+        rows = self._rows(query.where(_EVENTS.c.visit.not_in(settled)).order_by(_EVENTS.c.id))
+        return [visit for (visit,) in rows]
+
     def receipts(self) -> list[Receipt]:
         """All settled receipts, in the order of settling."""
         query = select(_RECEIPTS.c.body).order_by(_RECEIPTS.c.settled_ns, _RECEIPTS.c.receipt)
@@ -122,7 +130,10 @@ def _engine(url: str, create: bool) -> Engine:
         file = address.database if address.get_backend_name() == "sqlite" else None
         if file and file != ":memory:" and not create and not Path(file).is_file():
             raise JournalError(f"there is no journal {file}; name the database of a service with --db")
-        engine = create_engine(address)
+        in_memory = address.get_backend_name() == "sqlite" and file in (None, "", ":memory:")
+        # One connection for all threads: a database in memory is its connection.
+        one = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}} if in_memory else {}
+        engine = create_engine(address, **one)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise JournalError(f"{_shown(url)} is not a usable database address: {_first_line(error)}") from error
     if engine.dialect.name == "sqlite":

@@ -2,9 +2,9 @@
 
 In: the vector that a palm scanner measures. Out: bits that are useless without the key. Each bit is the sign of a
 random projection of the vector whose directions come from the key and the tenant's salt; the angle between two vectors
-shows in the share of bits that differ (Charikar 2002, "Similarity estimation techniques from rounding algorithms"), so templates
-can be compared without the vector. A new salt makes new templates that tell nothing about the old ones. The raw vector
-is neither kept nor logged.
+shows in the share of bits that differ (Charikar 2002, "Similarity estimation techniques from rounding algorithms"), so
+templates can be compared without the vector. A new salt makes new templates that tell nothing about the old ones. The
+raw vector is neither kept nor logged.
 """
 
 import hashlib

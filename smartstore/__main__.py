@@ -1,0 +1,5 @@
+"""``python -m smartstore``: the command line."""
+
+from smartstore.cli import main
+
+main()

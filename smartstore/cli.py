@@ -1,0 +1,301 @@
+"""``smartstore``: the command line. Other packages' commands come in by the entry point group ``smartstore.commands``.
+
+Bad input is one line on standard error that says what is wrong and what to do, and exit code 2; never a traceback.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from smartstore.ledger.journal import Journal
+    from smartstore.pipeline import Vision
+    from smartstore.settings import VisionOptions
+    from smartstore.site import Site
+    from smartstore.vision.worker import VisionWorker
+    from smartstore.wire.messages import Receipt
+
+DEFAULT_DB = "sqlite:///data/runs/journal.db"
+MQTT_PORT = 1883
+
+Db = Annotated[str, typer.Option("--db", envvar="SMARTSTORE_DB", help="Journal: a file or a database URL")]
+StoreFile = Annotated[Path | None, typer.Option("--store", help="Store document, for the names of items")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else")]
+
+app = typer.Typer(
+    help="The software of a checkout-free store.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+site_app = typer.Typer(help="Store documents.", no_args_is_help=True)
+app.add_typer(site_app, name="site")
+
+
+class UsageError(Exception):
+    """A command that cannot be carried out as it was given; one line."""
+
+
+@app.command()
+def serve(
+    store: Annotated[Path, typer.Option("--store", help="Store document, for example configs/stores/corner.yaml")],
+    broker: Annotated[
+        str | None, typer.Option(help="mqtt[s]://[user:password@]host[:port]; without it a broker is started here")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    settings: Annotated[Path | None, typer.Option(help="Settings, for example configs/pipeline.yaml")] = None,
+    name: Annotated[str, typer.Option("--id", help="Name of this service on the bus")] = "main",
+    palm_key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM) of the palm service that lets people in")
+    ] = None,
+    any_token: Annotated[bool, typer.Option("--any-token", help="Let in everybody, whatever their token says")] = False,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the broker started here")] = None,
+    frames: Annotated[
+        bool | None,
+        typer.Option("--frames/--no-frames", help="Whether pictures are looked at; if not said, once one comes"),
+    ] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")] = None,
+) -> None:
+    """Run a store: from what its devices say to settled receipts, until it is told to stop."""
+    from smartstore.bus.broker import EmbeddedBroker
+    from smartstore.bus.mqtt import MqttBus
+    from smartstore.palm.tokens import read_verifier
+    from smartstore.payment.gateway import StubGateway
+    from smartstore.pipeline import Pipeline
+    from smartstore.service import Service, entry_check, pipeline_options, status_packet
+    from smartstore.settings import read_settings
+    from smartstore.site import load_site
+
+    if (palm_key is None) != any_token:
+        raise UsageError("say who may come in: either --palm-key FILE (the palm service's public key) or --any-token")
+    if broker is not None and port is not None:
+        raise UsageError("--port is for the broker started here; with --broker put the port into the address")
+    options, site = read_settings(settings), load_site(store)
+    check = entry_check(read_verifier(palm_key, site.store) if palm_key is not None else None)
+    vision = _vision(site, options.vision, frames) if frames is not False else None
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    with ExitStack() as stack:
+        journal = stack.enter_context(_journal(db, create=True))
+        url = broker or stack.enter_context(EmbeddedBroker(port or MQTT_PORT)).url
+        will = status_packet(site.store, name, "offline", 0)
+        bus = stack.enter_context(MqttBus(url, f"smartstore-{site.store}-{name}", will,
+                                          keep_latest=options.service.keep_latest,
+                                          ca_file=str(ca_file) if ca_file else None))  # fmt: skip
+        pipeline = Pipeline(site, pipeline_options(options), vision)
+        service = Service(bus, site, pipeline, journal, StubGateway(), check, name, options, frames is not False)
+        _stop_on_signals(service.stop)
+        typer.echo(f"{site.name} is served on {bus.address}; stop with Ctrl-C", err=True)
+        service.run()
+
+
+@site_app.command("check")
+def site_check(file: Annotated[Path, typer.Argument(help="Store document")]) -> None:
+    """Name every error of a store document with its place in the file."""
+    from smartstore.site import check_document, load_site
+
+    problems = check_document(file)
+    for problem in problems:
+        typer.echo(str(problem), err=True)
+    if problems:
+        raise typer.Exit(2)
+    site = load_site(file)
+    parts = {"fixtures": site.fixtures, "facings": site.facings, "items": site.items, "cameras": site.cameras}
+    typer.echo(f"{file}: no errors; " + ", ".join(f"{len(found)} {name}" for name, found in parts.items()))
+
+
+@app.command()
+def channels(
+    asyncapi: Annotated[bool, typer.Option("--asyncapi", help="As an AsyncAPI 3 document, in JSON")] = False,
+) -> None:
+    """Show all MQTT channels: topics, messages, quality of service."""
+    from smartstore.wire.asyncapi import asyncapi_document, channel_rows, channels_markdown
+
+    if asyncapi:
+        _print_json(asyncapi_document())
+    elif sys.stdout.isatty():
+        head, *rows = channel_rows()
+        _print_table(head, rows)
+    else:
+        typer.echo(channels_markdown(), nl=False)
+
+
+@app.command()
+def carts(db: Db = DEFAULT_DB, store: StoreFile = None, as_json: AsJson = False) -> None:
+    """Show the carts of visits that are not settled yet."""
+    from smartstore.ledger.cart import fold
+
+    names = _names(store)
+    with _journal(db) as journal:
+        found = [fold(visit, journal.events(visit)) for visit in journal.open_visits()]
+    if as_json:
+        _print_json([{"visit": c.visit, "state": c.state, "lines": dict(c.lines), "cases": c.cases} for c in found])
+        return
+    rows = [(c.visit, c.state, ", ".join(f"{count} × {names.get(sku, sku)}" for sku, count in c.lines) or "empty",
+             ", ".join(c.cases)) for c in found]  # fmt: skip
+    _print_table(("visit", "state", "cart", "open cases"), rows)
+
+
+@app.command()
+def receipts(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
+    """List the settled receipts."""
+    with _journal(db) as journal:
+        found = [receipt.transaction for receipt in journal.receipts()]
+    if as_json:
+        _print_json(found)
+        return
+    rows = [(t.transaction_id, t.end_date_time, str(sum(line.quantity for line in t.line_item)),
+             _money(t.total, t.currency_code), t.transaction_status) for t in found]  # fmt: skip
+    _print_table(("receipt", "left", "items", "total", "status"), rows)
+
+
+@app.command()
+def receipt(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Receipt or visit")],
+    db: Db = DEFAULT_DB,
+    as_json: AsJson = False,
+) -> None:
+    """Show one receipt."""
+    from smartstore.domain.events import CaseRaised
+
+    with _journal(db) as journal:
+        found = journal.receipt(name)
+        if found is None:
+            raise UsageError(f"there is no receipt {name} in this journal; `smartstore receipts` lists them")
+        visit = found.transaction.transaction_id.removeprefix(f"{found.transaction.business_unit_id}-")
+        cases = [event.case for event in journal.events(visit) if isinstance(event, CaseRaised)]
+    if as_json:
+        _print_json(found.transaction)
+    else:
+        _print_receipt(found, cases)
+
+
+def main() -> None:
+    """The entry point of the program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Carries out a command line; returns the exit code."""
+    packages = {"smartstore", *_mount()}
+    try:
+        code = app(arguments, standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        line = _one_line(error, packages)
+        if line is None:
+            raise
+        typer.echo(line, err=True)
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def _one_line(error: Exception, packages: set[str]) -> str | None:
+    """What a user is told of an error; None for a fault of the program."""
+    message: Callable[[], str] | None = getattr(error, "format_message", None)
+    if message is not None:  # from the command line's parser
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return message()
+        return " ".join(message().split()).rstrip(".") + "; --help shows what is possible"
+    if type(error).__module__.split(".")[0] in packages and type(error).__name__.endswith("Error"):
+        return f"error: {error}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"error: {error.filename}: {(error.strerror or 'cannot be used').lower()}"
+    return None
+
+
+def _mount() -> list[str]:
+    """Adds the commands of other packages; returns the names of these packages."""
+    packages = []
+    known = {group.name for group in app.registered_groups}
+    for entry in entry_points(group="smartstore.commands"):
+        if entry.name not in known:
+            try:
+                app.add_typer(entry.load(), name=entry.name)
+            except ImportError as error:
+                typer.echo(f"note: `smartstore {entry.name}` is not available ({error})", err=True)
+        packages.append(entry.module.split(".")[0])
+    return packages
+
+
+def _journal(db: str, create: bool = False) -> "Journal":
+    from smartstore.ledger.journal import Journal
+
+    url = db if "://" in db else f"sqlite:///{db}"
+    if create and url == DEFAULT_DB:
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return Journal(url, create)
+
+
+def _vision(site: "Site", options: "VisionOptions", now: bool | None) -> "Vision":
+    """The vision worker: made ``now``, when missing weights are an error, or when the first picture comes."""
+    from smartstore.vision.worker import LazyVision, load_worker
+
+    def load() -> "VisionWorker":
+        return load_worker(site, options.detector, options.min_score, options.threads, options.shelf_people)
+
+    return load() if now else LazyVision(load)
+
+
+def _stop_on_signals(stop: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
+
+
+def _names(store: Path | None) -> dict[str, str]:
+    from smartstore.site import load_site
+
+    return {} if store is None else {sku: item.name for sku, item in load_site(store).items.items()}
+
+
+def _print_receipt(receipt: "Receipt", cases: list[str]) -> None:
+    transaction = receipt.transaction
+    currency = transaction.currency_code
+    lines = Table(box=None, show_header=False)
+    for _ in range(3):
+        lines.add_column(justify="right")
+    lines.columns[1].justify = "left"
+    for line in transaction.line_item:
+        lines.add_row(f"{line.quantity} ×", line.description, _money(line.extended_amount, currency))
+    lines.add_row("", "total", _money(transaction.total, currency))
+    for tax in transaction.tax:
+        lines.add_row("", f"  contains {tax.percent:g} % tax", _money(tax.amount, currency))
+    console = Console()
+    console.print(f"{transaction.transaction_id}  {transaction.end_date_time}  {transaction.transaction_status}")
+    console.print(lines)
+    for case in cases:
+        console.print(f"left off, to be reviewed: {case}")
+
+
+def _money(minor: int, currency: str) -> str:
+    from smartstore.domain.money import Money
+
+    return str(Money(minor, currency))
+
+
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _print_json(data: Any) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The shell around the pipeline: bus, decoding, journal, settlement, and what apps get to hear.
+
+In: packets from the bus. Out: carts, receipts, review cases, progress and status, each only after the journal has it.
+Whatever arrives, nothing of it makes an exception leave: what cannot be read is counted, named once per device and
+minute, and dropped. Only a journal that cannot be written ends the service.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Protocol
+
+from smartstore.bus.base import Bus
+from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken, StoreEvent, VisitLeft, VisitOpened
+from smartstore.domain.payments import Gateway
+from smartstore.ledger.cart import Cart, PriceList, apply, fold, price
+from smartstore.ledger.journal import Journal
+from smartstore.ledger.settlement import Settlement
+from smartstore.palm.tokens import TokenError, Verifier
+from smartstore.pipeline import PipelineOptions
+from smartstore.settings import Settings
+from smartstore.site import Site
+from smartstore.wire import messages, topics
+from smartstore.wire.codec import Packet, Received, WireError, decode, encode
+
+log = logging.getLogger(__name__)
+
+VerifyToken = Callable[[messages.GateEvent], None]
+"""Accepts the token of an entry, or raises TokenError."""
+
+DEFAULTS = Settings()
+_LOG_AGAIN_S = 60.0
+_STALE_S = 0.5
+"""Progress is repeated this often while nothing comes: a lost packet must not stop whoever waits for it."""
+
+
+class StoreEvents(Protocol):
+    """What the service needs of a pipeline."""
+
+    @property
+    def processed_ns(self) -> int: ...
+    @property
+    def stats(self) -> dict[str, int]: ...
+    def feed(self, received: Received) -> Sequence[StoreEvent]: ...
+    def flush(self) -> Sequence[StoreEvent]: ...
+
+
+def pipeline_options(settings: Settings) -> PipelineOptions:
+    """The pipeline's options out of the settings of everything."""
+    stages = {
+        entry.name: getattr(settings, entry.name) for entry in fields(PipelineOptions) if hasattr(settings, entry.name)
+    }
+    timing = {entry.name: getattr(settings.timing, entry.name) for entry in fields(settings.timing)}
+    return PipelineOptions(**stages, **timing)
+
+
+def status_packet(store: str, service: str, state: str, t_ns: int) -> Packet:
+    """The retained status of a service; the one for "offline" is also its last will."""
+    status = messages.Status(seq=0, t_ns=t_ns, state="online" if state == "online" else "offline", kind="service")
+    return encode(topics.STATUS, store, f"service-{service}", status)
+
+
+def entry_check(verifier: Verifier | None) -> VerifyToken:
+    """Accepts entries whose token is signed, in time, and for this visit and store; None accepts any entry."""
+
+    def check(entry: messages.GateEvent) -> None:
+        if verifier is None:
+            return
+        if not entry.token:
+            raise TokenError("there is no token")
+        claims = verifier.verify(entry.token, entry.t_ns)
+        if claims.visit != entry.visit:
+            raise TokenError("token is for another visit")
+        if (entry.party_size or 1) > claims.party_size:
+            raise TokenError(f"token admits {claims.party_size}, not {entry.party_size}")
+
+    return check
+
+
+class Service:
+    """One store's software on an open bus. :meth:`run` it, or hand it packets with :meth:`handle`."""
+
+    def __init__(
+        self, bus: Bus, site: Site, pipeline: StoreEvents, journal: Journal, gateway: Gateway,
+        verify_token: VerifyToken, name: str = "main", settings: Settings = DEFAULTS, frames: bool = True,
+    ) -> None:  # fmt: skip
+        self._bus, self._store, self._pipeline, self._journal = bus, site.store, pipeline, journal
+        self._verify_token, self._name, self._options, self._frames = verify_token, name, settings.service, frames
+        self._prices = PriceList(site.currency, site.items, site.tax_classes)
+        self._settlement = Settlement(site.store, self._prices, gateway, settings.settlement)
+        self._carts: dict[str, Cart] = {}
+        self._cart_seq: Counter[str] = Counter()
+        self._progress_seq, self._reported_ns, self._reported_at = 0, -1, 0.0
+        self._named: dict[str, float] = {}
+        self._stopping = False
+        self.counts: Counter[str] = Counter()
+        """Packets by fate: received, malformed, unknown_topic, unknown_field, refused_token, failed."""
+
+    def run(self) -> None:
+        """Works until :meth:`stop` is called or the bus is closed.
+
+        Raises:
+            JournalError: the journal cannot be read or written.
+        """
+        self._resume()
+        self._bus.subscribe(*(c.filter(self._store) for c in topics.CHANNELS if self._listens(c)))
+        self._bus.publish(status_packet(self._store, self._name, "online", time.time_ns()))
+        self._report(again=True)
+        while not self._stopping:
+            packet = self._bus.receive(self._options.idle_s)
+            if packet is not None:
+                self.handle(packet)
+            elif self._bus.closed:
+                break
+            else:
+                self._report(again=True)
+        self._bus.publish(status_packet(self._store, self._name, "offline", time.time_ns()))
+        log.info("stopped; packets %s, pipeline %s", dict(self.counts), self._pipeline.stats)
+
+    def stop(self) -> None:
+        """Ends :meth:`run` after the packet in hand; may be called from a signal handler."""
+        self._stopping = True
+
+    def handle(self, packet: Packet) -> None:
+        """Takes one packet through everything."""
+        self.counts["received"] += 1
+        try:
+            received = decode(packet)
+        except WireError as error:
+            self._drop("malformed", error.device, str(error))
+            return
+        if received is None:
+            self.counts["unknown_topic"] += 1
+            return
+        if received.unknown_fields:
+            self.counts["unknown_field"] += 1
+        if not self._admits(received):
+            return
+        try:
+            events = self._pipeline.feed(received)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            self._drop("failed", packet.topic, f"{packet.topic}: {error!r}", trace=True)
+            return
+        if events:
+            self._book(events)
+        self._report()
+
+    def finish(self) -> None:
+        """The feed has ended: decides, books and publishes all that still waits."""
+        self._book(self._pipeline.flush())
+        self._report(again=True)
+
+    def _listens(self, channel: topics.Channel) -> bool:
+        if channel is topics.FRAME:
+            return self._frames
+        return channel.sender == "device" and channel is not topics.STATUS
+
+    def _admits(self, received: Received) -> bool:
+        """Whether a message may go on: an entry needs a token that is in order."""
+        message = received.message
+        if not isinstance(message, messages.GateEvent) or message.kind != "entry":
+            return True
+        try:
+            self._verify_token(message)
+        except TokenError as error:
+            self._drop("refused_token", received.device, f"entry at {received.device}: {error}")
+            return False
+        return True
+
+    def _book(self, events: Sequence[StoreEvent]) -> None:
+        """Commits first, then tells: carts, cases and receipts."""
+        new = self._journal.append(events)
+        self.counts["repeated_events"] += len(events) - len(new)
+        for event in new:
+            if event.visit:
+                self._carts[event.visit] = apply(self._carts.get(event.visit, Cart(event.visit)), event)
+            match event:
+                case VisitOpened():
+                    authorisation = self._settlement.open(event)
+                    if not authorisation.approved:
+                        log.warning("visit %s: payment not authorised (%s)", event.visit, authorisation.reason)
+                    self._publish_cart(event, "new")
+                case ItemTaken() | ItemReturned():
+                    self._publish_cart(event, "update")
+                case CaseRaised():
+                    self._publish_case(event)
+                case VisitLeft():
+                    self._publish_cart(event, "end")
+                    self._settle(event)
+
+    def _settle(self, left: VisitLeft) -> None:
+        cart = self._carts[left.visit]
+        settled = self._settlement.settle(cart, left, left.decided_ns or left.t_ns)
+        if settled.unpriced:
+            log.error("visit %s: no price for %s; left off its receipt", left.visit, ", ".join(settled.unpriced))
+        self._journal.append([settled.event], {left.visit: settled.receipt})
+        self._carts[left.visit] = apply(cart, settled.event)
+        self._bus.publish(encode(topics.RECEIPT, self._store, left.visit, settled.receipt))
+
+    def _resume(self) -> None:
+        """Takes up what the last run of the service left: carts, and visits that left but were not settled."""
+        for visit in self._journal.open_visits():
+            events = self._journal.events(visit)
+            self._carts[visit] = fold(visit, events)
+            for left in events:
+                if isinstance(left, VisitLeft):
+                    self._settle(left)
+
+    def _publish_cart(self, event: StoreEvent, phase: messages.Phase) -> None:
+        priced = price(self._carts[event.visit], self._prices)
+        lines = [messages.CartLine(sku=line.sku, name=line.name, quantity=line.quantity,
+                                   unit_price_minor=line.unit_price_minor, total_minor=line.total_minor)
+                 for line in priced.lines]  # fmt: skip
+        seq = self._cart_seq[event.visit]
+        self._cart_seq[event.visit] += 1
+        cart = messages.Cart(seq=seq, t_ns=event.t_ns, phase=phase, lines=lines, total_minor=priced.total_minor,
+                             currency=priced.currency)  # fmt: skip
+        self._bus.publish(encode(topics.CART, self._store, event.visit, cart))
+
+    def _publish_case(self, case: CaseRaised) -> None:
+        candidates = [messages.ReviewCandidate(visit=c.visit, sku=c.sku, quantity=c.quantity,
+                                               probability=min(max(c.probability, 0.0), 1.0))
+                      for c in case.candidates]  # fmt: skip
+        review = messages.Review(seq=0, t_ns=case.t_ns, phase="new", visit=case.visit or None, place=case.place,
+                                 happened_ns=case.t_ns, candidates=candidates)  # fmt: skip
+        self._bus.publish(encode(topics.REVIEW, self._store, case.case, review))
+
+    def _report(self, again: bool = False) -> None:
+        """Says how far event time is processed: now and then while busy, and ``again`` whenever idle."""
+        processed_ns = self._pipeline.processed_ns
+        advanced = processed_ns - self._reported_ns
+        due = advanced >= self._options.progress_s * 1e9
+        if again and not due:
+            due = advanced > 0 or time.monotonic() - self._reported_at > _STALE_S
+        if not due:
+            return
+        self._reported_ns, self._reported_at = processed_ns, time.monotonic()
+        dropped = self.counts["malformed"] + self.counts["failed"] + self.counts["refused_token"]
+        t_ns = max(processed_ns, 0)
+        progress = messages.Progress(seq=self._progress_seq, t_ns=t_ns, processed_ns=t_ns,
+                                     messages=self.counts["received"], dropped=dropped)  # fmt: skip
+        self._progress_seq += 1
+        self._bus.publish(encode(topics.PROGRESS, self._store, self._name, progress))
+
+    def _drop(self, fate: str, device: str, text: str, trace: bool = False) -> None:
+        """Counts a packet that goes no further, and names it once per device and minute."""
+        self.counts[fate] += 1
+        now = time.monotonic()
+        if now - self._named.get(device, -_LOG_AGAIN_S) < _LOG_AGAIN_S:
+            return
+        if len(self._named) > 10_000:
+            self._named.clear()
+        self._named[device] = now
+        log.warning("%s: %s", fate.replace("_", " "), text[:500], exc_info=trace)

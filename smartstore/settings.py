@@ -1,0 +1,172 @@
+"""All options in one place: ``configs/pipeline.yaml`` in, the frozen options of every stage out.
+
+Each stage defines its own small options with their defaults; here they are only gathered under a name. A key that no
+stage knows is an error that names the key and the file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import Field as PydanticField
+
+from smartstore.fusion.attribution import AttributionOptions
+from smartstore.fusion.evidence import EvidenceOptions
+from smartstore.fusion.hypotheses import HypothesisOptions
+from smartstore.fusion.reach import ReachOptions
+from smartstore.fusion.visits import VisitOptions
+from smartstore.ledger.settlement import SettlementOptions
+from smartstore.scales.candidates import CandidateOptions
+from smartstore.scales.steps import StepOptions
+
+Options = TypeVar("Options")
+
+
+class SettingsError(Exception):
+    """A settings file that cannot be used; one line per problem, each with the file and the key."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(f"{problems[0]}{more}")
+
+
+@dataclass(frozen=True, slots=True)
+class TimingOptions:
+    """When the pipeline stops waiting, in seconds of event time."""
+
+    lateness_s: float = 0.5
+    """How late a message may arrive after newer ones of other devices."""
+    settle_s: float = 4.5
+    """From the exit to the decision that nothing more can concern the visit."""
+    settle_most_s: float = 20.0
+    """A visit never waits longer than this for something doubtful."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """How the service talks. Event time for what depends on messages, wall time for what does not."""
+
+    progress_s: float = 0.1
+    """Progress is published this often, in event time, while messages keep coming."""
+    idle_s: float = 0.02
+    """So long without a message (wall time), and the service says how far it is."""
+    keep_latest: int = 32
+    """Pictures per camera that may wait before the oldest goes. A simulation runs up to 3 s ahead of the service."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisionOptions:
+    """The vision worker. ``detector``: "openvino" for the project's own networks, or a path of Ultralytics weights."""
+
+    detector: str = "openvino"
+    min_score: float = 0.35
+    threads: int = 1
+    shelf_people: bool = True
+    """Whether shelf cameras look for people too: they see hands, and mask them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of everything, by the name of its section."""
+
+    timing: TimingOptions = field(default_factory=TimingOptions)
+    service: ServiceOptions = field(default_factory=ServiceOptions)
+    vision: VisionOptions = field(default_factory=VisionOptions)
+    steps: StepOptions = field(default_factory=StepOptions)
+    candidates: CandidateOptions = field(default_factory=CandidateOptions)
+    visits: VisitOptions = field(default_factory=VisitOptions)
+    evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
+    hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
+    reach: ReachOptions = field(default_factory=ReachOptions)
+    attribution: AttributionOptions = field(default_factory=AttributionOptions)
+    settlement: SettlementOptions = field(default_factory=SettlementOptions)
+
+
+def read_settings(path: Path | None = None) -> Settings:
+    """The settings in a YAML file; what it leaves out keeps its default. None: all defaults.
+
+    Raises:
+        SettingsError: the file cannot be read, has an unknown key or an impossible value.
+    """
+    if path is None:
+        return Settings()
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            [f"{path}: cannot be read ({error.strerror}); give another file with --settings"]
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        where = f", line {mark.line + 1}" if mark else ""
+        raise SettingsError([f"{path}{where}: is not YAML; see configs/pipeline.yaml for an example"]) from error
+    return parse_settings({} if data is None else data, str(path))
+
+
+def parse_settings(data: object, source: str = "settings") -> Settings:
+    """Settings from plain data.
+
+    Raises:
+        SettingsError: there is an unknown key or an impossible value.
+    """
+    try:
+        return _build(Settings, _model(Settings).model_validate(data))
+    except ValidationError as error:
+        raise SettingsError([_problem(source, found) for found in error.errors()]) from error
+
+
+def settings_schema() -> dict[str, Any]:
+    """The JSON Schema of a settings file, for editors."""
+    return _model(Settings).model_json_schema()
+
+
+def _problem(source: str, found: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in found["loc"]) or "the whole file"
+    if found["type"] == "extra_forbidden":
+        known = ", ".join(_known(tuple(found["loc"][:-1])))
+        return f"{source}: unknown key {place}; known here: {known}"
+    if found["type"] in ("model_type", "dict_type"):
+        return f"{source}: {place}: needs keys with values, not {found['input']!r}; see configs/pipeline.yaml"
+    return f"{source}: {place}: {found['msg'].lower()}, not {found['input']!r}"
+
+
+def _known(path: tuple[Any, ...]) -> list[str]:
+    kind: Any = Settings
+    for part in path:
+        kind = get_type_hints(kind).get(part)
+    return [entry.name for entry in fields(kind)]
+
+
+@cache
+def _model(options: type[Any]) -> type[BaseModel]:
+    """A strict pydantic model with the fields and defaults of a dataclass and of those inside it."""
+    hints = get_type_hints(options)
+    entries: dict[str, Any] = {entry.name: _entry(hints[entry.name], entry) for entry in fields(options)}
+    config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    return create_model(options.__name__, __config__=config, __doc__=options.__doc__, **entries)
+
+
+def _entry(hint: Any, entry: "Field[Any]") -> Any:
+    if is_dataclass(hint):
+        inner = _model(hint)  # type: ignore[arg-type]
+        return inner, PydanticField(default_factory=inner)
+    if entry.default is not MISSING:
+        is_measure = isinstance(entry.default, int | float) and not isinstance(entry.default, bool)
+        # Seconds, metres, shares and counts have no negative values; log-likelihoods that are meant negative do.
+        return hint, PydanticField(entry.default, ge=0) if is_measure and entry.default >= 0 else entry.default
+    if entry.default_factory is not MISSING:
+        return hint, PydanticField(default_factory=entry.default_factory)
+    return hint, ...
+
+
+def _build(options: type[Options], model: BaseModel) -> Options:
+    values = {entry.name: getattr(model, entry.name) for entry in fields(options)}  # type: ignore[arg-type]
+    hints = get_type_hints(options)
+    return options(**{
+        name: _build(hints[name], value) if isinstance(value, BaseModel) else value for name, value in values.items()
+    })  # fmt: skip
