@@ -1,0 +1,147 @@
+"""``smartstore sim …``: the simulated building from the command line."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live as Screen
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+app = typer.Typer(
+    help="The simulated building: run scenarios and score what the product made of them.", no_args_is_help=True
+)
+
+
+class Fidelity(StrEnum):
+    """What the cameras send: rendered pictures, or what a smart camera makes of them."""
+
+    frames = "frames"
+    edge = "edge"
+
+
+@app.callback()
+def sim() -> None:
+    """The simulated building."""
+
+
+@app.command()
+def run(
+    scenario: Annotated[
+        Path, typer.Argument(help="Scenario document, for example configs/scenarios/corner-quiet.yaml")
+    ],
+    store: Annotated[Path | None, typer.Option(help="Store document instead of the scenario's own")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed instead of the scenario's own")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Several seeds, A-B; shows their mean")] = None,
+    fidelity: Annotated[Fidelity, typer.Option(help="frames: pictures; edge: what smart cameras send")] = Fidelity.edge,
+    cameras_fps: Annotated[
+        float | None, typer.Option(min=0.1, max=60, help="Frame rate of all ceiling cameras")
+    ] = None,
+    broker: Annotated[str | None, typer.Option(help="mqtt://host:port of a broker of yours")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON and nothing else")] = False,
+) -> None:
+    """Run a scenario to settled receipts and score them against the truth."""
+    from sims.lab.run import RunRequest
+    from sims.lab.run import run as run_scenario
+
+    numbers: Sequence[int | None] = [seed] if seeds is None else _seed_range(seeds)
+    results = []
+    for number in numbers:
+        folder = out if out is None or seeds is None else out / str(number)
+        request = RunRequest(scenario, store, number, fidelity.value, cameras_fps, broker, folder)
+        with _Spectator() as watch:
+            results.append(run_scenario(request, watch))
+    if as_json:
+        print(json.dumps(results[0] if seeds is None else {"runs": results, "mean": mean_score(results)}, indent=2))
+    else:
+        _show(results)
+
+
+def _seed_range(text: str) -> list[int]:
+    first, dash, last = text.partition("-")
+    if not (first.isdigit() and (last.isdigit() or not dash)) or int(last or first) < int(first):
+        raise typer.BadParameter(f"{text!r} is not a range of seeds; write for example 1-10", param_hint="--seeds")
+    return list(range(int(first), int(last or first) + 1))
+
+
+def mean_score(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of every number over runs; other values are kept where all runs agree."""
+    mean: dict[str, Any] = {}
+    for key, value in results[0].items():
+        column = [result[key] for result in results]
+        if isinstance(value, dict):
+            mean[key] = mean_score(column)
+        elif key == "seed":
+            mean[key] = column
+        elif isinstance(value, int | float):
+            numbers = [x for x in column if x is not None]
+            mean[key] = sum(numbers) / len(numbers) if numbers else None
+        elif all(x == value for x in column):
+            mean[key] = value
+    return mean
+
+
+class _Spectator:
+    """A live display on stderr when that is a terminal; silent otherwise."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._screen = Screen(console=self._console, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> Callable[[Any], None]:
+        if not self._console.is_terminal:
+            return lambda _: None
+        self._screen.start()
+        return lambda live: self._screen.update(picture(live))
+
+    def __exit__(self, *error: object) -> None:
+        if self._console.is_terminal:
+            self._screen.stop()
+
+
+def picture(live: Any) -> Group:
+    """What a run looks like at this moment."""
+    factor = live.t_s / live.wall_s if live.wall_s else 0.0
+    head = Text(
+        f"{live.scenario} seed {live.seed}   event time {live.t_s:6.1f} s   inside {live.inside}   "
+        f"{factor:.1f} x real time   doubts {live.cases}   renderer {live.renderer}"
+    )
+    table = Table("visit", "cart", "receipt", expand=True)
+    for visit, lines in sorted(live.carts.items()):
+        total = live.receipts.get(visit)
+        table.add_row(visit[:8], lines or "-", "" if total is None else f"{total / 100:.2f}")
+    return Group(head, ProgressBar(total=max(live.duration_s, live.t_s, 1.0), completed=live.t_s), table)
+
+
+def _show(results: Sequence[dict[str, Any]]) -> None:
+    columns = (
+        "seed",
+        "sales",
+        "exact_receipt_rate",
+        "item_f1",
+        "overcharge",
+        "undercharge",
+        "review_rate",
+        "real_time_factor",
+    )
+    table = Table(
+        *(name.replace("_", " ") for name in columns), title=f"{results[0]['scenario']}, {results[0]['fidelity']}"
+    )
+    for result in results:
+        table.add_row(*(_cell(result[name]) for name in columns))
+    if len(results) > 1:
+        mean = mean_score(results)
+        table.add_section()
+        table.add_row("mean", *(_cell(mean[name]) for name in columns[1:]))
+    Console(file=sys.stdout).print(table)
+
+
+def _cell(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -1,0 +1,85 @@
+"""``make bench``: how fast the store runs on this machine, all figures in one go, as ratios.
+
+In: nothing but the shipped scenarios. Out: a table, and ``data/runs/bench.json``.
+"""
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from sims.lab.run import RunRequest, run
+
+QUIET = Path("configs/scenarios/corner-quiet.yaml")
+OUT = Path("data/runs/bench")
+
+
+def main() -> None:
+    """Run everything, show it and keep it."""
+    rows = [*_real_time_factors(), *_views(), *_detector()]
+    table = Table(
+        "what", "figure", "unit", title=f"{platform.processor() or platform.machine()}, {platform.python_version()}"
+    )
+    for what, figure, unit in rows:
+        table.add_row(what, f"{figure:.2f}", unit)
+    Console().print(table)
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "bench.json").write_text(
+        json.dumps([dict(zip(("what", "figure", "unit"), row, strict=True)) for row in rows], indent=2)
+    )
+
+
+Row = tuple[str, float, str]
+
+
+def _real_time_factors() -> list[Row]:
+    rows: list[Row] = []
+    for fidelity in ("edge", "frames"):
+        result: dict[str, Any] = run(RunRequest(QUIET, seed=1, fidelity=fidelity, out=OUT / fidelity))  # type: ignore[arg-type]
+        rows.append((f"corner-quiet, {fidelity}, seed 1", result["real_time_factor"], "x real time"))
+    return rows
+
+
+def _views() -> list[Row]:
+    from sims.building import load_building
+    from sims.lab.crowd import crowd_scene
+
+    scene, renderer = crowd_scene(load_building(Path("configs/stores/corner.yaml")), people=6, seed=5)
+    return [
+        (
+            "views of 640 x 360 with 6 people, " + renderer.kind,
+            1 / _seconds(lambda: renderer.render(scene, "c1")),
+            "per s",
+        )
+    ]
+
+
+def _detector() -> list[Row]:
+    from sims.building import load_building
+    from sims.lab.crowd import crowd_scene
+    from smartstore.vision.detector import shipped_detector
+
+    scene, renderer = crowd_scene(load_building(Path("configs/stores/corner.yaml")), people=3, seed=5)
+    picture = np.ascontiguousarray(renderer.render(scene, "c1"))
+    detector = shipped_detector()
+    return [("detector, people and joints, 3 people", 1 / _seconds(lambda: detector.detect([picture])), "frames per s")]
+
+
+def _seconds(work: Callable[[], object], rounds: int = 40) -> float:
+    """Median seconds of one call."""
+    times = []
+    for _ in range(rounds + 3):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return float(np.median(times[3:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The product as the lab runs it: a child process on the broker, and a palm service that the gates ask."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.palm.service import PalmService
+
+
+class ProductError(Exception):
+    """The service ended by itself; the text is its last line."""
+
+
+class Palms:
+    """The palm service of a simulated store. Its randomness is seeded, so that a run can be repeated exactly."""
+
+    def __init__(self, store: str, seed: int) -> None:
+        random = np.random.default_rng(np.random.SeedSequence([seed, 0x9A1]))
+        self._service = PalmService(store, entropy=random.bytes)
+
+    @property
+    def public_key_pem(self) -> bytes:
+        return self._service.public_key_pem
+
+    def enrol(self, palm: NDArray[np.float64]) -> None:
+        """Enrol somebody, with their consent, before they come."""
+        self._service.enrol(palm, consent=True)
+
+    def scan(self, palm: NDArray[np.float64], party_size: int, now_s: int) -> tuple[str, str] | None:
+        """Visit and signed token for a palm held over the gate; None when it is not known."""
+        token = self._service.identify(palm, now_s=now_s, party_size=party_size)
+        return None if token is None else (token.visit, token.text)
+
+
+class ProductProcess:
+    """``smartstore serve`` as a process of its own."""
+
+    def __init__(self, store: Path, url: str, out: Path, palms: Palms, service: str, frames: bool) -> None:
+        self._key = out / "palm-public.pem"
+        self._key.write_bytes(palms.public_key_pem)
+        self._log_path = out / "service.log"
+        self._command = [
+            sys.executable, "-m", "smartstore", "serve", "--store", str(store), "--broker", url,
+            "--db", f"sqlite:///{(out / 'journal.db').resolve()}", "--id", service, "--palm-key", str(self._key),
+            *(["--frames"] if frames else ["--no-frames"]),
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with self._log_path.open("wb") as log:
+            env = os.environ | {"OMP_NUM_THREADS": "1"}
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def check(self) -> None:
+        """Raises ProductError when the service has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            lines = self._log_path.read_text(errors="replace").strip().splitlines() or ["no output"]
+            raise ProductError(f"the service ended with code {self._process.returncode}: {lines[-1]}")
+
+    def keep_log(self) -> Path:
+        """Copy the log to a place that outlives the run's folder."""
+        kept = Path(os.environ.get("TMPDIR", "/tmp")) / f"smartstore-service-{int(time.time())}.log"
+        kept.write_bytes(self._log_path.read_bytes())
+        return kept

@@ -1,0 +1,151 @@
+"""How right a run was: the truth of the building against what the product published.
+
+In: ``truth.jsonl`` and the packets of the feed. Out: the numbers of ``score.json``. Pure functions; the metrics of
+the floor are trackeval's.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from sims.lab.floor import floor_metrics
+from sims.truth import TrueChange, Truth
+from smartstore.wire import topics
+from smartstore.wire.codec import Packet, decode
+from smartstore.wire.messages import Receipt, ShelfChange
+
+MATCH_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Published:
+    """What the product said on the wire during a run."""
+
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    changes: list[tuple[str, ShelfChange]] = field(default_factory=list)
+    floor: list[tuple[int, tuple[tuple[int, float, float], ...]]] = field(default_factory=list)
+
+    def observe(self, packet: Packet) -> None:
+        """Take note of a packet if it is one of the product's facts."""
+        received = decode(packet)
+        if received is None:
+            return
+        if received.channel is topics.RECEIPT:
+            self.receipts[received.device] = received.message
+        elif received.channel is topics.CHANGE:
+            self.changes.append((received.device, received.message))
+        elif received.channel is topics.FLOOR:
+            people = tuple((p.track, p.x_m, p.y_m) for p in received.message.tracks)
+            self.floor.append((received.t_ns, people))
+
+
+def published(packets: Iterable[Packet]) -> Published:
+    """Everything the product said in a recorded feed."""
+    said = Published()
+    for packet in packets:
+        said.observe(packet)
+    return said
+
+
+def score(truth: Truth, said: Published, shelf_of: Mapping[str, str], prices: Mapping[str, int]) -> dict[str, Any]:
+    """All measures of one run. ``shelf_of`` maps facings to shelves, ``prices`` SKUs to minor units."""
+    billed = {visit: receipt_lines(receipt) for visit, receipt in said.receipts.items()}
+    due = {visit.visit: dict(visit.lines) for visit in truth.visits}
+    precision, recall, f1 = item_scores(due, billed)
+    over, under = money_scores(due, billed, prices)
+    event_precision, event_recall = event_scores(truth.changes, said.changes, shelf_of)
+    doubts = sum(change.kind == "doubt" for _, change in said.changes)
+    return {
+        "shoppers": len(truth.visits),
+        "sales": sum(sum(lines.values()) for lines in due.values()),
+        "items": len(truth.changes),
+        "exact_receipt_rate": exact_rate(due, billed),
+        "item_precision": precision,
+        "item_recall": recall,
+        "item_f1": f1,
+        "overcharge": over,
+        "undercharge": under,
+        "review_rate": _ratio(doubts, max(len(said.changes), len(truth.changes)), empty=0.0),
+        "time_to_receipt_s": receipt_delays(truth, said.receipts),
+        "event_precision": event_precision,
+        "event_recall": event_recall,
+        "floor": floor_metrics(truth.positions, said.floor),
+    }
+
+
+def receipt_lines(receipt: Receipt) -> dict[str, int]:
+    """SKU to quantity of a published receipt."""
+    lines: Counter[str] = Counter()
+    for line in receipt.transaction.line_item:
+        lines[line.item_id] += line.quantity
+    return dict(lines)
+
+
+Lines = Mapping[str, Mapping[str, int]]
+
+
+def exact_rate(due: Lines, billed: Lines) -> float:
+    """Share of visits whose receipt equals the truth in every line; a missing receipt is not exact."""
+    return _ratio(sum(visit in billed and dict(billed[visit]) == dict(lines) for visit, lines in due.items()), len(due))
+
+
+def item_scores(due: Lines, billed: Lines) -> tuple[float, float, float]:
+    """Precision, recall and F1 over items of one run; an item is right if SKU and visit are right."""
+    hits = sum(min(n, billed.get(visit, {}).get(sku, 0)) for visit, lines in due.items() for sku, n in lines.items())
+    wanted = sum(n for lines in due.values() for n in lines.values())
+    given = sum(n for lines in billed.values() for n in lines.values())
+    precision, recall = _ratio(hits, given), _ratio(hits, wanted)
+    return precision, recall, _ratio(2 * hits, wanted + given)
+
+
+def money_scores(due: Lines, billed: Lines, prices: Mapping[str, int]) -> tuple[float, float]:
+    """Money billed too much and too little, each as a share of what was due; never netted against each other."""
+    over = under = total = 0
+    for visit in sorted(set(due) | set(billed)):
+        right, wrong = due.get(visit, {}), billed.get(visit, {})
+        for sku in sorted(set(right) | set(wrong)):
+            difference = (wrong.get(sku, 0) - right.get(sku, 0)) * prices.get(sku, 0)
+            over, under = over + max(0, difference), under + max(0, -difference)
+            total += right.get(sku, 0) * prices.get(sku, 0)
+    return _ratio(over, total, empty=float(over > 0)), _ratio(under, total, empty=0.0)
+
+
+def event_scores(
+    true: Sequence[TrueChange], found: Sequence[tuple[str, ShelfChange]], shelf_of: Mapping[str, str]
+) -> tuple[float, float]:
+    """Precision and recall of shelf changes, matched one to one within 1 s on the same shelf and direction."""
+    wanted = [(shelf_of.get(c.facing, c.facing), c.kind, c.t_ns) for c in true]
+    given = [
+        (shelf_of.get(place, place), change.kind, change.happened_ns)
+        for place, change in found
+        for _ in range(max(1, change.quantity))
+    ]
+    if not wanted or not given:
+        return _ratio(0, len(given)), _ratio(0, len(wanted))
+    cost = np.array([[_distance(w, g) for g in given] for w in wanted])
+    rows, columns = linear_sum_assignment(cost)
+    hits = int(np.sum(cost[rows, columns] <= MATCH_NS))
+    return hits / len(given), hits / len(wanted)
+
+
+def _distance(wanted: tuple[str, str, int], given: tuple[str, str, int]) -> float:
+    if wanted[0] != given[0] or given[1] not in (wanted[1], "doubt"):
+        return 1e15
+    gap = abs(wanted[2] - given[2])
+    return float(gap) if gap <= MATCH_NS else 1e15
+
+
+def receipt_delays(truth: Truth, receipts: Mapping[str, Receipt]) -> dict[str, float | None]:
+    """Seconds of event time from crossing the exit to the receipt: median and 95th percentile."""
+    delays = [(receipts[v.visit].t_ns - v.left_ns) / 1e9 for v in truth.visits if v.visit in receipts and v.left_ns]
+    if not delays:
+        return {"p50": None, "p95": None}
+    return {"p50": float(np.percentile(delays, 50)), "p95": float(np.percentile(delays, 95))}
+
+
+def _ratio(part: float, whole: float, empty: float = 1.0) -> float:
+    return part / whole if whole else empty
