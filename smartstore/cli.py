@@ -243,7 +243,7 @@ def _vision(site: "Site", options: "VisionOptions", now: bool | None) -> "Vision
     from smartstore.vision.worker import LazyVision, load_worker
 
     def load() -> "VisionWorker":
-        return load_worker(site, options.detector, options.min_score, options.threads, options.shelf_people)
+        return load_worker(site, options.detector, options.min_score, options.threads)
 
     return load() if now else LazyVision(load)
 

@@ -66,8 +66,6 @@ class VisionOptions:
     detector: str = "openvino"
     min_score: float = 0.35
     threads: int = 1
-    shelf_people: bool = True
-    """Whether shelf cameras look for people too: they see hands, and mask them."""
 
 
 @dataclass(frozen=True, slots=True)

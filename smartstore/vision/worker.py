@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import PeopleView, SeenPerson
 from smartstore.site import Site
-from smartstore.wire.messages import Facings
+from smartstore.wire.messages import Facings, SeenFacing
 
 log = logging.getLogger(__name__)
 
@@ -30,41 +30,56 @@ class PeopleDetector(Protocol):
 
 
 class ShelfReader(Protocol):
-    """Reads the facings in a shelf camera's picture."""
+    """Reads the facings in the pictures of one shelf camera; nothing until it knows how they look."""
 
-    def observe(self, camera: str, t_ns: int, image: Any, people: Sequence[SeenPerson]) -> Facings | None: ...
+    def observe(self, t_ns: int, image: Picture, people: Sequence[SeenPerson]) -> Sequence[SeenFacing]: ...
 
 
 class VisionWorker:
     """Looks at the pictures of one store. ``stats`` counts what could not be used, by reason."""
 
-    def __init__(
-        self, site: Site, detector: PeopleDetector, reader: ShelfReader | None, shelf_people: bool = True
-    ) -> None:
-        self._cameras, self._detector, self._reader = site.cameras, detector, reader
-        self._shelf_people = shelf_people
+    def __init__(self, site: Site, detector: PeopleDetector, new_reader: Callable[[str], ShelfReader]) -> None:
+        self._cameras, self._detector = site.cameras, detector
+        self._readers = {camera.id: new_reader(camera.id) for camera in site.cameras.values() if camera.kind == "shelf"}
+        self._seen: Counter[str] = Counter()
         self.stats: Counter[str] = Counter()
 
     def observe(
         self, camera: str, t_ns: int, jpeg: bytes, width: int, height: int
     ) -> tuple[PeopleView | None, Facings | None]:
-        """The people and the facings in a picture; None for what the camera does not look for."""
+        """The people in a picture, and the facings where a shelf camera took it; None for what it does not show."""
+        image = self._picture(camera, jpeg, width, height)
+        if image is None:
+            return None, None
+        people = tuple(self._detector.detect([image])[0])
+        reader = self._readers.get(camera)
+        facings = self._facings(camera, reader, t_ns, image, people) if reader is not None else None
+        return PeopleView(camera, t_ns, people), facings
+
+    def _picture(self, camera: str, jpeg: bytes, width: int, height: int) -> Picture | None:
+        """The picture, if it is one that the survey of its camera fits."""
         surveyed = self._cameras.get(camera)
         if surveyed is None:
             self.stats["frame_of_unknown_camera"] += 1
-            return None, None
+            return None
         size = (surveyed.model.height_px, surveyed.model.width_px)
-        image = decode_jpeg(jpeg) if (height, width) == size else None
+        if (height, width) != size:
+            self.stats["frame_of_wrong_size"] += 1
+            return None
+        image = decode_jpeg(jpeg)
         if image is None or image.shape[:2] != size:
-            self.stats["frame_unreadable" if image is None and (height, width) == size else "frame_of_wrong_size"] += 1
-            return None, None
-        is_shelf = surveyed.kind == "shelf"
-        people: tuple[SeenPerson, ...] = ()
-        if self._shelf_people or not is_shelf:
-            people = tuple(self._detector.detect([image])[0])
-        facings = self._reader.observe(camera, t_ns, image, people) if is_shelf and self._reader is not None else None
-        view = PeopleView(camera, t_ns, people) if self._shelf_people or not is_shelf else None
-        return view, facings
+            self.stats["frame_unreadable"] += 1
+            return None
+        return image
+
+    def _facings(
+        self, camera: str, reader: ShelfReader, t_ns: int, image: Picture, people: Sequence[SeenPerson]
+    ) -> Facings | None:
+        seen = list(reader.observe(t_ns, image, people))
+        if not seen:
+            return None
+        self._seen[camera] += 1
+        return Facings(seq=self._seen[camera], t_ns=t_ns, facings=seen)
 
 
 class LazyVision:
@@ -108,9 +123,7 @@ def decode_jpeg(jpeg: bytes) -> Picture | None:
     return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def load_worker(
-    site: Site, detector: str = "openvino", min_score: float = 0.35, threads: int = 1, shelf_people: bool = True
-) -> VisionWorker:
+def load_worker(site: Site, detector: str = "openvino", min_score: float = 0.35, threads: int = 1) -> VisionWorker:
     """A worker with the project's own networks, or with the Ultralytics pose weights at the path ``detector``.
 
     Raises:
@@ -119,11 +132,11 @@ def load_worker(
     import cv2
 
     from smartstore.vision.detector import DetectorOptions, OpenVinoDetector, UltralyticsPoseDetector
-    from smartstore.vision.facings import FacingReader
+    from smartstore.vision.face_reader import FaceReader
 
     cv2.setNumThreads(threads)
     options = DetectorOptions(min_score=min_score, threads=threads)
     found = OpenVinoDetector(options=options) if detector == "openvino" else UltralyticsPoseDetector(
         Path(detector), options
     )  # fmt: skip
-    return VisionWorker(site, found, FacingReader(site), shelf_people)
+    return VisionWorker(site, found, lambda camera: FaceReader(site, camera))
