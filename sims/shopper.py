@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sims import deeds
+from sims.bodies.gait import stride_m
 from sims.building import Building, Facing
 from sims.customs import Customs, standing_place, waiting_place
 from sims.demand import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
@@ -22,8 +23,6 @@ from sims.stock import Stock, Unit
 from sims.walking import Place
 
 TURN_RAD_S = math.radians(200.0)
-STRIDE_SHARE = 0.83
-"""Metres walked in a cycle of two steps, as a share of the body's height."""
 FARTHEST_M = 0.78
 """Farthest that an item may be from the body's axis, on the floor, to be reached."""
 SCANS = 3
@@ -116,7 +115,7 @@ class Shopper:
             wanted = math.atan2(vy, vx)
         if wanted is not None:
             self.hands.heading_rad = turn_towards(self.hands.heading_rad, wanted, TURN_RAD_S * self.dt_s)
-        self._gait_phase = (self._gait_phase + speed * self.dt_s / (STRIDE_SHARE * self.height_m)) % 1.0
+        self._gait_phase = (self._gait_phase + speed * self.dt_s / stride_m(self.height_m, speed)) % 1.0
         return BodyState(
             self.name, self.plan.body, self.plan.outfit, x, y, self.hands.heading_rad, speed, self._gait_phase,
             None, self.hands.right, tuple(unit.sku for unit in self.hands.holds),

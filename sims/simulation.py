@@ -17,6 +17,7 @@ from sims.devices.cameras import Cameras, EdgeCameras, FrameCameras
 from sims.devices.gate import GateReader
 from sims.devices.mounting import as_built
 from sims.devices.scale import Scale
+from sims.devices.sight import Figures
 from sims.scenario import Scenario, ScenarioError
 from sims.truth import SCHEMA, Header, TruthWriter
 from sims.world import STEPS_PER_S, Enrol, Happened, Scan, World
@@ -35,7 +36,7 @@ VISIT_S, ERRAND_S = 16.0, 8.5
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What left the building at ``t_ns``. ``inside`` and ``carts`` are true: for displays and tests, not for the wire."""
+    """What left the building at ``t_ns``. ``inside`` and ``carts`` are the truth, for displays and tests."""
 
     t_ns: int
     packets: tuple[Packet, ...]
@@ -57,7 +58,7 @@ class Simulation:
         scan: Scan,
         enrol: Enrol,
         truth: Path | None = None,
-        figures: BodyLibrary | None = None,
+        figures: Figures | None = None,
     ) -> None:
         """``cameras_fps`` is for ceiling cameras only; ``figures`` default to the baked bodies.
 
@@ -67,12 +68,12 @@ class Simulation:
         scenario.check(building)
         self.seed = scenario.seed if seed is None else seed
         self.scenario, self.building = scenario, building
-        self._figures = figures or BodyLibrary.load()
-        self.world = World(building, scenario, self.seed, self._figures, scan, enrol)
+        people = figures or BodyLibrary.load()
+        self.world = World(building, scenario, self.seed, people, scan, enrol)
         self._truth = truth
         hung = as_built(building, scenario.mounting, self.seed)
         make = FrameCameras if fidelity == "frames" else EdgeCameras
-        self._cameras: Cameras = make(hung, scenario, self.seed, self._figures, cameras_fps)
+        self._cameras: Cameras = make(hung, scenario, self.seed, people, cameras_fps)
         self._scales = [
             Scale(
                 building, f.id, self.world.stock.grams_on_plates(f.id), stream(self.seed, f"scale/{f.id}"),

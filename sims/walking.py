@@ -104,7 +104,7 @@ class Walkways:
     def stop(self, name: str) -> None:
         """Stand still."""
         walker = self._walkers[name]
-        walker.route, walker.standing = [], True
+        walker.route, walker.standing, walker.blocked_since_s = [], True, None
         self._set_pace(walker, 0.0, RADIUS_M)
 
     def where(self, name: str) -> Place:

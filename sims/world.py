@@ -7,7 +7,7 @@ decides on the same snapshot; then their deeds are carried out in the order of t
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from sims.chance import stream
 from sims.customs import customs_of
 from sims.deeds import Contact, Place
 from sims.demand import draw_plans
+from sims.devices.sight import Figures
 from sims.scenario import Scenario, ScenarioError
 from sims.scene import BodyState, Scene
 from sims.shopper import Shopper, Snapshot
@@ -34,19 +35,6 @@ PALM_NOISE = 0.015
 Scan = Callable[[NDArray[np.float64], int, int], tuple[str, str] | None]
 """Palm as captured, party size, UTC seconds -> (visit, token), or None for a palm that is not known."""
 Enrol = Callable[[NDArray[np.float64]], object]
-
-
-class Figures(Protocol):
-    """The bodies that people have."""
-
-    @property
-    def count(self) -> int:
-        """How many kinds there are."""
-        ...
-
-    def height_m(self, body: int) -> float:
-        """Height of one kind."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +237,11 @@ class World:
         )  # fmt: skip
 
     def _watch_exit(self, shopper: Shopper, was: Place | None, now: Place, happened: Happened) -> None:
-        if was is None or shopper.visit is None or not self._exit_line.crossed(was, now):
+        if was is None or shopper.name not in self._entered_ns or not self._exit_line.crossed(was, now):
             return
         happened.notices.append(GateNotice(self.t_ns, self._exit.id, "exit_beam"))
         visit = TrueVisit(
-            visit=shopper.visit, person=shopper.name, entered_ns=self._entered_ns[shopper.name], left_ns=self.t_ns,
+            visit=shopper.visit or "", person=shopper.name, entered_ns=self._entered_ns.pop(shopper.name), left_ns=self.t_ns,
             lines=_lines(shopper.held),
         )  # fmt: skip
         happened.records.append(visit)

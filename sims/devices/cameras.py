@@ -8,7 +8,7 @@ from sims.building import Building
 from sims.chance import stream
 from sims.devices.edge import PeopleFinders
 from sims.devices.edge_facings import FacingReader
-from sims.devices.sight import CrowdReader, Joints, Solids
+from sims.devices.sight import CrowdReader, Figures, Solids
 from sims.scenario import Scenario
 from sims.scene import Scene
 from smartstore.wire import topics
@@ -42,13 +42,14 @@ class FrameCameras:
     """Cameras that send pictures."""
 
     def __init__(
-        self, building: Building, scenario: Scenario, seed: int, figures: BodyLibrary, ceiling_fps: float | None
+        self, building: Building, scenario: Scenario, seed: int, figures: Figures, ceiling_fps: float | None
     ) -> None:
         from sims.devices.camera import FrameCamera  # noqa: PLC0415  draws only when asked to
         from sims.devices.look import Look  # noqa: PLC0415
         from sims.devices.renderer import Renderer  # noqa: PLC0415
 
-        renderer = Renderer(building, Look.shipped(), figures)
+        bodies = figures if isinstance(figures, BodyLibrary) else None
+        renderer = Renderer(building, Look.shipped(), bodies)
         self.kind: str = renderer.kind
         self._close = renderer.close
         self._offsets_ns = {name: round(s * 1e9) for name, s in scenario.clock_offsets_s.items()}
@@ -82,7 +83,7 @@ class EdgeCameras:
     kind = "none"
 
     def __init__(
-        self, building: Building, scenario: Scenario, seed: int, figures: Joints, ceiling_fps: float | None
+        self, building: Building, scenario: Scenario, seed: int, figures: Figures, ceiling_fps: float | None
     ) -> None:
         rates = dict(frame_rates(building, scenario, ceiling_fps))
         specs = [building.cameras[name] for name in rates]

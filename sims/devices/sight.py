@@ -27,10 +27,18 @@ ARM_M = 0.07
 NOSE, EYES, SHOULDERS, ELBOWS, WRISTS, HIPS, ANKLES = 0, (1, 2), (5, 6), (7, 8), (9, 10), (11, 12), (15, 16)
 
 
-class Joints(Protocol):
-    """Bodies with joints."""
+class Figures(Protocol):
+    """The bodies that people have."""
 
-    def joints(self, state: BodyState) -> Array: ...
+    @property
+    def count(self) -> int:
+        """How many kinds there are."""
+
+    def height_m(self, body: int) -> float:
+        """Height of one kind."""
+
+    def joints(self, state: BodyState) -> Array:
+        """COCO joints (17, 3) in store metres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Crowd:
 class CrowdReader:
     """Poses the people of a scene once for all cameras that look at it."""
 
-    def __init__(self, building: Building, figures: Joints) -> None:
+    def __init__(self, building: Building, figures: Figures) -> None:
         self._walls = np.array(building.walls_m)
         self._figures = figures
         self._last: Crowd | None = None
