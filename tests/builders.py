@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
+from smartstore.domain.geometry import CameraModel
 from smartstore.domain.items import FacingChange
 from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.fusion.attribution import Attributor, FacingsSeen, Known, ScaleAlive
 from smartstore.scales.candidates import CandidateFinder
 from smartstore.scales.steps import StepDetector
 from smartstore.site import Fixture, Site
-from smartstore.wire.messages import ScaleBatch
+from smartstore.wire import topics
+from smartstore.wire.codec import Received
+from smartstore.wire.messages import GateEvent, People, ScaleBatch, SeenPerson
 
 NS = 1_000_000_000
 T0_NS = 1_767_600_000 * NS
@@ -221,3 +224,75 @@ def _track(site: Site, walker: Walker, t_s: float) -> FloorTrack | None:
         if start <= t_s <= end:
             hands = (hands[0], Hand("right", *inside(site, facing), 0.06))
     return FloorTrack(walker.track, at(t_s), x, y, 0.0, 0.0, 0.1, hands)
+
+
+def people_messages(
+    site: Site, walkers: list[Walker], until_s: float, fps: float = 5.0, seed: int = 0
+) -> list[Received]:
+    """What the ceiling cameras say about ``walkers``: stick figures with boxes and joints, uniform noise of a pixel."""
+    rng = np.random.default_rng(seed)
+    out = []
+    cameras = [camera for camera in site.cameras.values() if camera.kind == "ceiling"]
+    for i in range(round(until_s * fps)):
+        for camera in cameras:
+            t_s = i / fps
+            people = [
+                person for walker in walkers if (person := _seen(site, walker, t_s, camera.model, rng)) is not None
+            ]
+            model = camera.model
+            message = People(seq=i, t_ns=at(t_s), width=model.width_px, height=model.height_px, people=people)
+            out.append(Received(topics.PEOPLE, site.store, camera.id, message))
+    return out
+
+
+def _seen(site: Site, walker: Walker, t_s: float, camera: CameraModel, rng: np.random.Generator) -> SeenPerson | None:
+    track = _track(site, walker, t_s)
+    if track is None:
+        return None
+    joints = _figure(track.x_m, track.y_m)
+    for start, end, facing in walker.reaches:
+        if start <= t_s <= end:
+            palm = np.array(inside(site, facing, 0.1))
+            arm = (palm - joints[6]) / np.linalg.norm(palm - joints[6])
+            joints[8], joints[10] = palm - 0.34 * arm, palm - 0.09 * arm
+    outline = np.vstack([joints, [[track.x_m, track.y_m, 1.75]]])
+    px = camera.project(outline) + rng.uniform(-1, 1, (len(outline), 2))
+    if np.isnan(px).any():
+        return None
+    (left, top), (right, bottom) = px.min(axis=0) - 2, px.max(axis=0) + 2
+    if right < 0 or bottom < 0 or left > camera.width_px or top > camera.height_px:
+        return None
+    colour = np.zeros(8)
+    colour[walker.track % 8] = 1.0
+    return SeenPerson(
+        box=[left, top, right, bottom],
+        score=0.9,
+        joints=[[*p, 0.9] for p in px[:17].tolist()],
+        appearance=colour.tolist(),
+    )
+
+
+def _figure(x: float, y: float) -> np.ndarray:
+    """COCO joints (17, 3) of somebody who stands."""
+    heights = [1.62, 1.65, 1.65, 1.63, 1.63, 1.43, 1.43, 1.15, 1.15, 0.9, 0.9, 0.93, 0.93, 0.5, 0.5, 0.08, 0.08]
+    sides = [0, 0.03, -0.03, 0.07, -0.07, 0.18, -0.18, 0.22, -0.22, 0.22, -0.22, 0.12, -0.12, 0.1, -0.1, 0.1, -0.1]
+    return np.array([[x, y + side, z] for side, z in zip(sides, heights, strict=True)])
+
+
+def scale_messages(site: Site, scale: FakeScale, until_s: float) -> list[Received]:
+    """What a scale says."""
+    return [Received(topics.SCALE, site.store, scale.fixture.id, batch) for batch in scale.batches(until_s)]
+
+
+def gate_message(site: Site, gate: str, seq: int, t_s: float, kind: str, visit: str | None = None) -> Received:
+    """An entry, or a broken beam."""
+    event = GateEvent(
+        seq=seq,
+        t_ns=at(t_s),
+        event_id=f"{gate}-{seq}",
+        kind=kind,
+        visit=visit,  # type: ignore[arg-type]
+        token=f"token-{visit}" if visit else None,
+        party_size=1 if visit else None,
+    )
+    return Received(topics.GATE, site.store, gate, event)

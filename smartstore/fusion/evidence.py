@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from smartstore.domain.people import FloorTrack, Hand
 from smartstore.site import Facing, Fixture, Shelf
 
 
@@ -17,10 +16,8 @@ from smartstore.site import Facing, Fixture, Shelf
 class EvidenceOptions:
     """Lengths in metres, probabilities as shares."""
 
-    palm_m: float = 0.09
-    """From wrist to the middle of the hand."""
-    palm_sigma_m: float = 0.05
-    """Uncertainty of the hand's place beyond that of the wrist."""
+    hand_sigma_m: float = 0.05
+    """Size of a hand: uncertainty of the place that it touches beyond that of its middle."""
     front_m: float = 0.06
     """How far before the face a hand already counts as inside."""
     reach_m: float = 0.75
@@ -37,15 +34,6 @@ class EvidenceOptions:
     """How well a camera counts what is missing, in items."""
     count_outlier: float = 0.05
     score_floor: float = 0.08
-
-
-def palm(track: FloorTrack, hand: Hand, palm_m: float) -> tuple[float, float, float]:
-    """The middle of the hand in store metres: the wrist moved on by ``palm_m``, horizontally away from the body."""
-    dx, dy = hand.x_m - track.x_m, hand.y_m - track.y_m
-    length = math.hypot(dx, dy)
-    if length < 1e-6:
-        return hand.x_m, hand.y_m, hand.z_m
-    return hand.x_m + palm_m * dx / length, hand.y_m + palm_m * dy / length, hand.z_m
 
 
 def outside_m(

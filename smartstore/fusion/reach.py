@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
-from smartstore.fusion.evidence import EvidenceOptions, body_log, hand_log, outside_m, palm
+from smartstore.fusion.evidence import EvidenceOptions, body_log, hand_log, outside_m
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
@@ -32,7 +32,7 @@ class ReachOptions:
     touch_gap_s: float = 0.4
     touch_memory_s: float = 90.0
     touch_depth_m: float = 0.0
-    """How far behind the face the palm must be."""
+    """How far behind the face the hand's middle must be."""
     touch_sigma_m: float = 0.2
     """Hands less certain than this do not make touches."""
 
@@ -128,14 +128,14 @@ class ReachMemory:
         hands: dict[str, float] = {"left": 0.0, "right": 0.0}
         for track in seen:
             for hand in track.hands:
-                hands[hand.side] = hands.get(hand.side, 0.0) + self._hand(track, hand, facing)
+                hands[hand.side] = hands.get(hand.side, 0.0) + self._hand(hand, facing)
         odds = [math.exp(total / len(seen)) for total in hands.values()]
         return body + math.log(sum(odds) / len(odds))
 
-    def _hand(self, track: FloorTrack, hand: Hand, facing: Facing) -> float:
-        sigma = math.hypot(hand.sigma_m, self._evidence.palm_sigma_m)
+    def _hand(self, hand: Hand, facing: Facing) -> float:
+        sigma = math.hypot(hand.sigma_m, self._evidence.hand_sigma_m)
         fixture, shelf = self._site.fixtures[facing.fixture], self._site.shelves[facing.shelf]
-        point = palm(track, hand, self._evidence.palm_m)
+        point = (hand.x_m, hand.y_m, hand.z_m)
         return hand_log(outside_m(fixture, shelf, facing, point, self._evidence.front_m) / sigma, self._evidence)
 
     def _body(self, track: FloorTrack, facing: Facing) -> float:
@@ -148,8 +148,7 @@ class ReachMemory:
         for hand in track.hands:
             if hand.sigma_m > self._options.touch_sigma_m:
                 continue
-            point = palm(track, hand, self._evidence.palm_m)
-            facing = self._facing_at(point)
+            facing = self._facing_at((hand.x_m, hand.y_m, hand.z_m))
             if facing is None:
                 continue
             stay = self._stays.setdefault((track.track, hand.side, facing.fixture), _Stay(t_ns, t_ns))
