@@ -131,6 +131,7 @@ class Node:
     def fade(self) -> None:
         """Draws by the colours' opacity (colours are already multiplied with it), after everything solid."""
         self._path.set_transparency(p3d.TransparencyAttrib.M_premultiplied_alpha)
+        self._path.set_bin("background", 2)
         if open_door().kind == "software":  # which does not know this kind of opacity
             self._path.hide()
         self._path.set_tag("id", "none")
@@ -152,6 +153,9 @@ class Stage:
         self.still: Any = self.root.attach_new_node("still")
         self.moving: Any = self.root.attach_new_node("moving")
         self.textures: dict[str, Any] = {}
+        # Drawn in the order of arrival: left to itself the engine sorts by address, and no two runs are quite the same.
+        self.still.set_bin("background", 0)
+        self.moving.set_bin("background", 1)
 
     def add_texture(self, name: str, picture: Picture, repeats: bool) -> None:
         """Makes a square RGB picture available by name."""

@@ -67,7 +67,7 @@ class Crowd:
 
     def show(self, people: Sequence[BodyState]) -> None:
         """Brings the stage up to date."""
-        for person in self._people.keys() - {state.person for state in people}:
+        for person in sorted(self._people.keys() - {state.person for state in people}):
             self._people.pop(person).remove()
         order = []
         for state in people:
