@@ -58,7 +58,7 @@ _USED = np.array([p is not None for p in _POINTS])
 class FloorOptions:
     """What is assumed of joints, bodies and the survey."""
 
-    min_score: float = 0.25
+    min_score: float = 0.42
     """Joints with a lower score are not looked at."""
     pixel_sigma: float = 2.0
     """Spread of a joint in pixels, and in addition ``box_sigma`` of the box's height."""
@@ -132,7 +132,7 @@ class _Points:
         size = boxes[:, 3] - boxes[:, 1]
         all_scores = np.concatenate([scores, 0.5 * (inside & few[:, None])], axis=1)
         base = options.pixel_sigma + options.box_sigma * size
-        sigma = base[:, None] * (1.0 + 2.0 * (1.0 - np.minimum(all_scores, 1.0)))
+        sigma = base[:, None] * (1.0 + 3.0 * (1.0 - np.minimum(all_scores, 1.0)))
         return cls(np.concatenate([joints[:, :, :2], edges], axis=1), all_scores, sigma)
 
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import FloorState, FloorTrack, PeopleView, SeenPerson
 from smartstore.site import Site
-from smartstore.vision.association import Pairs, appearance_cost, assign
+from smartstore.vision.association import Pairs, assign
 from smartstore.vision.floor import FloorOptions, RayTable, Stands, locate
 from smartstore.vision.ground import Ground
 from smartstore.vision.hands import HandOptions, HandTracker
+from smartstore.vision.likeness import Likeness, cosine_distances
 from smartstore.vision.tracks import Life, Track, TrackerOptions, distances, predict, update
 
 Array = NDArray[np.float64]
@@ -64,6 +65,7 @@ class FloorTracker:
         self._tables = {camera.id: RayTable(camera.model) for camera in site.cameras.values()}
         self._hands = HandTracker(site, hands or HandOptions())
         self._tracks: list[Track] = []
+        self._likeness = Likeness()
         self._views: dict[str, int] = {}
         self._t_ns = -1
         self._numbers = 0
@@ -84,7 +86,7 @@ class FloorTracker:
         seen = self._on_floor(view, table)
         matched = self._match(seen)
         self._update(seen, matched)
-        self._born(seen, {detection for _, detection in matched})
+        self._born(seen, matched)
         self._live()
         self._hands.observe(table, view.t_ns, [(self._tracks[t], seen.people[d]) for t, d in matched])
         self._forget()
@@ -113,12 +115,21 @@ class FloorTracker:
                 continue
             tracks, part = [self._tracks[i] for i in rows], seen.part(columns)
             cost, metres = distances(tracks, part.mean, part.cov)
-            likeness = appearance_cost([t.appearance for t in tracks], [p.appearance for p in part.people])
-            cost = cost + self.options.appearance_weight * likeness
+            unlike = cosine_distances([t.appearance for t in tracks], [p.appearance for p in part.people])
+            if known:
+                self._learn(unlike, metres)
+            cost = cost + self.options.appearance_weight * self._likeness.cost(unlike)
             cost[metres > self._reach(tracks)[:, None]] = np.inf
             cost = np.where(np.isfinite(cost), cost, 1e6)
             pairs += [(rows[r], columns[c]) for r, c in assign(cost, self.options.gate)]
         return pairs
+
+    def _learn(self, unlike: Array, metres: Array) -> None:
+        """Pairs far from all others on the floor are surely the same person; pairs far from each other surely not."""
+        near, far = metres < self.options.alone_m / 4, metres > self.options.alone_m
+        alone = near & (far | near).all(axis=0) & (far | near).all(axis=1)[:, None]
+        alone &= (near.sum(axis=0) == 1) & (near.sum(axis=1) == 1)[:, None]
+        self._likeness.learn(unlike[alone], unlike[far][:8])
 
     def _reach(self, tracks: Sequence[Track]) -> Array:
         """How far from its prediction a track may be found, metres."""
@@ -128,7 +139,7 @@ class FloorTracker:
     def _update(self, seen: _View, pairs: Pairs) -> None:
         tracks = [self._tracks[t] for t, _ in pairs]
         detections = [d for _, d in pairs]
-        update(tracks, seen.mean[detections], seen.cov[detections])
+        update(tracks, seen.mean[detections], seen.cov[detections], self.options.trusted)
         for track, d in zip(tracks, detections, strict=True):
             dt_s = min(track.unseen_s(seen.t_ns), 1.0)
             if not _crowded(seen.people, d):
@@ -146,8 +157,11 @@ class FloorTracker:
         ids = {id(track) for track in together}
         for track in together:
             track.close_since = {other: since for other, since in track.close_since.items() if other not in ids}
+            if track.life is Life.TENTATIVE:
+                track.apart_from |= ids - {id(track)}
 
-    def _born(self, seen: _View, taken: set[int]) -> None:
+    def _born(self, seen: _View, matched: Pairs) -> None:
+        together, taken = [t for t, _ in matched], {d for _, d in matched}
         for d, person in enumerate(seen.people):
             at = seen.mean[d, :2]
             near_entry = self._ground.from_entry_m(at) < self.options.entry_zone_m
@@ -161,6 +175,7 @@ class FloorTracker:
             cov[2, 2] = cov[3, 3] = 0.7**2
             track = Track(mean, cov, seen.t_ns, seen.t_ns, expected=near_entry, appearance=person.appearance.copy())
             track.shown = {seen.camera: 1}
+            track.apart_from = {id(self._tracks[t]) for t in together}
             track.before = {**self._views, seen.camera: self._views[seen.camera] - 1}
             self._tracks.append(track)
 
@@ -178,15 +193,26 @@ class FloorTracker:
         options, age_s = self.options, (self._t_ns - track.born_ns) / 1e9
         if track.hits < options.confirm_hits or track.share_seen(self._views) < options.confirm_share:
             return
-        if age_s >= options.recover_after_s and self._recover(track):
+        if age_s >= options.recover_after_s and (self._recover(track) or self._is_echo(track)):
             return
         if age_s >= (options.confirm_entry_s if track.expected else options.confirm_s):
             self._numbers += 1
             track.number, track.life = self._numbers, Life.CONFIRMED
 
+    def _is_echo(self, born: Track) -> bool:
+        """Whether ``born`` is somebody known who was seen beside their place; it then is given up."""
+        for known in self._tracks:
+            if known.life is not Life.CONFIRMED or id(known) in born.apart_from:
+                continue
+            away = float(np.hypot(*(born.mean[:2] - known.mean[:2])))
+            if away < self.options.echo_m and self._unlike(known, born) < self.options.echo_cost:
+                born.seen_ns = -(1 << 62)
+                return True
+        return False
+
     def _recover(self, born: Track) -> bool:
         """Gives ``born`` the number of the lost track it most likely continues."""
-        best, least = None, 1.0
+        best, least = None, self.options.recover_cost
         for lost in self._tracks:
             if lost.life is not Life.LOST or lost.unseen_s(self._t_ns) < self.options.lost_after_s:
                 continue
@@ -195,9 +221,9 @@ class FloorTracker:
             if born.expected:
                 reach = self.options.recover_m
             away = float(np.linalg.norm(born.mean[:2] - lost.mean[:2])) / reach
-            unlike = float(appearance_cost([lost.appearance], [born.appearance])[0, 0])
-            if away < 1.0 and away * 0.5 + unlike < least:
-                best, least = lost, away * 0.5 + unlike
+            cost = 4.0 * away**2 + self._unlike(lost, born)
+            if away < 1.0 and cost < least:
+                best, least = lost, cost
         if best is None:
             return False
         born.number, born.life, born.hits = best.number, Life.CONFIRMED, born.hits + best.hits
@@ -205,6 +231,10 @@ class FloorTracker:
         self._hands.drop(best)
         best.number, best.life, best.seen_ns = 0, Life.TENTATIVE, -(1 << 62)
         return True
+
+    def _unlike(self, one: Track, other: Track) -> float:
+        """Cost of taking two tracks for the same person by their looks."""
+        return float(self._likeness.cost(cosine_distances([one.appearance], [other.appearance]))[0, 0])
 
     def _merge(self) -> None:
         """Ends the younger of two tracks that run along without any view that shows both."""

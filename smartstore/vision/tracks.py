@@ -23,8 +23,10 @@ class TrackerOptions:
     gate: float = 14.0
     """Largest squared Mahalanobis distance (3 degrees of freedom) plus appearance cost of a match."""
     gate_m: float = 1.2
-    appearance_weight: float = 8.0
-    """Cost of a cosine distance of 1 between a detection and a track's memory."""
+    appearance_weight: float = 1.0
+    """Share of the looks' log-likelihood ratio that counts: appearances of one camera err together."""
+    alone_m: float = 1.6
+    """From pairs this far apart from all others it is learned what looks alike."""
     appearance_memory_s: float = 8.0
     min_score: float = 0.2
     birth_score: float = 0.4
@@ -47,6 +49,12 @@ class TrackerOptions:
     recover_m: float = 0.8
     recover_speed_m_s: float = 1.3
     recover_limit_m: float = 3.5
+    recover_cost: float = 4.0
+    echo_m: float = 1.3
+    echo_cost: float = -2.0
+    """A birth so near to somebody who looks so alike, and never seen beside them, is nobody new."""
+    trusted: float = 5.0
+    """Squared Mahalanobis distance beyond which a measurement counts less (as under a Student's t)."""
     merge_m: float = 0.35
     merge_s: float = 1.0
     entry_zone_m: float = 1.3
@@ -81,6 +89,8 @@ class Track:
     expected: bool = False
     """Born where people come in."""
     appearance: Array = field(default_factory=lambda: np.zeros(0))
+    apart_from: set[int] = field(default_factory=set)
+    """Tracks (by ``id``) that a view showed beside this one while it was tentative."""
     close_since: dict[int, int] = field(default_factory=dict)
     """Since when another track (by ``id``) runs along, unless one view has shown both."""
 
@@ -146,14 +156,20 @@ def _noise(dt_s: float, options: TrackerOptions) -> Array:
     return noise
 
 
-def update(tracks: Sequence[Track], measured: Array, cov_measured: Array) -> None:
-    """The Kalman update of track i with measurement i: (n, 3) of x, y, height with covariances (n, 3, 3)."""
+def update(tracks: Sequence[Track], measured: Array, cov_measured: Array, trusted: float) -> None:
+    """The Kalman update of track i with measurement i: (n, 3) of x, y, height with covariances (n, 3, 3).
+
+    A measurement whose squared Mahalanobis distance exceeds ``trusted`` is given a covariance so much larger.
+    """
     if not tracks:
         return
     mean, cov = stacked(tracks)
     cross = cov[:, :, MEASURED]
-    gain = cross @ np.linalg.inv(cross[:, MEASURED] + cov_measured)
-    mean = mean + np.einsum("nij,nj->ni", gain, measured - mean[:, MEASURED])
+    innovation = measured - mean[:, MEASURED]
+    distance = np.einsum("ni,nij,nj->n", innovation, np.linalg.inv(cross[:, MEASURED] + cov_measured), innovation)
+    wide = cov_measured * np.maximum(1.0, distance / trusted)[:, None, None]
+    gain = cross @ np.linalg.inv(cross[:, MEASURED] + wide)
+    mean = mean + np.einsum("nij,nj->ni", gain, innovation)
     cov = cov - gain @ cross.transpose(0, 2, 1)
     cov = (cov + cov.transpose(0, 2, 1)) / 2
     mean[:, 4] = np.clip(mean[:, 4], 1.2, 2.1)

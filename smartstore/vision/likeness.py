@@ -1,0 +1,71 @@
+"""What a difference in appearance says about identity, learned while tracking.
+
+In: cosine distances of pairs that are surely the same person, and of pairs that surely are not. Out: costs of
+distances, as -2 log likelihood ratios. Appearance vectors of different cameras and networks have different scales: what
+is "alike" is learned from the pictures themselves, so nothing has to be set by hand.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Spread:
+    """A running normal distribution; ``weight`` is the number of samples it counts for, at most ``memory``."""
+
+    mean: float
+    var: float
+    weight: float = 20.0
+    memory: float = 400.0
+
+    def add(self, values: Array) -> None:
+        for value in values:
+            self.weight = min(self.weight + 1.0, self.memory)
+            share = 1.0 / self.weight
+            away = float(value) - self.mean
+            self.mean += share * away
+            self.var += share * (away * away - self.var)
+
+    def log_density(self, values: Array) -> Array:
+        var = max(self.var, 0.04**2)
+        return np.asarray(-0.5 * ((values - self.mean) ** 2 / var + np.log(var)))
+
+
+class Likeness:
+    """Costs of cosine distances between appearances."""
+
+    def __init__(self, least: float = -6.0, most: float = 9.0) -> None:
+        self._least, self._most = least, most
+        self._same, self._other = _Spread(0.2, 0.15**2), _Spread(0.6, 0.25**2)
+
+    def cost(self, distances: Array) -> Array:
+        """-2 log likelihood ratio of "the same" against "somebody else"; 0 where a distance is NaN (not known)."""
+        known = np.isfinite(distances)
+        d = np.where(known, distances, 0.5)
+        # Nearer than the usual same person is as good as it gets, further than the usual other one as bad.
+        same = self._same.log_density(np.maximum(d, self._same.mean))
+        other = self._other.log_density(np.minimum(d, self._other.mean))
+        return np.where(known, np.clip(-2.0 * (same - other), self._least, self._most), 0.0)
+
+    def learn(self, same: Array, other: Array) -> None:
+        """Takes in distances of surely equal and surely different pairs; NaN are left out."""
+        self._same.add(same[np.isfinite(same)])
+        self._other.add(other[np.isfinite(other)])
+
+
+def cosine_distances(memories: Sequence[Array], seen: Sequence[Array]) -> Array:
+    """Cosine distances (n, m) of unit vectors, NaN where one of the two is not known or their lengths differ."""
+    out = np.full((len(memories), len(seen)), np.nan)
+    sizes = {len(v) for v in (*memories, *seen)}
+    if len(sizes) == 1 and sizes != {0} and len(memories) and len(seen):
+        return np.asarray(1.0 - np.stack(memories) @ np.stack(seen).T)
+    for row, memory in enumerate(memories):
+        for column, vector in enumerate(seen):
+            if len(memory) and len(memory) == len(vector):
+                out[row, column] = 1.0 - float(memory @ vector)
+    return out
