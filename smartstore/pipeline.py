@@ -6,7 +6,7 @@ Nothing here knows the bus, the journal or the wall clock; the same feed gives t
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -206,7 +206,7 @@ class Pipeline:
                 continue
             self._leaving.remove(left)
             self._holdings.pop(left.visit, None)
-            gone.append(left)
+            gone.append(replace(left, decided_ns=now_ns))
         return gone
 
     def _hold(self, event: StoreEvent) -> None:

@@ -8,13 +8,14 @@ minute, and dropped. Only a journal that cannot be written ends the service.
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Protocol
+from typing import Literal, Protocol
 
 from smartstore.bus.base import Bus
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken, StoreEvent, VisitLeft, VisitOpened
 from smartstore.domain.payments import Gateway
+from smartstore.domain.people import FloorState
 from smartstore.ledger.cart import Cart, PriceList, apply, fold, price
 from smartstore.ledger.journal import Journal
 from smartstore.ledger.settlement import Settlement
@@ -43,6 +44,10 @@ class StoreEvents(Protocol):
     def processed_ns(self) -> int: ...
     @property
     def stats(self) -> dict[str, int]: ...
+    @property
+    def floor(self) -> FloorState: ...
+    @property
+    def owners(self) -> Mapping[int, str]: ...
     def feed(self, received: Received) -> Sequence[StoreEvent]: ...
     def flush(self) -> Sequence[StoreEvent]: ...
 
@@ -92,7 +97,8 @@ class Service:
         self._settlement = Settlement(site.store, self._prices, gateway, settings.settlement)
         self._carts: dict[str, Cart] = {}
         self._cart_seq: Counter[str] = Counter()
-        self._progress_seq, self._reported_ns, self._reported_at = 0, -1, 0.0
+        self._seq: Counter[str] = Counter()
+        self._shown_ns, self._reported_ns, self._reported_at = -1, -1, 0.0
         self._named: dict[str, float] = {}
         self._stopping = False
         self.counts: Counter[str] = Counter()
@@ -105,7 +111,8 @@ class Service:
             JournalError: the journal cannot be read or written.
         """
         self._resume()
-        self._bus.subscribe(*(c.filter(self._store) for c in topics.CHANNELS if self._listens(c)))
+        # One filter for all: some brokers keep the order of messages only within a subscription.
+        self._bus.subscribe(f"{topics.ROOT}/{self._store}/#")
         self._bus.publish(status_packet(self._store, self._name, "online", time.time_ns()))
         self._report(again=True)
         while not self._stopping:
@@ -125,6 +132,9 @@ class Service:
 
     def handle(self, packet: Packet) -> None:
         """Takes one packet through everything."""
+        found = topics.find(packet.topic)
+        if found is not None and not self._listens(found[0]):
+            return
         self.counts["received"] += 1
         try:
             received = decode(packet)
@@ -145,6 +155,7 @@ class Service:
             return
         if events:
             self._book(events)
+        self._show_floor()
         self._report()
 
     def finish(self) -> None:
@@ -183,8 +194,10 @@ class Service:
                         log.warning("visit %s: payment not authorised (%s)", event.visit, authorisation.reason)
                     self._publish_cart(event, "new")
                 case ItemTaken() | ItemReturned():
+                    self._publish_change(event)
                     self._publish_cart(event, "update")
                 case CaseRaised():
+                    self._publish_change(event)
                     self._publish_case(event)
                 case VisitLeft():
                     self._publish_cart(event, "end")
@@ -219,6 +232,35 @@ class Service:
                              currency=priced.currency)  # fmt: skip
         self._bus.publish(encode(topics.CART, self._store, event.visit, cart))
 
+    def _publish_change(self, event: ItemTaken | ItemReturned | CaseRaised) -> None:
+        kind: Literal["take", "put_back", "doubt"]
+        if isinstance(event, CaseRaised):
+            kind, sku, quantity, probability = "doubt", None, 0, 0.0
+        else:
+            kind = "take" if isinstance(event, ItemTaken) else "put_back"
+            sku, quantity, probability = event.sku, event.quantity, min(max(event.probability, 0.0), 1.0)
+        change = messages.ShelfChange(seq=self._next("change"), t_ns=event.t_ns, kind=kind, visit=event.visit or None,
+                                      sku=sku, quantity=quantity, happened_ns=event.t_ns,
+                                      probability=probability)  # fmt: skip
+        self._bus.publish(encode(topics.CHANGE, self._store, event.place, change))
+
+    def _show_floor(self) -> None:
+        """Where everybody is, a few times a second of event time."""
+        state = self._pipeline.floor
+        if state.t_ns - self._shown_ns < self._options.floor_s * 1e9:
+            return
+        self._shown_ns = state.t_ns
+        owners = self._pipeline.owners
+        tracks = [messages.FloorPerson(track=t.track, x_m=round(t.x_m, 3), y_m=round(t.y_m, 3),
+                                       visit=owners.get(t.track)) for t in state.tracks]  # fmt: skip
+        floor = messages.Floor(seq=self._next("floor"), t_ns=state.t_ns, tracks=tracks)
+        self._bus.publish(encode(topics.FLOOR, self._store, self._name, floor))
+
+    def _next(self, channel: str) -> int:
+        """The next ``seq`` of one of this service's own channels."""
+        self._seq[channel] += 1
+        return self._seq[channel] - 1
+
     def _publish_case(self, case: CaseRaised) -> None:
         candidates = [messages.ReviewCandidate(visit=c.visit, sku=c.sku, quantity=c.quantity,
                                                probability=min(max(c.probability, 0.0), 1.0))
@@ -239,9 +281,8 @@ class Service:
         self._reported_ns, self._reported_at = processed_ns, time.monotonic()
         dropped = self.counts["malformed"] + self.counts["failed"] + self.counts["refused_token"]
         t_ns = max(processed_ns, 0)
-        progress = messages.Progress(seq=self._progress_seq, t_ns=t_ns, processed_ns=t_ns,
+        progress = messages.Progress(seq=self._next("progress"), t_ns=t_ns, processed_ns=t_ns,
                                      messages=self.counts["received"], dropped=dropped)  # fmt: skip
-        self._progress_seq += 1
         self._bus.publish(encode(topics.PROGRESS, self._store, self._name, progress))
 
     def _drop(self, fate: str, device: str, text: str, trace: bool = False) -> None:

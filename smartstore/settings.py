@@ -4,6 +4,7 @@ Each stage defines its own small options with their defaults; here they are only
 stage knows is an error that names the key and the file.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from functools import cache
@@ -53,6 +54,8 @@ class ServiceOptions:
 
     progress_s: float = 0.1
     """Progress is published this often, in event time, while messages keep coming."""
+    floor_s: float = 0.2
+    """Positions of everybody are published this often, in event time."""
     idle_s: float = 0.02
     """So long without a message (wall time), and the service says how far it is."""
     keep_latest: int = 32
@@ -168,3 +171,7 @@ def _build(options: type[Options], model: BaseModel) -> Options:
     return options(**{
         name: _build(hints[name], value) if isinstance(value, BaseModel) else value for name, value in values.items()
     })  # fmt: skip
+
+
+if __name__ == "__main__":  # in the root of the repository: writes the JSON Schema anew
+    Path("configs/pipeline.schema.json").write_text(json.dumps(settings_schema(), indent=2) + "\n", encoding="utf-8")

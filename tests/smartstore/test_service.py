@@ -16,6 +16,7 @@ from smartstore.bus.base import MemoryBus, MemoryHub
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken, StoreEvent, VisitLeft, VisitOpened
 from smartstore.domain.items import Candidate, Item
 from smartstore.domain.money import Money
+from smartstore.domain.people import FloorState, FloorTrack
 from smartstore.ledger.journal import Journal, JournalError
 from smartstore.palm.tokens import Claims, Verifier, new_signer
 from smartstore.payment.gateway import StubGateway
@@ -45,6 +46,8 @@ class Script:
     at_the_end: Sequence[StoreEvent] = ()
     processed_ns: int = -1
     stats: dict[str, int] = field(default_factory=dict)
+    floor: FloorState = field(default_factory=lambda: FloorState(-1, ()))
+    owners: dict[int, str] = field(default_factory=dict)
 
     def feed(self, received: Received) -> Sequence[StoreEvent]:
         self.processed_ns = max(self.processed_ns, received.t_ns)
@@ -294,3 +297,24 @@ def test_every_setting_arrives_where_it_belongs() -> None:
         parse_settings({"timing": {"lateness_s": 2}, "steps": {"noise": {"quantum_grams": 1.5}}})
     )
     assert (options.lateness_s, options.steps.noise.quantum_grams) == (2.0, 1.5)
+
+
+def test_positions_are_published_a_few_times_a_second_with_the_visit_of_a_track() -> None:
+    track = FloorTrack(track=3, t_ns=S, x_m=1.23456, y_m=2.0, vx_m_s=0.0, vy_m_s=0.0, sigma_m=0.1)
+    script = Script({}, owners={3: "v1"})
+    with a_store(script) as store:
+        store.app.bus.subscribe("smartstore/v1/corner/data/#")
+        for seq, t_ns in enumerate((S, 11 * S // 10, 5 * S // 4)):
+            script.floor = FloorState(t_ns, (track,))
+            store.service.handle(beam(seq))
+        floors = store.app.heard_of(topics.FLOOR)
+    assert [floor.t_ns for floor in floors] == [S, 5 * S // 4]
+    assert floors[0].tracks == [m.FloorPerson(track=3, x_m=1.235, y_m=2.0, visit="v1")]
+
+
+def test_every_explained_change_is_told_with_its_place() -> None:
+    with a_store(Script(VISIT)) as store:
+        for seq in range(3):
+            store.service.handle(beam(seq))
+        told = [(r.device, r.message.kind, r.message.quantity) for r in store.app.heard() if r.channel is topics.CHANGE]
+    assert told == [("a", "take", 2), ("a", "put_back", 1), ("g1-1", "doubt", 0)]
