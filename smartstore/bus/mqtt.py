@@ -78,6 +78,7 @@ class MqttBus:
     ) -> None:  # fmt: skip
         self.address = parse_url(url)
         self._timeout_s = connect_timeout_s
+        self._will, self._birth = will, will
         self._inbox = Inbox(keep_latest)
         self._filters: list[str] = []
         self._state = threading.Condition()
@@ -147,8 +148,9 @@ class MqttBus:
         if len(self._unsent) >= _UNSENT_LIMIT:
             with self._state:
                 self._state.wait_for(lambda: self._unsent_count() < _UNSENT_LIMIT or not self._connected, 30.0)
-        info = self._client.publish(packet.topic, packet.payload, packet.qos, packet.retain,
-                                    _properties(packet, PacketTypes.PUBLISH))  # fmt: skip
+        if self._will is not None and packet.topic == self._will.topic:
+            self._birth = packet
+        info = self._send(packet)
         if packet.qos > 0 and info.rc == paho.MQTT_ERR_NO_CONN:
             info.rc = paho.MQTT_ERR_SUCCESS  # it is queued and goes out when the connection is back
         self._unsent.append((packet.qos, info))
@@ -218,6 +220,10 @@ class MqttBus:
         _, mid = self._client.subscribe([(name, SubscribeOptions(qos=_channel_qos(name))) for name in filters])
         return mid or 0
 
+    def _send(self, packet: Packet) -> paho.MQTTMessageInfo:
+        properties = _properties(packet, PacketTypes.PUBLISH)
+        return self._client.publish(packet.topic, packet.payload, packet.qos, packet.retain, properties)
+
     def _unsent_count(self) -> int:
         """How many packets are not with the broker yet; called by the publishing thread only."""
         while self._unsent and _settled(*self._unsent[0]):
@@ -229,6 +235,8 @@ class MqttBus:
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if not reason.is_failure and self._filters:
             self._send_subscriptions(self._filters)
+        if not reason.is_failure and self._birth is not self._will and self._birth is not None:
+            self._send(self._birth)  # the will went out meanwhile, and the client is back
         with self._state:
             self._connected = not reason.is_failure
             self._refusal = f"refused: {reason}" if reason.is_failure else None

@@ -69,8 +69,8 @@ class Journal:
         try:
             with self._engine.begin() as connection:
                 for store_event, row in zip(events, rows, strict=True):
-                    added = connection.execute(self._insert(_EVENTS).values(row).on_conflict_do_nothing())
-                    if added.rowcount:
+                    insert = self._insert(_EVENTS).values(row).on_conflict_do_nothing().returning(_EVENTS.c.id)
+                    if connection.execute(insert).first() is not None:
                         new.append(store_event)
                 for visit, receipt in (receipts or {}).items():
                     body = _receipt_row(visit, receipt)
@@ -134,7 +134,9 @@ def _engine(url: str, create: bool) -> Engine:
         # One connection for all threads: a database in memory is its connection.
         one = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}} if in_memory else {}
         engine = create_engine(address, **one)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except ImportError as error:
+        raise JournalError(f"{_shown(url)} needs a driver ({error}); pip install 'smartstore-sim[postgres]'") from error
+    except (ArgumentError, NoSuchModuleError) as error:
         raise JournalError(f"{_shown(url)} is not a usable database address: {_first_line(error)}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _durable_sqlite)

@@ -159,11 +159,13 @@ def test_a_reader_that_is_far_too_slow_still_gets_every_gate_event() -> None:
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="MOSQUITTO IS MISSING: reconnection is not tested")
-def test_after_a_restart_of_the_broker_the_subscriptions_are_back(tmp_path: Path) -> None:
+def test_after_a_restart_of_the_broker_everything_goes_on(tmp_path: Path) -> None:
     port = free_port()
     process = start_mosquitto(tmp_path, port)
-    with MqttBus(f"mqtt://127.0.0.1:{port}", "reader") as reader:
+    url, status = f"mqtt://127.0.0.1:{port}", f"{ROOT}/sys/reader/status"
+    with MqttBus(url, "reader", Packet(status, b"offline", qos=1, retain=True)) as reader:
         reader.subscribe(f"{ROOT}/event/gate/+")
+        reader.publish(Packet(status, b"online", qos=1, retain=True))
         process.terminate()
         process.wait()
         while reader.connected:
@@ -171,7 +173,13 @@ def test_after_a_restart_of_the_broker_the_subscriptions_are_back(tmp_path: Path
         reader.publish(Packet(f"{ROOT}/event/gate/exit", b"sent while away", qos=1))
         process = start_mosquitto(tmp_path, port)
         found = reader.receive(10)
-        assert found is not None and found.payload == b"sent while away"
+        assert found is not None, "the subscription was lost"
+        assert found.payload == b"sent while away"
+        with MqttBus(url, "other") as other:
+            other.subscribe(status)
+            found = other.receive(10)
+            assert found is not None, "who is back does not say so"
+            assert found.payload == b"online"
     process.terminate()
     process.wait()
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from smartstore.ledger.cart import PriceList, fold
 from smartstore.ledger.journal import Journal
 from smartstore.ledger.settlement import Settlement
 from smartstore.payment.gateway import StubGateway
-from smartstore.settings import SettingsError, parse_settings, read_settings
+from smartstore.settings import SettingsError, parse_settings, read_settings, settings_schema
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, decode, encode
 from smartstore.wire.messages import GateEvent
@@ -212,6 +213,16 @@ def test_without_pictures_no_vision_library_is_loaded() -> None:
 
 def test_the_shipped_settings_are_valid_and_are_the_defaults() -> None:
     assert read_settings(ROOT / "configs/pipeline.yaml") == read_settings()
+
+
+def test_the_schema_that_editors_use_is_up_to_date() -> None:
+    """To write it anew: ``python -m smartstore.settings``. Defaults may be tuned without that."""
+    written = json.loads((ROOT / "configs/pipeline.schema.json").read_text())
+    assert keys(written) == keys(settings_schema())
+
+
+def keys(schema: dict[str, Any]) -> dict[str, list[str]]:
+    return {name: sorted(part["properties"]) for name, part in {**schema["$defs"], "": schema}.items()}
 
 
 @pytest.mark.parametrize(("data", "says"), [
