@@ -241,9 +241,12 @@ class World:
             return
         happened.notices.append(GateNotice(self.t_ns, self._exit.id, "exit_beam"))
         visit = TrueVisit(
-            visit=shopper.visit or "", person=shopper.name, entered_ns=self._entered_ns.pop(shopper.name), left_ns=self.t_ns,
+            visit=shopper.visit or "",
+            person=shopper.name,
+            entered_ns=self._entered_ns.pop(shopper.name),
+            left_ns=self.t_ns,
             lines=_lines(shopper.held),
-        )  # fmt: skip
+        )
         happened.records.append(visit)
 
     def _inside(self, place: Place) -> bool:

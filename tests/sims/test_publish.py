@@ -1,5 +1,6 @@
 """Pace and truth files: the building waits for the product, and what is true is written down exactly."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_truth_of_a_run_can_be_read_again(quiet: Played) -> None:
     truth = quiet.truth
     assert (truth.scenario, truth.seed, truth.store) == ("corner-quiet", 1, "corner")
     times = [t_ns for t_ns, _ in truth.positions]
-    assert {b - a for a, b in zip(times, times[1:], strict=False)} == {SECOND // 5}
+    assert {b - a for a, b in pairwise(times)} == {SECOND // 5}
     assert {person for _, people in truth.positions for person, _, _ in people} == {
         "shopper-1",
         "shopper-2",

@@ -144,6 +144,11 @@ def test_an_unknown_palm_stays_outside(corner: Building, scenario: Make) -> None
     assert scans[0] == story.start_ns // 1_000_000_000 + 1
 
 
+def walk_for_a_minute(ways: Walkways) -> None:
+    for _ in range(60 * 60):
+        ways.step()
+
+
 def test_a_walled_in_goal_is_an_error_and_not_a_hang(corner: Building) -> None:
     walls = [Fixture(f"w{i}", "table", origin, 0.0, 0.3, 3.0, 1.0, None, ()) for i, origin in enumerate([(3.0, 5.9)])]
     ways = Walkways(replace(corner, fixtures={f.id: f for f in walls}), 1 / 60)
@@ -154,5 +159,4 @@ def test_a_walled_in_goal_is_an_error_and_not_a_hang(corner: Building) -> None:
     ways._set_pace = lambda walker, speed_m_s, radius_m: None  # type: ignore[method-assign]  feet of lead
     agent.model.desired_speed = 0.0
     with pytest.raises(WalkingError, match=r"anna is stuck at \(1\.00, 1\.00\) m on the way to \(5\.00, 7\.00\)"):
-        for _ in range(60 * 60):
-            ways.step()
+        walk_for_a_minute(ways)
