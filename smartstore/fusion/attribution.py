@@ -224,7 +224,7 @@ class Attributor:
             else []
         )
         tracks: dict[str, list[int]] = {visit: [] for visit in known.inside}
-        for track in self._reach.tracks(change.t_start_ns, change.t_end_ns):
+        for track in self._reach.tracks():
             if known.owners.get(track) in tracks:
                 tracks[known.owners[track]].append(track)
 

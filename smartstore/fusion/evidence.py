@@ -29,6 +29,8 @@ class EvidenceOptions:
     """Share of moments at which somebody's hand is in the place without moving goods."""
     unseen_nats: float = -2.0
     """For somebody whose place was not known at that time."""
+    walk_m_s: float = 1.3
+    """How fast somebody out of view may walk."""
     floor_nats: float = -14.0
     count_sigma: float = 0.4
     """How well a camera counts what is missing, in items."""

@@ -80,17 +80,9 @@ class ReachMemory:
             self.touches.popleft()
         return ended
 
-    def tracks(self, start_ns: int, end_ns: int) -> list[int]:
-        """The tracks on the floor at some time of an interval."""
-        margin = NS_PER_S
-        return sorted(
-            {
-                track.track
-                for state in self._states
-                if start_ns - margin <= state.t_ns <= end_ns + margin
-                for track in state.tracks
-            }
-        )
+    def tracks(self) -> list[int]:
+        """Everybody who was on the floor within the memory."""
+        return sorted({track.track for state in self._states for track in state.tracks})
 
     def log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
         """Log-likelihood ratio that ``tracks`` (one person) reached into ``facing`` between the two times.
@@ -108,7 +100,7 @@ class ReachMemory:
             if track.track in wanted
         ]
         if not seen:
-            return self._evidence.unseen_nats
+            return self._evidence.unseen_nats + self._far_log(wanted, facing, low, high)
         stretches: dict[int, list[FloorTrack]] = {}
         length_ns = round(self._options.stretch_s * NS_PER_S)
         for t_ns, track in seen:
@@ -132,17 +124,29 @@ class ReachMemory:
         odds = [math.exp(total / len(seen)) for total in hands.values()]
         return body + math.log(sum(odds) / len(odds))
 
+    def _far_log(self, wanted: set[int], facing: Facing, low_ns: int, high_ns: int) -> float:
+        """Whether somebody out of view can have come to ``facing`` from where they were last, or next, seen."""
+        best = self._evidence.floor_nats
+        found = False
+        for state in self._states:
+            for track in state.tracks:
+                if track.track in wanted:
+                    gap_s = max(low_ns - state.t_ns, state.t_ns - high_ns, 0) / NS_PER_S
+                    best = max(best, self._body(track, facing, gap_s * self._evidence.walk_m_s))
+                    found = True
+        return best if found else 0.0
+
     def _hand(self, hand: Hand, facing: Facing) -> float:
         sigma = math.hypot(hand.sigma_m, self._evidence.hand_sigma_m)
         fixture, shelf = self._site.fixtures[facing.fixture], self._site.shelves[facing.shelf]
         point = (hand.x_m, hand.y_m, hand.z_m)
         return hand_log(outside_m(fixture, shelf, facing, point, self._evidence.front_m) / sigma, self._evidence)
 
-    def _body(self, track: FloorTrack, facing: Facing) -> float:
+    def _body(self, track: FloorTrack, facing: Facing, walked_m: float = 0.0) -> float:
         away = math.hypot(track.x_m - facing.centre_m[0], track.y_m - facing.centre_m[1])
         _, v, _ = self._site.fixtures[facing.fixture].to_local((track.x_m, track.y_m, 0.0))
         behind = self._evidence.reach_m * 2 if v > 0.35 else 0.0
-        return body_log(away + behind, track.sigma_m, self._evidence)
+        return body_log(max(away + behind - walked_m, 0.0), track.sigma_m, self._evidence)
 
     def _follow(self, track: FloorTrack, t_ns: int) -> None:
         for hand in track.hands:
