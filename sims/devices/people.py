@@ -106,7 +106,7 @@ class _Person:
 
     def __init__(self, crowd: Crowd, state: BodyState) -> None:
         self._crowd = crowd
-        self._albedo = crowd.bodies.colours(state.body, state.outfit).astype(np.float32) / 255
+        self._albedo: Floats = crowd.bodies.colours(state.body, state.outfit).astype(np.float32) / np.float32(255)
         self._items: list[tuple[str, Node]] = []
         self._carried: list[Floats] = []
         self.state = state
@@ -166,7 +166,8 @@ class _Person:
         for place, sku in enumerate(wanted):
             hand = left if place else right
             mesh = self._held(sku, hand, state.heading_rad, max(0, place - 1))
-            colours = rgba(mesh.colours * self._crowd.lighting.shade_body(hand, mesh.normals))
+            light = self._crowd.lighting.shade_body(np.asarray(hand, np.float32), mesh.normals)
+            colours = rgba(mesh.colours * light)
             self._carried.append(mesh.points)
             if place < len(self._items):
                 self._items[place][1].write(mesh.points, colours)

@@ -15,12 +15,13 @@ from sims.building import Building
 from sims.devices.goods import Goods, shelf_corners_m
 from sims.devices.labels import PersonLabel, label_people
 from sims.devices.lens import LensMap, lens_map
-from sims.devices.look import Floats, Lighting, Look, Picture, paint, rgba
+from sims.devices.look import Floats, Lighting, Look, Picture, rgba
 from sims.devices.mesh import PLAIN, Mesh, merged
 from sims.devices.panda import NEAR_M, Node, Pose, RendererError, Stage, View, metres, open_door
 from sims.devices.people import Bodies, Crowd
 from sims.devices.prints import atlas
 from sims.devices.room import room_extent_m, room_meshes
+from sims.devices.surfaces import paint
 from sims.optics import Array, CameraSpec
 from sims.scene import Scene
 
@@ -41,6 +42,8 @@ class _Still:
     spec: CameraSpec
     age: int
     picture: Picture
+    bent: Picture
+    """The same as the lens shows it, RGB, first row on top."""
     depth: Floats
 
 
@@ -73,8 +76,7 @@ class Renderer:
         """What the camera (an id of the store's, or any specification) sees: RGB (h, w, 3), bent by its lens."""
         spec, lens = self._camera(camera)
         self._show(scene)
-        picture = self._composed(spec, lens) if self._layered else self._direct(spec, lens)
-        return np.asarray(cv2.cvtColor(lens.bend(picture), cv2.COLOR_BGRA2RGB), np.uint8)
+        return self._composed(spec, lens) if self._layered else self._direct(spec, lens)
 
     def render_labelled(self, scene: Scene, camera: str | CameraSpec) -> tuple[Picture, list[PersonLabel]]:
         """The picture and a label for everybody of whom at least one pixel shows."""
@@ -88,18 +90,26 @@ class Renderer:
         """Everything drawn at once."""
         view = self._view(lens, 0)
         view.draw(self._pose(spec), self._stage.root, (*self.look.outside, 1))
-        return view.picture()
+        return _rgb(lens.bend(view.picture()))
 
     def _composed(self, spec: CameraSpec, lens: LensMap) -> Picture:
         """What moves, laid over the kept picture of what stays wherever it is nearer: several times cheaper."""
         still = self._still(spec, lens)
-        picture = still.picture.copy()
+        result = still.bent.copy()
+        windows = self._windows(spec, lens)
+        if not windows:
+            return result
         view = self._view(lens, 0)
         view.draw(self._pose(spec), self._stage.moving)
         drawn, depth = view.picture(), view.raw_depth()
-        for window in self._windows(spec, lens):
+        picture = still.picture.copy()
+        for window in windows:
             _lay_over(picture[window], drawn[window], depth[window], still.depth[window])
-        return picture
+        for window in windows:
+            part = lens.part(window)
+            if result[part].size:
+                result[part] = _rgb(lens.bend(picture, part))
+        return result
 
     def _windows(self, spec: CameraSpec, lens: LensMap) -> list[tuple[slice, slice]]:
         """Parts of the pinhole picture in which somebody may show; none overlap."""
@@ -125,7 +135,8 @@ class Renderer:
         fine, plain, pose = self._view(lens, SAMPLES), self._view(lens, 0), self._pose(spec)
         fine.draw(pose, self._stage.still, (*self.look.outside, 1))
         plain.draw(pose, self._stage.still)
-        self._stills[spec.id] = _Still(spec, age, fine.picture().copy(), plain.raw_depth().copy())
+        picture = fine.picture().copy()
+        self._stills[spec.id] = _Still(spec, age, picture, _rgb(lens.bend(picture)), plain.raw_depth().copy())
         return self._stills[spec.id]
 
     def _seen_shelves(self, spec: CameraSpec) -> list[str]:
@@ -205,6 +216,10 @@ class Renderer:
         light: Floats | float = 1.0 if mesh.glowing else self._lighting.shade(mesh.points, mesh.normals)
         texture = None if mesh.texture == PLAIN else self._stage.textures[mesh.texture]
         return Node(self._stage.still, mesh.points, rgba(mesh.colours * light), mesh.uv, mesh.faces, texture)
+
+
+def _rgb(picture: Picture) -> Picture:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGB), np.uint8)
 
 
 def _lay_over(under: Picture, layer: Picture, depth: Floats, still_depth: Floats) -> None:
