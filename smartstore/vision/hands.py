@@ -35,12 +35,12 @@ class HandOptions:
     min_score: float = 0.5
     palm_beyond_wrist: float = 0.36
     """Palm centre beyond the wrist as a share of the forearm (9 cm of 25 cm)."""
-    pixel_sigma: float = 3.0
-    survey_sigma_rad: float = 0.006
+    pixel_sigma: float = 4.0
+    survey_sigma_rad: float = 0.008
     reach_sigma_m: float = 0.35
     """Spread of a hand around the chest, at ``height_share`` of body height."""
     height_share: float = 0.65
-    speed_m_s: float = 0.4
+    speed_m_s: float = 0.45
     """How fast a hand moves against the body."""
     gate: float = 16.0
     """Largest squared Mahalanobis distance (2 degrees of freedom) of a ray."""

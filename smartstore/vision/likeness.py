@@ -46,11 +46,11 @@ class Likeness:
     def cost(self, distances: Array) -> Array:
         """-2 log likelihood ratio of "the same" against "somebody else"; 0 where a distance is NaN (not known)."""
         known = np.isfinite(distances)
-        d = np.where(known, distances, 0.5)
-        # Nearer than the usual same person is as good as it gets, further than the usual other one as bad.
-        same = self._same.log_density(np.maximum(d, self._same.mean))
-        other = self._other.log_density(np.minimum(d, self._other.mean))
-        return np.where(known, np.clip(-2.0 * (same - other), self._least, self._most), 0.0)
+        # Beyond the usual distances nothing more is learned: the tails of two normal distributions tell tales.
+        low, high = sorted((self._same.mean, self._other.mean))
+        d = np.clip(np.where(known, distances, low), low, high)
+        ratio = self._same.log_density(d) - self._other.log_density(d)
+        return np.where(known, np.clip(-2.0 * ratio, self._least, self._most), 0.0)
 
     def learn(self, same: Array, other: Array) -> None:
         """Takes in distances of surely equal and surely different pairs; NaN are left out."""
