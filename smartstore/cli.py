@@ -18,9 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from smartstore.bus.mqtt import MqttBus
     from smartstore.ledger.journal import Journal
     from smartstore.pipeline import Vision
-    from smartstore.settings import VisionOptions
+    from smartstore.service import Service, VerifyToken
+    from smartstore.settings import Settings, VisionOptions
     from smartstore.site import Site
     from smartstore.vision.worker import VisionWorker
     from smartstore.wire.messages import Receipt
@@ -65,12 +67,8 @@ def serve(
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")] = None,
 ) -> None:
     """Run a store: from what its devices say to settled receipts, until it is told to stop."""
-    from smartstore.bus.broker import EmbeddedBroker
-    from smartstore.bus.mqtt import MqttBus
     from smartstore.palm.tokens import read_verifier
-    from smartstore.payment.gateway import StubGateway
-    from smartstore.pipeline import Pipeline
-    from smartstore.service import Service, entry_check, pipeline_options, status_packet
+    from smartstore.service import entry_check
     from smartstore.settings import read_settings
     from smartstore.site import load_site
 
@@ -84,14 +82,11 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     with ExitStack() as stack:
         journal = stack.enter_context(_journal(db, create=True))
-        url = broker or stack.enter_context(EmbeddedBroker(port or MQTT_PORT)).url
-        will = status_packet(site.store, name, "offline", 0)
-        bus = stack.enter_context(MqttBus(url, f"smartstore-{site.store}-{name}", will,
-                                          keep_latest=options.service.keep_latest,
-                                          ca_file=str(ca_file) if ca_file else None))  # fmt: skip
-        pipeline = Pipeline(site, pipeline_options(options), vision)
-        service = Service(bus, site, pipeline, journal, StubGateway(), check, name, options, frames is not False)
-        _stop_on_signals(service.stop)
+        url = broker or _broker(stack, port or MQTT_PORT)
+        bus = stack.enter_context(_bus(url, site.store, name, options, ca_file))
+        service = _service(bus, site, journal, vision, check, name, options)
+        signal.signal(signal.SIGTERM, lambda *_: service.stop())
+        signal.signal(signal.SIGINT, lambda *_: service.stop())
         typer.echo(f"{site.name} is served on {bus.address}; stop with Ctrl-C", err=True)
         service.run()
 
@@ -248,9 +243,31 @@ def _vision(site: "Site", options: "VisionOptions", now: bool | None) -> "Vision
     return load() if now else LazyVision(load)
 
 
-def _stop_on_signals(stop: Callable[[], None]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
+def _broker(stack: ExitStack, port: int) -> str:
+    from smartstore.bus.broker import EmbeddedBroker
+
+    return stack.enter_context(EmbeddedBroker(port)).url
+
+
+def _bus(url: str, store: str, name: str, options: "Settings", ca_file: Path | None) -> "MqttBus":
+    from smartstore.bus.mqtt import MqttBus
+    from smartstore.service import status_packet
+
+    will = status_packet(store, name, "offline", 0)
+    trusted = str(ca_file) if ca_file else None
+    return MqttBus(url, f"smartstore-{store}-{name}", will, keep_latest=options.service.keep_latest, ca_file=trusted)
+
+
+def _service(
+    bus: "MqttBus", site: "Site", journal: "Journal", vision: "Vision | None", check: "VerifyToken", name: str,
+    options: "Settings",
+) -> "Service":  # fmt: skip
+    from smartstore.payment.gateway import StubGateway
+    from smartstore.pipeline import Pipeline
+    from smartstore.service import Service, pipeline_options
+
+    pipeline = Pipeline(site, pipeline_options(options), vision)
+    return Service(bus, site, pipeline, journal, StubGateway(), check, name, options, frames=vision is not None)
 
 
 def _names(store: Path | None) -> dict[str, str]:

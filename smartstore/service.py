@@ -96,7 +96,6 @@ class Service:
         self._prices = PriceList(site.currency, site.items, site.tax_classes)
         self._settlement = Settlement(site.store, self._prices, gateway, settings.settlement)
         self._carts: dict[str, Cart] = {}
-        self._cart_seq: Counter[str] = Counter()
         self._seq: Counter[str] = Counter()
         self._shown_ns, self._reported_ns, self._reported_at = -1, -1, 0.0
         self._named: dict[str, float] = {}
@@ -187,21 +186,29 @@ class Service:
         for event in new:
             if event.visit:
                 self._carts[event.visit] = apply(self._carts.get(event.visit, Cart(event.visit)), event)
-            match event:
-                case VisitOpened():
-                    authorisation = self._settlement.open(event)
-                    if not authorisation.approved:
-                        log.warning("visit %s: payment not authorised (%s)", event.visit, authorisation.reason)
-                    self._publish_cart(event, "new")
-                case ItemTaken() | ItemReturned():
-                    self._publish_change(event)
-                    self._publish_cart(event, "update")
-                case CaseRaised():
-                    self._publish_change(event)
-                    self._publish_case(event)
-                case VisitLeft():
-                    self._publish_cart(event, "end")
-                    self._settle(event)
+                if self._carts[event.visit].after_settling:
+                    self.counts["after_settling"] += 1
+                    log.warning("visit %s is settled; %s needs a human", event.visit, event)
+                    continue
+            self._tell(event)
+
+    def _tell(self, event: StoreEvent) -> None:
+        """What apps and the gateway hear of a booked event."""
+        match event:
+            case VisitOpened():
+                authorisation = self._settlement.open(event)
+                if not authorisation.approved:
+                    log.warning("visit %s: payment not authorised (%s)", event.visit, authorisation.reason)
+                self._publish_cart(event, "new")
+            case ItemTaken() | ItemReturned():
+                self._publish_change(event)
+                self._publish_cart(event, "update")
+            case CaseRaised():
+                self._publish_change(event)
+                self._publish_case(event)
+            case VisitLeft():
+                self._publish_cart(event, "end")
+                self._settle(event)
 
     def _settle(self, left: VisitLeft) -> None:
         cart = self._carts[left.visit]
@@ -226,10 +233,8 @@ class Service:
         lines = [messages.CartLine(sku=line.sku, name=line.name, quantity=line.quantity,
                                    unit_price_minor=line.unit_price_minor, total_minor=line.total_minor)
                  for line in priced.lines]  # fmt: skip
-        seq = self._cart_seq[event.visit]
-        self._cart_seq[event.visit] += 1
-        cart = messages.Cart(seq=seq, t_ns=event.t_ns, phase=phase, lines=lines, total_minor=priced.total_minor,
-                             currency=priced.currency)  # fmt: skip
+        cart = messages.Cart(seq=self._next(f"cart/{event.visit}"), t_ns=event.t_ns, phase=phase, lines=lines,
+                             total_minor=priced.total_minor, currency=priced.currency)  # fmt: skip
         self._bus.publish(encode(topics.CART, self._store, event.visit, cart))
 
     def _publish_change(self, event: ItemTaken | ItemReturned | CaseRaised) -> None:

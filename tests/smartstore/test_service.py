@@ -153,6 +153,17 @@ def test_what_was_booked_before_is_not_told_again() -> None:
     assert store.gateway.captured == {"v1": Money(129, "EUR")}
 
 
+def test_what_comes_to_light_after_settling_changes_nothing_and_is_not_lost() -> None:
+    late: Sequence[StoreEvent] = [ItemTaken("v1", 2 * S, "step:9", COLA, 5, "a", 0.9)]
+    with a_store(Script({**VISIT, 4: late})) as store:
+        for seq in range(5):
+            store.service.handle(beam(seq))
+        assert len(store.app.heard_of(topics.CART)) == 4
+    assert store.service.counts["after_settling"] == 1
+    assert store.gateway.captured == {"v1": Money(129, "EUR")}
+    assert late[0] in store.journal.events("v1")
+
+
 def test_after_a_crash_before_settling_the_receipt_comes_with_the_next_start() -> None:
     journal = Journal()
     journal.append([event for events in VISIT.values() for event in events])
