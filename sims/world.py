@@ -84,6 +84,7 @@ class World:
             Shopper(plan, building, customs, figures.height_m(plan.body), stream(seed, plan.name), self.dt_s)
             for plan in plans
         ]
+        self._now = self._snapshot()
         self._palms = {plan.name: stream(seed, f"{plan.name}/scanner") for plan in plans}
         for plan in plans:
             enrol(self._captured(plan.name, plan.palm))
@@ -136,7 +137,7 @@ class World:
         """One step of 1/60 s."""
         happened = Happened(self.t_ns)
         active = [shopper for shopper in self.shoppers if not shopper.done]
-        before = self._snapshot()
+        before = self._now
         decided = [(shopper, shopper.decide(before)) for shopper in active]
         for shopper, wanted in decided:
             for deed in wanted:
@@ -144,7 +145,7 @@ class World:
         was = {shopper.name: self._walkways.where(shopper.name) for shopper in active if shopper.name in self.bodies}
         self._walkways.step()
         self.steps += 1
-        after = self._snapshot()
+        after = self._now = self._snapshot()
         for shopper in active:
             if shopper.name in after.where:
                 self.bodies[shopper.name] = shopper.move(after)

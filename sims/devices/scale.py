@@ -106,6 +106,17 @@ def _smooth(share: Array) -> Array:
     return np.asarray(s * s * (3 - 2 * s))
 
 
+def _noise_filter(temper: Temper, samples: int) -> tuple[Array, Array, Array, Array]:
+    """The noise x[i] = memory x[i-1] + e[i] + echo e[i-1] of a batch at once: what it owes to each of its impulses
+    (samples, samples, plates), to the x and the e before it (samples, plates), and the scale for the wanted sigma."""
+    lag = np.arange(samples)[:, None] - np.arange(samples)
+    later = temper.memory ** np.maximum(lag - 1, 0)[:, :, None] * (temper.memory + temper.echo)
+    response = np.where(lag[:, :, None] == 0, 1.0, np.where(lag[:, :, None] > 0, later, 0.0))
+    power = np.arange(samples)[:, None]
+    spread = (1 + temper.echo**2 + 2 * temper.memory * temper.echo) / (1 - temper.memory**2)
+    return response, temper.memory ** (power + 1), temper.echo * temper.memory**power, temper.noise / np.sqrt(spread)
+
+
 class Scale:
     """The load cells of one fixture. Call :meth:`feel` for contacts, then :meth:`read` for every batch in turn."""
 
@@ -127,6 +138,7 @@ class Scale:
         self._noise = np.zeros(len(self.plates))
         self._impulse = np.zeros(len(self.plates))
         self._drift = np.zeros(len(self.plates))
+        self._response, self._fading, self._echoing, self._shrink = _noise_filter(self._temper, self.batch)
         self._dead = np.array([plate in dead for plate in self.plates])
         self._motions: list[_Motion] = []
         self._seq = 0
@@ -190,19 +202,16 @@ class Scale:
         if jolts.any():
             impulses[jolts] = random.standard_t(2.0, int(jolts.sum())) * 3.0
         steps = random.normal(size=shape) * (temper.wander / np.sqrt(self.rate_hz))
-        shrink = temper.noise * np.sqrt((1 - temper.memory**2) / (1 + temper.echo**2 + 2 * temper.memory * temper.echo))
-        noise = np.empty(shape)
-        for i, impulse in enumerate(impulses):
-            self._noise = temper.memory * self._noise + impulse + temper.echo * self._impulse
-            self._impulse = impulse
-            noise[i] = self._noise
+        noise = np.einsum("ijp,jp->ip", self._response, impulses)
+        noise += self._fading * self._noise + self._echoing * self._impulse
+        self._noise, self._impulse = noise[-1], impulses[-1]
         drift = self._drift + np.cumsum(steps, axis=0)
         self._drift = drift[-1]
         t = times_s[:, None]
         sway = temper.sway_grams * np.sin(2 * np.pi * t / temper.sway_period_s + temper.sway_phase)
         running = np.mod(t, temper.hum_period_s) < temper.hum_period_s / 2
         hum = temper.hum_grams * running * np.sin(2 * np.pi * temper.hum_hz * t)
-        return np.asarray(noise * shrink + drift + sway + hum)
+        return np.asarray(noise * self._shrink + drift + sway + hum)
 
     def _forget(self, t_s: float) -> None:
         """What is over becomes a load that stays."""
