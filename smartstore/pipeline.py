@@ -165,7 +165,8 @@ class Pipeline:
 
     def _facings(self, camera: str, message: Facings) -> list[StoreEvent]:
         clear = tuple(facing.facing for facing in message.facings if not facing.hidden)
-        self._attributor.observe(FacingsSeen(camera, message.t_ns, clear))
+        hidden = tuple(facing.facing for facing in message.facings if facing.hidden)
+        self._attributor.observe(FacingsSeen(camera, message.t_ns, clear, hidden))
         for change in self._watcher.observe(camera, message):
             self._attributor.observe(change)
         return []

@@ -50,7 +50,9 @@ class AttributionOptions:
     scale_silent_s: float = 2.0
     """A scale without batches for so long is off."""
     touch_wait_s: float = 12.0
-    """Longest wait for a clear view after a touch."""
+    """Wait for a clear view after a touch ..."""
+    touch_hidden_s: float = 30.0
+    """... and the longest one while a camera waits, too, behind somebody's back."""
     touch_clear_s: float = 1.2
     """A facing seen clearly this long after a touch, and unchanged, was only touched."""
     candidates: int = 5
@@ -58,11 +60,12 @@ class AttributionOptions:
 
 @dataclass(frozen=True, slots=True)
 class FacingsSeen:
-    """Which facings a camera saw clearly at one moment."""
+    """Which facings a camera saw clearly at one moment, and which were hidden from it."""
 
     camera: str
     t_ns: int
     clear: tuple[str, ...]
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ class Attributor:
         self._views: list[FacingChange] = []
         self._touches: list[Touch] = []
         self._clear: dict[str, int] = {}
+        self._hidden: dict[str, int] = {}
         self._scales: dict[str, ScaleAlive] = {}
         self._explained: list[tuple[int, int, str]] = []
         self._doubt: dict[str, Counter[str]] = {}
@@ -118,6 +122,7 @@ class Attributor:
                 self._scales[fact.fixture] = fact
             case FacingsSeen():
                 self._clear.update(dict.fromkeys(fact.clear, fact.t_ns))
+                self._hidden.update(dict.fromkeys(fact.hidden, fact.t_ns))
             case WeightStep():
                 self._changes.append(self._of_step(fact))
             case FacingChange() if fact.facing not in self._site.facings:
@@ -229,7 +234,9 @@ class Attributor:
                 tracks[known.owners[track]].append(track)
 
         def reach(visit: str, facing: Facing) -> float:
-            return self._reach.log_ratio(tracks[visit], facing, change.t_start_ns, change.t_end_ns)
+            where = (tracks[visit], facing, change.t_start_ns, change.t_end_ns)
+            ratio = self._reach.log_ratio(*where)
+            return ratio if change.step else max(ratio, self._reach.touch_log(*where))
 
         return self._hypotheses.all(change, explanations, list(tracks), reach, known.holdings, self._doubt)
 
@@ -298,16 +305,16 @@ class Attributor:
         return CaseRaised(visit, t_ns, change.caused_by, f"{place}-{change.t_start_ns}", place, candidates)
 
     def _time(self, change: Change) -> int:
-        """When it happened: for sight, the last touch inside what may be a long time behind somebody's back."""
+        """When it happened: for sight, the longest touch inside what may be a long time behind somebody's back."""
         if change.step is not None:
             return change.t_ns
-        ends = [
-            touch.t_end_ns
+        inside = [
+            (spent, touch.t_end_ns, (touch.t_start_ns + touch.t_end_ns) // 2)
             for touch in self._reach.touches
-            for name, _ in touch.facings
-            if name in change.facings and change.t_start_ns - NS_PER_S <= touch.t_end_ns <= change.t_end_ns + NS_PER_S
+            for name, spent in touch.facings
+            if name in change.facings and touch.t_end_ns >= change.t_start_ns and touch.t_start_ns <= change.t_end_ns
         ]
-        return max(ends, default=change.t_ns)
+        return max(inside)[2] if inside else change.t_ns
 
     def _untold_touches(self, now_ns: int, known: Known, final: bool) -> list[ItemEvent]:
         """Cases for hands inside unweighed facings that neither a change nor a clear view explains."""
@@ -320,12 +327,17 @@ class Attributor:
                 continue
             if clear_ns > touch.t_end_ns + self._options.touch_clear_s * NS_PER_S:
                 continue
-            if not final and now_ns - touch.t_end_ns < self._options.touch_wait_s * NS_PER_S:
+            if not final and self._may_clear(facing, now_ns, now_ns - touch.t_end_ns):
                 waiting.append(touch)
                 continue
             events += self._touch_case(touch, known)
         self._touches = waiting
         return events
+
+    def _may_clear(self, facing: str, now_ns: int, waited_ns: int) -> bool:
+        """Whether a clear view of ``facing`` may still come."""
+        watched = now_ns - max(self._hidden.get(facing, -1), self._clear.get(facing, -1)) < 3 * NS_PER_S
+        return waited_ns < (self._options.touch_hidden_s if watched else self._options.touch_wait_s) * NS_PER_S
 
     def _told(self, touch: Touch) -> bool:
         margin = round(self._options.match_s * NS_PER_S)

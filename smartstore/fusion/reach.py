@@ -31,8 +31,8 @@ class ReachOptions:
     """Shortest stay of a hand that counts as a touch."""
     touch_gap_s: float = 0.4
     touch_memory_s: float = 90.0
-    touch_depth_m: float = 0.0
-    """How far behind the face the hand's middle must be."""
+    touch_front_m: float = 0.1
+    """How far before the face the hand's middle may be."""
     touch_sigma_m: float = 0.2
     """Hands less certain than this do not make touches."""
 
@@ -81,8 +81,8 @@ class ReachMemory:
         return ended
 
     def tracks(self) -> list[int]:
-        """Everybody who was on the floor within the memory."""
-        return sorted({track.track for state in self._states for track in state.tracks})
+        """Everybody who was on the floor, or touched something, within the memory."""
+        return sorted({t.track for state in self._states for t in state.tracks} | {t.track for t in self.touches})
 
     def log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
         """Log-likelihood ratio that ``tracks`` (one person) reached into ``facing`` between the two times.
@@ -107,6 +107,16 @@ class ReachMemory:
             index = (t_ns - low) // length_ns if high - low > 2 * length_ns else 0
             stretches.setdefault(index, []).append(track)
         return max(self._stretch_log(part, facing) for part in stretches.values())
+
+    def touch_log(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
+        """The same ratio from the touches alone, which are remembered for longer; the worst where there is none."""
+        wanted = set(tracks)
+        touched = any(
+            touch.track in wanted and any(name == facing.id and spent > 0 for name, spent in touch.facings)
+            for touch in self.touches
+            if touch.t_end_ns >= start_ns and touch.t_start_ns <= end_ns
+        )
+        return hand_log(0.0, self._evidence) + math.log(0.5) if touched else self._evidence.floor_nats
 
     def _stretch_log(self, seen: list[FloorTrack], facing: Facing) -> float:
         """The ratio over one stretch of time.
@@ -162,7 +172,7 @@ class ReachMemory:
     def _facing_at(self, point: tuple[float, float, float]) -> Facing | None:
         for fixture in self._shelves:
             u, v, z = fixture.to_local(point)
-            if not (self._options.touch_depth_m <= v <= fixture.depth_m and 0.0 <= u <= fixture.width_m):
+            if not (-self._options.touch_front_m <= v <= fixture.depth_m and 0.0 <= u <= fixture.width_m):
                 continue
             for shelf in fixture.shelves:
                 if shelf.height_m <= z <= shelf.height_m + shelf.clear_m:
