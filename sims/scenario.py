@@ -256,6 +256,15 @@ def load_scenario(path: str | Path) -> Scenario:
     return scenario
 
 
+def scenario_schema() -> dict[str, Any]:
+    """The JSON Schema of scenario documents, for editors."""
+    schema = Scenario.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Scenario of a simulated store",
+    } | schema
+
+
 def _first_problem(error: ValidationError) -> str:
     """The first problem in the words of the document: key, what, way out."""
     problems = error.errors()

@@ -1,13 +1,16 @@
 """Scenario documents: what is right is read, what is wrong is named with file and key."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from sims.building import Building, load_building
 from sims.demand import PutItemBack, TakeItems, draw_plans
-from sims.scenario import Scenario, ScenarioError, load_scenario
+from sims.scenario import Scenario, ScenarioError, load_scenario, scenario_schema
 from tests.sims.playing import SCENARIOS
 
 Make = Callable[[Mapping[str, object]], Scenario]
@@ -18,6 +21,19 @@ def test_every_shipped_scenario_fits_its_store(path: Path) -> None:
     scenario = load_scenario(path)
     assert scenario.scenario == path.stem
     scenario.check(load_building(scenario.store))
+
+
+def test_the_schema_for_editors_is_the_one_in_force() -> None:
+    path = SCENARIOS / "scenario.schema.json"
+    assert json.loads(path.read_text()) == json.loads(json.dumps(scenario_schema())), (
+        f"write json.dumps(scenario_schema(), indent=2) to {path}"
+    )
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_scenario_is_valid_by_the_schema(path: Path) -> None:
+    document = json.loads(json.dumps(yaml.safe_load(path.read_text()), default=lambda time: time.isoformat()))
+    jsonschema.validate(document, scenario_schema())
 
 
 HEAD = "schema: 1\nscenario: a\nstore: x.yaml\n"

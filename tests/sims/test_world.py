@@ -12,6 +12,7 @@ from sims.bodies.library import BodyLibrary
 from sims.building import Building, Fixture
 from sims.scenario import Scenario, load_scenario
 from sims.stick import StickFigures
+from sims.truth import TrueVisit
 from sims.walking import WalkingError, Walkways
 from sims.world import World
 from tests.sims.playing import SCENARIOS, Palms, Played, world
@@ -132,6 +133,28 @@ def test_a_script_is_played_as_written(corner: Building, scenario: Make) -> None
     ]
     assert records[-1].lines == {water: 1, crisps: 1}
     assert place.stock.view["g2-2-c"][0][-1] == water or any(water in column for column in place.stock.view["g2-2-c"])
+
+
+def turned(building: Building) -> Building:
+    """The same store turned by a quarter."""
+    fixtures = {
+        f.id: replace(f, origin_m=(-f.origin_m[1], f.origin_m[0]), facing_deg=f.facing_deg + 90)
+        for f in building.fixtures.values()
+    }
+    gates = tuple(replace(g, line_m=tuple((-y, x) for x, y in g.line_m)) for g in building.gates)
+    walls = tuple((-y, x) for x, y in building.walls_m)
+    station = building.palm_station_m or (0.0, 0.0)
+    return replace(building, fixtures=fixtures, gates=gates, walls_m=walls, palm_station_m=(-station[1], station[0]))
+
+
+def test_a_store_that_is_turned_sells_the_same(corner: Building) -> None:
+    quiet = load_scenario(SCENARIOS / "corner-quiet.yaml")
+    sold = [
+        [(r.person, r.lines) for r in live(world(store, quiet, 7)) if isinstance(r, TrueVisit)]
+        for store in (corner, turned(corner))
+    ]
+    assert sold[0] == sold[1]
+    assert len(sold[0]) == 3
 
 
 def test_an_unknown_palm_stays_outside(corner: Building, scenario: Make) -> None:
