@@ -21,7 +21,7 @@ from smartstore.vision.blocking import hidden_by
 from smartstore.vision.looks import Looks
 from smartstore.vision.moves import Move, MoveOptions, Shelves
 from smartstore.vision.registration import RegistrationOptions, register
-from smartstore.vision.shelf_face import FacingView, edge_lines, facing_views, quiet_lines
+from smartstore.vision.shelf_face import FacingView, Patch, edge_lines, facing_views, quiet_lines
 from smartstore.wire.messages import SeenFacing
 
 Array = NDArray[np.float64]
@@ -40,6 +40,8 @@ class ReaderOptions:
     """A facing is still while fewer of its pixels changed since the last picture."""
     hidden_share: float = 0.02
     """A facing of which people cover more is hidden."""
+    rail_share: float = 0.12
+    """Where more of the price rail below a facing looks different, something stands before it."""
     unexplained_items: float = 0.45
     """Changed pixels that no move explains, in visible items of the facing, beyond which something is in the way."""
     give_in_s: float = 8.0
@@ -60,6 +62,7 @@ class _Face:
     """Whether there is a clear view to compare with."""
     followed_ns: int = 0
     odd_since_ns: int | None = None
+    covered_since_ns: int | None = None
     change: float = 0.0
     scores: dict[str, float] | None = None
 
@@ -96,9 +99,13 @@ class FaceReader:
         self._last = picture
         if kept is None:
             kept = self._kept = picture.copy()
-        clear = [self._is_clear(face, blocked, moving) for face in self._faces]
+        changed = _differs(picture, kept, self.options.grey_levels, ~blocked)
+        clear = [
+            self._is_still(face, blocked, moving) and self._is_open(face, changed, t_ns, picture, kept)
+            for face in self._faces
+        ]
         self._meet(clear, picture, kept)
-        self._compare(t_ns, clear, picture, kept, blocked)
+        self._compare(t_ns, clear, picture, kept, changed)
         return [self._say(face, seen) for face, seen in zip(self._faces, clear, strict=True)]
 
     def _start(self, image: Picture) -> None:
@@ -112,7 +119,7 @@ class FaceReader:
             _Face(view, float(np.median([column[1].area for column in view.items])), view.frame.area) for view in views
         ]
 
-    def _is_clear(self, face: _Face, blocked: Bools, moving: Bools | None) -> bool:
+    def _is_still(self, face: _Face, blocked: Bools, moving: Bools | None) -> bool:
         frame = face.view.frame
         if moving is None:
             return False
@@ -121,18 +128,33 @@ class FaceReader:
         moved = np.count_nonzero(frame.of(moving) & frame.mask) / area
         return bool(covered <= self.options.hidden_share and moved <= self.options.still_share)
 
+    def _is_open(self, face: _Face, changed: Bools, t_ns: int, picture: Picture, kept: Picture) -> bool:
+        """Whether nothing that the people network missed stands before the facing: it would cover the rail below."""
+        rail = face.view.rail
+        area = rail.area
+        if not face.known or area < 30:
+            return True
+        if np.count_nonzero(rail.of(changed) & rail.mask) <= self.options.rail_share * area:
+            face.covered_since_ns = None
+            return True
+        if face.covered_since_ns is None:
+            face.covered_since_ns = t_ns
+        if (t_ns - face.covered_since_ns) / 1e9 >= self.options.give_in_s:
+            _copy(rail, picture, kept)
+        return False
+
     def _meet(self, clear: list[bool], picture: Picture, kept: Picture) -> None:
         """The first clear view of a facing: it is full, by the site's word, and looks so."""
         for face, seen in zip(self._faces, clear, strict=True):
             if seen and not face.known:
                 face.known = True
-                _copy(face.view, picture, kept)
+                _copy(face.view.frame, picture, kept)
+                _copy(face.view.rail, picture, kept)
                 self._looks.learn(face.view, picture)
 
-    def _compare(self, t_ns: int, clear: list[bool], picture: Picture, kept: Picture, blocked: Bools) -> None:
+    def _compare(self, t_ns: int, clear: list[bool], picture: Picture, kept: Picture, changed: Bools) -> None:
         """Explains what differs from the kept views, facing by facing."""
         assert self._shelves is not None
-        changed = _differs(picture, kept, self.options.grey_levels, ~blocked)
         usable = [i for i, seen in enumerate(clear) if seen and self._faces[i].known]
         moves, rest = self._shelves.explain(changed, usable)
         by_facing: dict[int, list[Move]] = {}
@@ -154,10 +176,11 @@ class FaceReader:
                 face.change = max(face.change, move.probability)
                 face.scores = self._looks.scores(before_or_after, move.region, face.view.facing.sku)
             if by_facing.get(i) or odd > self.options.unexplained_items:
-                _copy(face.view, picture, kept)
+                _copy(face.view.frame, picture, kept)
                 face.followed_ns = t_ns
             elif (t_ns - face.followed_ns) / 1e9 >= self.options.follow_s:
-                _follow(face.view, picture, kept)
+                _follow(face.view.frame, picture, kept)
+                _follow(face.view.rail, picture, kept)
                 face.followed_ns = t_ns
 
     def _give_in(self, face: _Face, t_ns: int) -> bool:
@@ -194,13 +217,11 @@ def _differs(picture: Picture, other: Picture, levels: int, where: Bools | None)
     return np.asarray(cv2.medianBlur(mask, 3) > 0)
 
 
-def _copy(view: FacingView, picture: Picture, kept: Picture) -> None:
-    frame = view.frame
-    np.copyto(frame.of(kept), frame.of(picture), where=frame.mask[:, :, None])
+def _copy(patch: Patch, picture: Picture, kept: Picture) -> None:
+    np.copyto(patch.of(kept), patch.of(picture), where=patch.mask[:, :, None])
 
 
-def _follow(view: FacingView, picture: Picture, kept: Picture) -> None:
+def _follow(patch: Patch, picture: Picture, kept: Picture) -> None:
     """Moves the kept view one grey level towards the picture."""
-    frame = view.frame
-    now, old = frame.of(picture), frame.of(kept)
-    np.copyto(old, old + (now > old) - (now < old), where=frame.mask[:, :, None], casting="unsafe")
+    now, old = patch.of(picture), patch.of(kept)
+    np.copyto(old, old + (now > old) - (now < old), where=patch.mask[:, :, None], casting="unsafe")

@@ -71,6 +71,8 @@ class FacingView:
     items: tuple[tuple[Patch, ...], ...]
     frame: Patch
     """All that can change when this facing changes."""
+    rail: Patch
+    """The price rail below it, which never changes: where it does, something stands before the facing."""
 
     def item(self, column: int, row: int) -> Patch:
         return self.items[column][row + 1]
@@ -97,7 +99,11 @@ def _view(site: Site, fixture: Fixture, facing: Facing, model: CameraModel, cove
     )
     if any(column[1].area < 20 for column in items):
         return None
-    return FacingView(facing, items, _union([patch for column in items for patch in column if patch.area], margin=4))
+    frame = _union([patch for column in items for patch in column if patch.area], margin=4)
+    top_m = site.shelves[facing.shelf].height_m - 0.2 * RAIL_M
+    ends = (facing.offset_m - 0.02, facing.offset_m + facing.width_m + 0.02)
+    rail = [fixture.point(u, -RAIL_PROUD_M, z) for u in ends for z in (top_m, top_m - 0.6 * RAIL_M)]
+    return FacingView(facing, items, frame, _hull(model, np.array(rail)))
 
 
 def item_box_m(site: Site, fixture: Fixture, facing: Facing, column: int, row: int, sku: str | None = None) -> Array:
