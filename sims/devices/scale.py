@@ -69,6 +69,8 @@ class _Motion:
     start_s: float
     press: Array
     press_s: float
+    release_s: float
+    """When the hand stops pressing."""
     lift_s: float
     """When the weight begins to change."""
     move_s: float
@@ -83,13 +85,13 @@ class _Motion:
 
     @property
     def end_s(self) -> float:
-        return self.lift_s + self.move_s + 7 * self.fade_s
+        return max(self.lift_s + self.move_s, self.release_s) + 7 * self.fade_s
 
     def at(self, t_s: Array) -> Array:
         """Grams (samples, plates) at times (samples,)."""
         t = t_s[:, None]
         rise = _smooth((t - self.start_s) / min(0.05, 0.4 * self.press_s + 1e-3))
-        fall = _smooth((t - self.lift_s) / min(0.06, 0.5 * self.press_s + self.move_s + 1e-3))
+        fall = _smooth((t - self.release_s) / min(0.06, 0.5 * self.press_s + self.move_s + 1e-3))
         moved = _smooth((t - self.lift_s) / (self.move_s + 1e-3))
         since = np.maximum(0.0, t - self.lift_s - 0.5 * self.move_s)
         begun = t > self.lift_s + 0.5 * self.move_s
@@ -180,18 +182,20 @@ class Scale:
             stays[random.choice(np.nonzero(same)[0])] += size * random.uniform(-0.018, 0.018)
         load = contact.grams * share + stays
         lean = np.where(same, random.uniform(0.0, 0.12, count), 0.0)
+        comes = contact.grams > 0
         return _Motion(
             start_s=contact.t_s,
             press=contact.press_grams * (share + lean),
             press_s=contact.press_s,
-            lift_s=contact.t_s + (contact.press_s if contact.grams <= 0 else 0.0),
+            release_s=contact.t_s + contact.press_s + (contact.move_s if comes else 0.0),
+            lift_s=contact.t_s + (0.0 if comes else contact.press_s),
             move_s=contact.move_s,
             load=load,
             ring=ring,
             ring_hz=random.uniform(4.0, 14.0, count),
             ring_phase=random.uniform(0, 2 * np.pi, count),
             fade_s=float(random.uniform(0.06, 0.22)),
-            over=float(random.uniform(0.05, 0.22)) if contact.grams > 0 else float(random.uniform(0.0, 0.03)),
+            over=float(random.uniform(0.05, 0.22)) if comes else float(random.uniform(0.0, 0.03)),
         )
 
     def _disturbance(self, times_s: Array) -> Array:

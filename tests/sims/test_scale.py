@@ -99,6 +99,17 @@ def test_a_put_down_overshoots_and_settles(corner: Building) -> None:
     assert np.median(overshoots) > 10
 
 
+def test_the_hand_lets_go_of_what_it_puts_down_a_moment_later(corner: Building) -> None:
+    presses = []
+    for seed in range(8):
+        cells = scale(corner, seed)
+        plate = cells.plates.index(PLATE)
+        down = Contact(2.0, "g1", "g1-2", {PLATE: 1.0}, 300.0, press_grams=150.0, press_s=0.5, move_s=0.2)
+        samples, _ = readings(cells, 6, [down])
+        presses.append(around(samples, 2.5, 2.65)[:, plate].mean() - around(samples, 4, 6)[:, plate].mean())
+    assert np.median(presses) == pytest.approx(150, abs=15)
+
+
 def test_a_touch_leaves_nothing_behind(corner: Building) -> None:
     cells = scale(corner, 3)
     plate = cells.plates.index(PLATE)
