@@ -59,6 +59,9 @@ class WatcherOptions:
     stay_s: float = 0.45
     """A new fill has to stay for so long, over at least ``views`` clear views."""
     views: int = 2
+    many_items: int = 3
+    many_stay_s: float = 2.0
+    """So many items at once are more often somebody in the way: they have to stay for longer."""
     step_items: float = 0.6
     """Smaller differences, in items, are noise of the estimate..."""
     told_items: float = 0.4
@@ -171,7 +174,8 @@ class FacingWatcher:
             step = watched.step = _Step(items, start_ns, t_ns if step is None else max(t_ns, earlier_ns), change=change)
         step.add(level, seen)
         watched.hidden = False
-        if step.views < self.options.views or (t_ns - step.first_ns) / NS_PER_S < self.options.stay_s:
+        stay_s = self.options.many_stay_s if abs(items) >= self.options.many_items else self.options.stay_s
+        if step.views < self.options.views or (t_ns - step.first_ns) / NS_PER_S < stay_s:
             return None
         watched.level, watched.clear_ns, watched.step, watched.told = step.level, t_ns, None, 0.0
         scores = tuple(sorted(step.scores.items(), key=lambda pair: (-pair[1], pair[0])))
