@@ -64,7 +64,7 @@ class ServiceOptions:
 
 @dataclass(frozen=True, slots=True)
 class VisionOptions:
-    """The vision worker. ``detector``: "openvino" for the project's own networks, or a path of Ultralytics weights."""
+    """The vision worker. ``detector``: "openvino" for the shipped networks, a folder with others, or a .pt of Ultralytics."""
 
     detector: str = "openvino"
     min_score: float = 0.35

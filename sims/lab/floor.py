@@ -24,7 +24,7 @@ def floor_metrics(true: Sequence[Moment], found: Sequence[Moment]) -> dict[str, 
     pairs = [(people, _at(found, t_ns)) for t_ns, people in sorted(true, key=lambda m: m[0])]
     data = _trackeval_data(pairs)
     wanted = max(1, sum(len(people) for people, _ in pairs))
-    import trackeval  # type: ignore[import-untyped]
+    import trackeval
 
     with contextlib.redirect_stdout(io.StringIO()):
         identity = trackeval.metrics.Identity({"PRINT_CONFIG": False}).eval_sequence(data)

@@ -29,6 +29,7 @@ from smartstore.bus.base import Bus
 from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus
 from smartstore.bus.recording import McapRecorder
+from smartstore.settings import read_settings
 from smartstore.site import load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, decode
@@ -55,6 +56,7 @@ class RunRequest:
     cameras_fps: float | None = None
     broker_url: str | None = None
     out: Path | None = None
+    settings: Path | None = None
 
 
 @dataclass(slots=True)
@@ -83,7 +85,9 @@ def run(request: RunRequest, watch: Callable[[Live], None] = lambda _: None) -> 
     scenario = load_scenario(request.scenario)
     store = (request.store or scenario.store).resolve()
     load_site(store)
+    read_settings(request.settings)
     building = load_building(store)
+    scenario.check(building)
     seed = scenario.seed if request.seed is None else request.seed
     out = request.out or Path("data/runs") / f"{scenario.scenario}-{request.fidelity}-{seed}"
     if out.exists() and not out.is_dir():
@@ -117,7 +121,9 @@ class _Run:
             url = self.request.broker_url or stack.enter_context(EmbeddedBroker()).url
             bus = stack.enter_context(MqttBus(url, "building"))
             listener = stack.enter_context(listening(url, self.building.store, self.out / "feed.mcap", self._about()))
-            product = ProductProcess(self.store, url, self.out, palms, SERVICE, self.request.fidelity == "frames")
+            product = ProductProcess(
+                self.store, url, self.out, palms, SERVICE, self.request.fidelity == "frames", self.request.settings
+            )
             stack.enter_context(product)
             listener.wait_online(product, PATIENCE_S)
             simulation = Simulation(

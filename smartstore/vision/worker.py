@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from smartstore.domain.people import PeopleView, SeenPerson
 from smartstore.site import Site
 from smartstore.wire.messages import Facings, SeenFacing
+
+if TYPE_CHECKING:
+    from smartstore.vision.detector import DetectorOptions
 
 log = logging.getLogger(__name__)
 
@@ -124,19 +127,31 @@ def decode_jpeg(jpeg: bytes) -> Picture | None:
 
 
 def load_worker(site: Site, detector: str = "openvino", min_score: float = 0.35, threads: int = 1) -> VisionWorker:
-    """A worker with the project's own networks, or with the Ultralytics pose weights at the path ``detector``.
+    """A worker with the shipped networks ("openvino"), those in the folder ``detector``, or Ultralytics pose weights.
 
     Raises:
         DetectorError: weights are missing or unusable.
     """
     import cv2
 
-    from smartstore.vision.detector import DetectorOptions, OpenVinoDetector, UltralyticsPoseDetector
+    from smartstore.vision.detector import DetectorOptions
     from smartstore.vision.face_reader import FaceReader
 
     cv2.setNumThreads(threads)
     options = DetectorOptions(min_score=min_score, threads=threads)
-    found = OpenVinoDetector(options=options) if detector == "openvino" else UltralyticsPoseDetector(
-        Path(detector), options
-    )  # fmt: skip
-    return VisionWorker(site, found, lambda camera: FaceReader(site, camera))
+    return VisionWorker(site, _detector(detector, options), lambda camera: FaceReader(site, camera))
+
+
+def _detector(name: str, options: "DetectorOptions") -> PeopleDetector:
+    from smartstore.vision.detector import (
+        LANDMARK_MODEL,
+        MODELS,
+        PEOPLE_MODEL,
+        OpenVinoDetector,
+        UltralyticsPoseDetector,
+    )
+
+    if name.endswith(".pt"):
+        return UltralyticsPoseDetector(Path(name), options)
+    folder = MODELS if name == "openvino" else Path(name)
+    return OpenVinoDetector(folder / PEOPLE_MODEL, folder / LANDMARK_MODEL, options)

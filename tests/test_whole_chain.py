@@ -1,0 +1,147 @@
+"""The main job, from the command line's own function to settled receipts, over real brokers and in both fidelities."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sims.lab.run import RunRequest, run
+from smartstore.bus.recording import read_feed
+from smartstore.cli import run as tell
+from smartstore.wire import topics
+
+ROOT = Path(__file__).parents[1]
+ONE_VISIT = ROOT / "configs/scenarios/one-visit.yaml"
+QUIET = ROOT / "configs/scenarios/corner-quiet.yaml"
+FIELDS = {
+    "scenario", "seed", "fidelity", "shoppers", "sales", "items", "exact_receipt_rate", "item_precision", "item_recall",
+    "item_f1", "overcharge", "undercharge", "review_rate", "time_to_receipt_s", "event_precision", "event_recall",
+    "floor", "real_time_factor", "wall_s", "renderer",
+}  # fmt: skip
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[str]:
+    """The address of a Mosquitto of the user's."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        pytest.skip("mosquitto is not installed (Debian, Ubuntu: apt-get install mosquitto)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = tmp_path / "mosquitto.conf"
+    settings.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\n"
+    )
+    with subprocess.Popen([program, "-c", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield f"mqtt://127.0.0.1:{port}"
+        process.terminate()
+
+
+def test_a_run_over_the_embedded_broker_and_over_mosquitto_gives_the_same_bytes(
+    mosquitto: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    embedded, other = tmp_path / "embedded", tmp_path / "mosquitto"
+    command = ["sim", "run", str(ONE_VISIT), "--seed", "7", "--json", "--out"]
+    assert tell([*command, str(embedded)]) == 0
+    score = json.loads(capsys.readouterr().out)
+    assert tell([*command, str(other), "--broker", mosquitto]) == 0
+    for name in ("receipts.json", "truth.jsonl"):
+        assert (embedded / name).read_bytes() == (other / name).read_bytes(), name
+    assert set(score) == FIELDS
+    assert score == json.loads((embedded / "score.json").read_text())
+    assert {path.name for path in embedded.iterdir()} >= {"feed.mcap", "truth.jsonl", "receipts.json", "floor.png"}
+    assert_settled(embedded, score)
+
+
+def assert_settled(out: Path, score: dict[str, Any]) -> None:
+    """Two items on one paid receipt; the one that was put back is not on it."""
+    (receipt,) = json.loads((out / "receipts.json").read_text())
+    assert receipt["lines"] == {"2000128906503": 1, "2000476946503": 1}
+    assert receipt["receipt"]["TransactionStatus"] == "Finished"
+    assert (score["items"], score["sales"], score["exact_receipt_rate"], score["item_f1"]) == (4, 2, 1.0, 1.0)
+    assert score["floor"]["idf1"] > 0.85
+    assert score["time_to_receipt_s"]["p95"] < 30
+
+
+def test_three_shoppers_in_edge_fidelity_get_their_receipts(tmp_path: Path) -> None:
+    score = run(RunRequest(QUIET, seed=33, fidelity="edge", out=tmp_path / "run"))
+    assert score["shoppers"] == 3
+    assert score["item_f1"] >= 0.95
+    assert score["overcharge"] <= 0.1
+    carts = [p for p in read_feed(tmp_path / "run" / "feed.mcap") if topics.find(p.topic)[0] is topics.CART]  # type: ignore[index]
+    assert len(carts) >= score["items"]
+
+
+@pytest.mark.timeout(420)
+def test_pictures_become_a_settled_receipt(tmp_path: Path) -> None:
+    from sims.devices.panda import RendererError, open_door
+
+    try:
+        open_door()
+    except RendererError as error:
+        pytest.skip(f"nothing draws pictures here: {error}")
+    score = run(RunRequest(ONE_VISIT, seed=7, fidelity="frames", out=tmp_path / "run"))
+    assert score["renderer"] in ("gpu", "egl", "software")
+    assert_settled(tmp_path / "run", score)
+
+
+BAD_SCENARIO = "schema: 1\nscenario: bad\nstore: {store}\n{line}\nshoppers: {{count: 1}}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(["nowhere.yaml"], "nowhere.yaml: cannot be read", id="no such file"),
+        pytest.param([str(ONE_VISIT), "--store", "nowhere.yaml"], "nowhere.yaml", id="no such store"),
+        pytest.param([str(ONE_VISIT), "--broker", "mqtt://127.0.0.1:1"], "127.0.0.1:1", id="unreachable broker"),
+        pytest.param([str(ONE_VISIT), "--broker", "what"], "what", id="not an address"),
+        pytest.param([str(ONE_VISIT), "--fidelity", "blurry"], "blurry", id="impossible fidelity"),
+        pytest.param([str(ONE_VISIT), "--seed", "-1"], "--seed", id="negative seed"),
+        pytest.param([str(ONE_VISIT), "--seeds", "5-1"], "5-1", id="seeds backwards"),
+        pytest.param([str(ONE_VISIT), "--cameras-fps", "0"], "--cameras-fps", id="no frames"),
+        pytest.param(["{bad:colour: red}"], "colour", id="unknown key"),
+        pytest.param(["{bad:tail_s: -3}"], "tail_s", id="impossible value"),
+        pytest.param(["{bad:scales_off: [g9]}"], "g9", id="a scale that is not there"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if arguments[0].startswith("{bad:"):
+        bad = tmp_path / "bad.yaml"
+        line = arguments[0][5:-1]
+        bad.write_text(BAD_SCENARIO.format(store=ROOT / "configs/stores/corner.yaml", line=line))
+        arguments = [str(bad), *arguments[1:]]
+    code = tell(["sim", "run", *arguments, "--json", "--out", str(tmp_path / "out")])
+    shown = capsys.readouterr()
+    assert code == 2
+    assert shown.out == ""
+    assert says in shown.err
+    assert len(shown.err.strip().splitlines()) == 1
+    assert not [path for path in tmp_path.iterdir() if path.name != "bad.yaml"]
+
+
+def test_missing_weights_are_named_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"vision: {{detector: {tmp_path / 'nowhere'}}}\n")
+    out = tmp_path / "out"
+    command = ["sim", "run", str(ONE_VISIT), "--fidelity", "frames", "--out", str(out), "--settings", str(settings)]
+    assert tell(command) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "nowhere" in line
+    assert "weights are missing" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.yaml"]
