@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 STEP_GRAMS = 0.241
 """What one step of the converter is worth."""
+BLOCK = 5
+"""Batches whose noise is drawn at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,10 @@ class Scale:
         self._noise = np.zeros(len(self.plates))
         self._impulse = np.zeros(len(self.plates))
         self._drift = np.zeros(len(self.plates))
-        self._response, self._fading, self._echoing, self._shrink = _noise_filter(self._temper, self.batch)
+        self._response, self._fading, self._echoing, self._shrink = _noise_filter(self._temper, BLOCK * self.batch)
         self._dead = np.array([plate in dead for plate in self.plates])
         self._motions: list[_Motion] = []
+        self._ahead: list[Array] = []
         self._seq = 0
 
     @property
@@ -158,7 +161,7 @@ class Scale:
         """The next batch; its first sample is at ``t_ns`` on the device's clock, ``t_s`` in seconds of the world."""
         times_s = t_s + np.arange(self.batch) / self.rate_hz
         grams = self._load + sum((motion.at(times_s) for motion in self._motions), np.zeros((self.batch, 1)))
-        raw = self._tare + grams * self._temper.gain + self._disturbance(times_s)
+        raw = self._tare + grams * self._temper.gain + self._disturbance(t_s)
         self._forget(float(times_s[-1]))
         readings = np.round(np.round(raw / STEP_GRAMS) * STEP_GRAMS, 3)
         rows: list[list[float | None]] = readings.tolist()
@@ -198,8 +201,15 @@ class Scale:
             over=float(random.uniform(0.05, 0.22)) if comes else float(random.uniform(0.0, 0.03)),
         )
 
-    def _disturbance(self, times_s: Array) -> Array:
-        """Noise with memory, heavy tails now and then, drift and hum: (samples, plates)."""
+    def _disturbance(self, t_s: float) -> Array:
+        """Noise with memory, heavy tails now and then, drift and hum of the batch at ``t_s``: (samples, plates)."""
+        if not self._ahead:
+            times_s = t_s + np.arange(BLOCK * self.batch) / self.rate_hz
+            self._ahead = np.split(self._disturbances(times_s), BLOCK)
+        return self._ahead.pop(0)
+
+    def _disturbances(self, times_s: Array) -> Array:
+        """The same of several batches at once, because that is quicker."""
         temper, random, shape = self._temper, self._random, (len(times_s), len(self.plates))
         impulses = random.normal(size=shape)
         jolts = random.random(shape) < temper.jolt_share
