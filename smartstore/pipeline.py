@@ -13,10 +13,11 @@ import numpy as np
 
 from smartstore.domain.events import ItemReturned, ItemTaken, StoreEvent, VisitLeft
 from smartstore.domain.people import FloorState, PeopleView, SeenPerson
-from smartstore.fusion.attribution import AttributionOptions, Attributor, FacingsSeen, Known, ScaleAlive
+from smartstore.fusion.attribution import AttributionOptions, Attributor, Known, ScaleAlive
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
 from smartstore.fusion.reach import ReachOptions
+from smartstore.fusion.touches import FacingsSeen, TouchOptions
 from smartstore.fusion.visits import BeamBroken, GateEntered, VisitKeeper, VisitOptions
 from smartstore.scales.candidates import CandidateFinder, CandidateOptions
 from smartstore.scales.steps import StepDetector, StepOptions
@@ -54,6 +55,7 @@ class PipelineOptions:
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
     reach: ReachOptions = field(default_factory=ReachOptions)
+    touches: TouchOptions = field(default_factory=TouchOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
 
 
@@ -74,6 +76,7 @@ class Pipeline:
             self._options.evidence,
             self._options.hypotheses,
             self._options.reach,
+            self._options.touches,
         )
         self._holdings: dict[str, Counter[str]] = {}
         self._leaving: list[VisitLeft] = []

@@ -19,6 +19,7 @@ from smartstore.fusion.attribution import AttributionOptions
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
 from smartstore.fusion.reach import ReachOptions
+from smartstore.fusion.touches import TouchOptions
 from smartstore.fusion.visits import VisitOptions
 from smartstore.ledger.settlement import SettlementOptions
 from smartstore.scales.candidates import CandidateOptions
@@ -84,6 +85,7 @@ class Settings:
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
     reach: ReachOptions = field(default_factory=ReachOptions)
+    touches: TouchOptions = field(default_factory=TouchOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     settlement: SettlementOptions = field(default_factory=SettlementOptions)
 

@@ -17,11 +17,13 @@ from itertools import pairwise
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Candidate, Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
+from smartstore.fusion.changes import Change, grouped, joined, of_step, of_view, with_grams
 from smartstore.fusion.evidence import EvidenceOptions
-from smartstore.fusion.hypotheses import Change, Hypothesiser, HypothesisOptions, seen_explanations
+from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, seen_explanations
 from smartstore.fusion.joint import Choice, Hypothesis, solve
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import ReachMemory, ReachOptions, Touch
+from smartstore.fusion.touches import FacingsSeen, OpenTouches, TouchOptions
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
@@ -45,27 +47,14 @@ class AttributionOptions:
     """Below this probability a change becomes a case."""
     merge_s: float = 2.0
     """Steps of the same plates less apart than this may be one: a hand rested before it lifted."""
+    part_sigmas: float = 3.0
+    """How well a take and a put-back at once must add up to a step that nothing else explains."""
     match_s: float = 2.0
     """A facing change this far from a step may belong to it."""
     scale_silent_s: float = 2.0
     """A scale without batches for so long is off."""
-    touch_wait_s: float = 12.0
-    """Wait for a clear view after a touch ..."""
-    touch_hidden_s: float = 30.0
-    """... and the longest one while a camera waits, too, behind somebody's back."""
-    touch_clear_s: float = 1.2
-    """A facing seen clearly this long after a touch, and unchanged, was only touched."""
+    view_memory_s: float = 60.0
     candidates: int = 5
-
-
-@dataclass(frozen=True, slots=True)
-class FacingsSeen:
-    """Which facings a camera saw clearly at one moment, and which were hidden from it."""
-
-    camera: str
-    t_ns: int
-    clear: tuple[str, ...]
-    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +73,8 @@ class Known:
     holdings: Mapping[str, Mapping[str, int]]
     owners: Mapping[int, str]
     inside: Sequence[str]
+    movable: frozenset[str] = frozenset()
+    """SKUs that may have been taken a moment ago, so that carts do not show them yet."""
 
 
 class Attributor:
@@ -97,6 +88,7 @@ class Attributor:
         evidence: EvidenceOptions | None = None,
         hypotheses: HypothesisOptions | None = None,
         reach: ReachOptions | None = None,
+        touches: TouchOptions | None = None,
     ) -> None:
         self._site, self._explain = site, explain
         self._options, self._evidence = options or AttributionOptions(), evidence or EvidenceOptions()
@@ -105,11 +97,9 @@ class Attributor:
         self._reach = ReachMemory(site, self._evidence, reach)
         self._changes: list[Change] = []
         self._views: list[FacingChange] = []
-        self._touches: list[Touch] = []
-        self._clear: dict[str, int] = {}
-        self._hidden: dict[str, int] = {}
+        self._standing: list[FacingChange] = []
+        self._touches = OpenTouches(touches)
         self._scales: dict[str, ScaleAlive] = {}
-        self._explained: list[tuple[int, int, str]] = []
         self._doubt: dict[str, Counter[str]] = {}
         self.ignored: Counter[str] = Counter()
 
@@ -117,20 +107,22 @@ class Attributor:
         """Takes in one more fact, in event-time order."""
         match fact:
             case FloorState():
-                self._touches += self._reach.observe(fact)
+                self._touches.add(self._reach.observe(fact))
             case ScaleAlive():
                 self._scales[fact.fixture] = fact
             case FacingsSeen():
-                self._clear.update(dict.fromkeys(fact.clear, fact.t_ns))
-                self._hidden.update(dict.fromkeys(fact.hidden, fact.t_ns))
+                self._touches.see(fact)
             case WeightStep():
-                self._changes.append(self._of_step(fact))
+                self._changes.append(of_step(fact, self._site))
             case FacingChange() if fact.facing not in self._site.facings:
                 self.ignored["facing_unknown"] += 1
             case FacingChange() if self.weighed(fact.facing, fact.t_end_ns):
                 self._views.append(fact)
+            case FacingChange() if self._told_by_another(fact):
+                self.ignored["facing_change_seen_twice"] += 1
             case FacingChange():
-                self._changes.append(self._of_view(fact))
+                self._standing.append(fact)
+                self._changes.append(of_view(fact, self._site))
 
     def weighed(self, facing: str, t_ns: int) -> bool:
         """Whether living plates carry a facing at ``t_ns``."""
@@ -140,12 +132,21 @@ class Attributor:
             return False
         return any(plate in alive.plates for plate in place.plates)
 
+    def _told_by_another(self, seen: FacingChange) -> bool:
+        """Whether another camera said the same of an unweighed facing a moment ago."""
+        return any(
+            other.camera != seen.camera
+            and other.facing == seen.facing
+            and other.items * seen.items > 0
+            and other.t_start_ns <= seen.t_end_ns
+            and seen.t_start_ns <= other.t_end_ns
+            for other in self._standing
+        )
+
     def undecided_since(self) -> int | None:
         """The begin of the oldest change that is not yet decided; None when there is none."""
-        return min(
-            [change.t_start_ns for change in self._changes] + [touch.t_start_ns for touch in self._touches],
-            default=None,
-        )
+        touched = self._touches.since
+        return min([c.t_start_ns for c in self._changes] + ([] if touched is None else [touched]), default=None)
 
     def decide(self, now_ns: int, known: Known, final: bool = False) -> list[ItemEvent]:
         """Everything that is due at ``now_ns``; with ``final`` everything there is."""
@@ -153,20 +154,12 @@ class Attributor:
         holdings = {visit: Counter(dict(held)) for visit, held in known.holdings.items()}
         while group := self._due(now_ns, final):
             events += self._decide_group(group, replace(known, holdings=holdings), holdings)
-        events += self._untold_touches(now_ns, known, final)
-        self._forget(now_ns)
+        for touch in self._touches.untold(now_ns, self.weighed, final):
+            events += self._touch_case(touch, known)
+        oldest = now_ns - round(self._options.view_memory_s * NS_PER_S)
+        self._views = [view for view in self._views if view.t_end_ns > oldest]
+        self._standing = [view for view in self._standing if view.t_end_ns > oldest]
         return events
-
-    def _of_step(self, step: WeightStep) -> Change:
-        plates = [plate for plate, _ in sorted(step.plates, key=lambda pair: (-abs(pair[1]), pair[0]))]
-        facings = list(dict.fromkeys(f.id for plate in plates for f in self._site.facings_of_plate(plate)))
-        caused_by = f"step:{'+'.join(name for name, _ in step.plates)}:{step.t_start_ns}"
-        return Change(caused_by, step.fixture, step.shelf, step.t_start_ns, step.t_end_ns, tuple(facings), step=step)
-
-    def _of_view(self, seen: FacingChange) -> Change:
-        place = self._site.facings[seen.facing]
-        caused_by = f"view:{seen.camera}:{seen.facing}:{seen.t_start_ns}:{seen.t_end_ns}"
-        return Change(caused_by, place.fixture, place.shelf, seen.t_start_ns, seen.t_end_ns, (seen.facing,), seen=seen)
 
     def _due_ns(self, change: Change) -> int:
         wait_s = self._options.step_wait_s if change.step else self._options.view_wait_s
@@ -175,16 +168,7 @@ class Attributor:
     def _due(self, now_ns: int, final: bool) -> list[Change]:
         """The oldest group of changes that hang together in time, once all are due or the first has waited enough."""
         self._changes.sort(key=lambda change: (change.t_start_ns, change.caused_by))
-        if not self._changes:
-            return []
-        margin = round(self._options.join_s * NS_PER_S)
-        ordered, groups = self._changes, [[self._changes[0]]]
-        for change in ordered[1:]:
-            near = change.t_start_ns <= max(other.t_end_ns for other in groups[-1]) + margin
-            if near and (change.step is None) == (groups[-1][0].step is None):
-                groups[-1].append(change)
-            else:
-                groups.append([change])
+        groups = grouped(self._changes, round(self._options.join_s * NS_PER_S))
         patience = round(self._options.patience_s * NS_PER_S)
         for group in groups:
             due = [change for change in group if final or self._due_ns(change) <= now_ns]
@@ -194,7 +178,10 @@ class Attributor:
         return []
 
     def _decide_group(self, group: list[Change], known: Known, holdings: dict[str, Counter[str]]) -> list[ItemEvent]:
+        movable = frozenset(self._site.facings[facing].sku for change in group for facing in change.facings)
+        known = replace(known, movable=movable if len(group) > 1 else frozenset())
         group = self._merged([self._with_view(change, group) for change in group], known)
+        group = [part for change in group for part in self._parted(change, known)]
         hypotheses = [self._explanations(change, known) for change in group]
         may_hold = {
             visit: holdings.get(visit, Counter()) + self._doubt.get(visit, Counter())
@@ -238,7 +225,9 @@ class Attributor:
             ratio = self._reach.log_ratio(*where)
             return ratio if change.step else max(ratio, self._reach.touch_log(*where))
 
-        return self._hypotheses.all(change, explanations, list(tracks), reach, known.holdings, self._doubt)
+        return self._hypotheses.all(
+            change, explanations, list(tracks), reach, known.holdings, self._doubt, known.movable
+        )
 
     def _merged(self, group: list[Change], known: Known) -> list[Change]:
         """Steps of the same plates that make more sense as one: a hand that rested first, or left late."""
@@ -248,7 +237,7 @@ class Attributor:
                 continue
             if b.t_start_ns - a.t_end_ns > self._options.merge_s * NS_PER_S:
                 continue
-            both = _joined(a.step, b.step)
+            both = joined(a.step, b.step)
             one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen)
             smaller = min(abs(a.step.grams), abs(b.step.grams))
             rest = max(e.log_likelihood for e in self._explain(replace(both, grams=smaller)) if not e.sku)
@@ -257,6 +246,28 @@ class Attributor:
                 out[out.index(a)] = one
                 out.remove(b)
         return out
+
+    def _parted(self, change: Change, known: Known) -> list[Change]:
+        """A step that no single visit explains, as a take and a put-back on the same plates at the same time."""
+        step = change.step
+        if step is None or self._explanations(change, known)[0].visit:
+            return [change]
+        items = self._site.items
+        fits = []
+        for home in sorted({self._site.facings[facing].sku for facing in change.facings}):
+            for sku in sorted({sku for held in known.holdings.values() for sku, count in held.items() if count > 0}):
+                taken, put = items[home], items[sku]
+                sigma = (step.sigma_grams**2 + taken.grams_sigma**2 + put.grams_sigma**2 + 1.0) ** 0.5
+                off = abs(step.grams - put.grams + taken.grams) / sigma
+                if off < self._options.part_sigmas and sku != home:
+                    fits.append((off, home, sku, taken.grams))
+        if not fits:
+            return [change]
+        grams = min(fits)[3]
+        return [
+            replace(change, caused_by=f"{change.caused_by}:take", step=with_grams(step, -grams)),
+            replace(change, caused_by=f"{change.caused_by}:put", step=with_grams(step, step.grams + grams)),
+        ]
 
     def _book(self, change: Change, choice: Choice, holdings: dict[str, Counter[str]]) -> list[ItemEvent]:
         """The event of a decided change; none for what was nobody's sale."""
@@ -267,7 +278,7 @@ class Attributor:
         unclear = change.step is None and change.seen is not None and change.seen.unclear
         if unclear or choice.probability < self._options.sure or (not claim.visit and claim.quantity > 0):
             return [self._case(change, choice, t_ns)]
-        self._explained.append((change.t_start_ns, change.t_end_ns, claim.facing))
+        self._touches.explain(change.t_start_ns, change.t_end_ns, claim.facing)
         return self._moved(change, choice, claim, t_ns, holdings)
 
     def _moved(
@@ -301,8 +312,9 @@ class Attributor:
                 held[claim.sku] = max(held[claim.sku], claim.quantity)
         candidates = tuple(Candidate(h.visit or None, h.sku, h.quantity, h.facing, min(p, 1.0)) for h, p in best)
         place = change.facings[0] if change.facings else change.shelf
-        self._explained.append((change.t_start_ns, change.t_end_ns, place))
-        return CaseRaised(visit, t_ns, change.caused_by, f"{place}-{change.t_start_ns}", place, candidates)
+        self._touches.explain(change.t_start_ns, change.t_end_ns, place)
+        case = change.caused_by.replace(":", "-").replace("+", "-")
+        return CaseRaised(visit, t_ns, change.caused_by, case, place, candidates)
 
     def _time(self, change: Change) -> int:
         """When it happened: for sight, the longest touch inside what may be a long time behind somebody's back."""
@@ -316,37 +328,6 @@ class Attributor:
         ]
         return max(inside)[2] if inside else change.t_ns
 
-    def _untold_touches(self, now_ns: int, known: Known, final: bool) -> list[ItemEvent]:
-        """Cases for hands inside unweighed facings that neither a change nor a clear view explains."""
-        events: list[ItemEvent] = []
-        waiting = []
-        for touch in self._touches:
-            facing = touch.facings[0][0]
-            clear_ns = self._clear.get(facing, -1)
-            if self.weighed(facing, touch.t_start_ns) or self._told(touch):
-                continue
-            if clear_ns > touch.t_end_ns + self._options.touch_clear_s * NS_PER_S:
-                continue
-            if not final and self._may_clear(facing, now_ns, now_ns - touch.t_end_ns):
-                waiting.append(touch)
-                continue
-            events += self._touch_case(touch, known)
-        self._touches = waiting
-        return events
-
-    def _may_clear(self, facing: str, now_ns: int, waited_ns: int) -> bool:
-        """Whether a clear view of ``facing`` may still come."""
-        watched = now_ns - max(self._hidden.get(facing, -1), self._clear.get(facing, -1)) < 3 * NS_PER_S
-        return waited_ns < (self._options.touch_hidden_s if watched else self._options.touch_wait_s) * NS_PER_S
-
-    def _told(self, touch: Touch) -> bool:
-        margin = round(self._options.match_s * NS_PER_S)
-        names = {name for name, _ in touch.facings}
-        return any(
-            name in names and start - margin <= touch.t_end_ns and touch.t_start_ns <= end + margin
-            for start, end, name in self._explained
-        )
-
     def _touch_case(self, touch: Touch, known: Known) -> list[ItemEvent]:
         visit = known.owners.get(touch.track)
         if visit is None:
@@ -358,20 +339,4 @@ class Attributor:
         )
         place = touch.facings[0][0]
         caused_by = f"touch:{touch.track}:{touch.side}:{place}:{touch.t_start_ns}"
-        return [CaseRaised(visit, touch.t_end_ns, caused_by, f"{place}-{touch.t_start_ns}", place, candidates)]
-
-    def _forget(self, now_ns: int) -> None:
-        oldest = now_ns - 60 * NS_PER_S
-        self._views = [view for view in self._views if view.t_end_ns > oldest]
-        self._explained = [entry for entry in self._explained if entry[1] > oldest]
-
-
-def _joined(a: WeightStep, b: WeightStep) -> WeightStep:
-    """Two steps of one shelf as one: grams add up, time runs from the first to the last."""
-    grams: Counter[str] = Counter()
-    for plate, value in (*a.plates, *b.plates):
-        grams[plate] += value  # type: ignore[assignment]
-    sigma = (a.sigma_grams**2 + b.sigma_grams**2) ** 0.5
-    return WeightStep(
-        a.fixture, a.shelf, a.t_start_ns, b.t_end_ns, a.grams + b.grams, sigma, tuple(sorted(grams.items()))
-    )
+        return [CaseRaised(visit, touch.t_end_ns, caused_by, caused_by.replace(":", "-"), place, candidates)]

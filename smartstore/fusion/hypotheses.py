@@ -5,10 +5,11 @@ hypotheses with log scores for the joint solver.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 
-from smartstore.domain.items import Explanation, FacingChange, WeightStep
+from smartstore.domain.items import Explanation, FacingChange
+from smartstore.fusion.changes import Change
 from smartstore.fusion.evidence import EvidenceOptions, camera_log, quantity_log
 from smartstore.fusion.joint import Holdings, Hypothesis, Key
 from smartstore.fusion.planogram import Planogram
@@ -39,26 +40,6 @@ class HypothesisOptions:
     """Hypotheses per change that the solver sees."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that changed on a shelf, by weight or by sight."""
-
-    caused_by: str
-    fixture: str
-    shelf: str
-    t_start_ns: int
-    t_end_ns: int
-    facings: tuple[str, ...]
-    """Where it may have been, most likely first."""
-    step: WeightStep | None = None
-    seen: FacingChange | None = None
-    """The change itself for a fixture without scale, else what the camera adds to the step."""
-
-    @property
-    def t_ns(self) -> int:
-        return (self.t_start_ns + self.t_end_ns) // 2
-
-
 @dataclass(frozen=True)
 class Hypothesiser:
     """Scores what a change may have been."""
@@ -76,8 +57,12 @@ class Hypothesiser:
         reach: Reach,
         holdings: Holdings,
         doubtful: Holdings,
+        movable: Container[str] = (),
     ) -> list[Hypothesis]:
-        """Hypotheses of ``change``, best first, the one that nothing was moved always among them."""
+        """Hypotheses of ``change``, best first, the one that nothing was moved always among them.
+
+        ``movable`` are SKUs that somebody may have taken a moment ago, although no cart shows it yet.
+        """
         found: dict[Key, Hypothesis] = {}
         reached = {
             (visit, facing): reach(visit, self.site.facings[facing]) for visit in visits for facing in change.facings
@@ -88,6 +73,8 @@ class Hypothesiser:
             for facing in change.facings:
                 base = self._base(change, explanation, facing)
                 for visit in [*visits, ""] if explanation.sku else [""]:
+                    if not _can(visit, explanation, holdings, doubtful, movable):
+                        continue
                     near = reached.get((visit, facing), 0.0) if explanation.sku else touched
                     score = base + self._actor(explanation, visit, near, holdings, doubtful)
                     hypothesis = Hypothesis(visit, explanation.sku, explanation.quantity, facing, score)
@@ -138,6 +125,14 @@ class Hypothesiser:
         # Nobody's explanation must stay: it is what remains when carts forbid all others.
         kept += [h for h in ordered if h not in kept and not h.sku]
         return kept
+
+
+def _can(visit: str, explanation: Explanation, holdings: Holdings, doubtful: Holdings, movable: Container[str]) -> bool:
+    """Whether a visit may have what it would put back."""
+    if not visit or explanation.quantity >= 0 or explanation.sku in movable:
+        return True
+    held = holdings.get(visit, {}).get(explanation.sku, 0) + doubtful.get(visit, {}).get(explanation.sku, 0)
+    return held >= -explanation.quantity
 
 
 def seen_explanations(change: FacingChange, site: Site, evidence: EvidenceOptions) -> list[Explanation]:

@@ -3,8 +3,8 @@
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
-from smartstore.fusion.attribution import FacingsSeen
 from smartstore.fusion.joint import Hypothesis, solve
+from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
 from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, shopper, told, view
 
@@ -89,6 +89,18 @@ def test_an_equal_weight_in_the_wrong_place_comes_out_of_the_right_cart(site: Si
     scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), grams(site, "g1-1-a"))
     [event] = told(site, [scale], [shopper(site, 1, (5, "g1-1-b"))], {1: "anna"}, held={"anna": {flour: 1}})
     assert isinstance(event, ItemReturned) and event.sku == flour and event.place == "g1-1-b"
+
+
+def test_a_take_and_a_put_back_on_one_plate_in_one_moment(site: Site) -> None:
+    """Anna swaps the rice that she holds for flour: the plate sees only the difference."""
+    rice = site.facings["g1-1-c"].sku
+    difference = grams(site, "g1-1-c") - grams(site, "g1-1-a")
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-a"), difference)
+    events = told(site, [scale], [shopper(site, 1, (5, "g1-1-a"))], {1: "anna"}, held={"anna": {rice: 1}})
+    assert sorted((type(e).__name__, e.sku) for e in events if not isinstance(e, CaseRaised)) == [
+        ("ItemReturned", rice),
+        ("ItemTaken", site.facings["g1-1-a"].sku),
+    ]
 
 
 def test_a_stray_is_what_the_next_shopper_takes(site: Site) -> None:
