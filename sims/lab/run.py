@@ -35,8 +35,10 @@ from smartstore.wire import topics
 from smartstore.wire.codec import Packet, decode
 
 SERVICE = "main"
-AHEAD_S = 3.0
+AHEAD_S = 2.0
 PATIENCE_S = 60.0
+KEEP_ALL = 1_000_000
+"""A recording has everything; the pace of the run bounds what waits."""
 
 Fidelity = Literal["frames", "edge"]
 
@@ -257,7 +259,7 @@ class Listener:
 @contextmanager
 def listening(url: str, store: str, feed: Path, about: dict[str, str]) -> Iterator[Listener]:
     """A listener on all topics of a store that writes ``feed``."""
-    with MqttBus(url, "recorder") as bus, McapRecorder(feed, store, about) as recorder:
+    with MqttBus(url, "recorder", keep_latest=KEEP_ALL) as bus, McapRecorder(feed, store, about) as recorder:
         bus.subscribe(f"{topics.ROOT}/{store}/#")
         listener = Listener(bus, recorder)
         listener.start()
