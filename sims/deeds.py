@@ -1,8 +1,27 @@
-"""What shoppers do to the world. A shopper decides on deeds; the world carries them out once everybody has decided."""
+"""What shoppers see of the world and do to it: they decide on a snapshot, and the world carries their deeds out.
 
+Frozen nouns that shoppers, world and scales exchange; nothing is computed here. Metres, seconds, grams.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sims.stock import Stock
+
 Place = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What everybody decides on. ``where`` and ``going`` are people on the floor, ``owners`` who has claimed what."""
+
+    t_s: float
+    where: Mapping[str, Place]
+    velocity: Mapping[str, Place]
+    going: Mapping[str, Place]
+    arrived: frozenset[str]
+    owners: Mapping[str, str]
+    stock: Stock
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ moves. A shopper never touches the world; what a deed brought is told with :meth
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,30 +15,18 @@ from sims import deeds
 from sims.bodies.gait import stride_m
 from sims.building import Building, Facing
 from sims.customs import Customs, standing_place, waiting_place
+from sims.deeds import Snapshot
 from sims.demand import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
 from sims.hands import Hands
 from sims.motion import turn_towards
 from sims.scene import BodyState
-from sims.stock import Stock, Unit
+from sims.stock import Unit
 from sims.walking import Place
 
 TURN_RAD_S = math.radians(200.0)
 FARTHEST_M = 0.78
 """Farthest that an item may be from the body's axis, on the floor, to be reached."""
 SCANS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What everybody decides on. ``where`` and ``going`` are people on the floor, ``owners`` who has claimed what."""
-
-    t_s: float
-    where: Mapping[str, Place]
-    velocity: Mapping[str, Place]
-    going: Mapping[str, Place]
-    arrived: frozenset[str]
-    owners: Mapping[str, str]
-    stock: Stock
 
 
 @dataclass(slots=True)

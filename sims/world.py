@@ -16,12 +16,12 @@ from sims import deeds
 from sims.building import Building, Gate
 from sims.chance import stream
 from sims.customs import customs_of
-from sims.deeds import Contact, Place
+from sims.deeds import Contact, Place, Snapshot
 from sims.demand import draw_plans
 from sims.devices.sight import Figures
 from sims.scenario import Scenario, ScenarioError
 from sims.scene import BodyState, Scene
-from sims.shopper import Shopper, Snapshot
+from sims.shopper import Shopper
 from sims.stock import Stock, Unit
 from sims.truth import TrueChange, TruePerson, TruePositions, TrueVisit
 from sims.walking import Doorway, Walkways
