@@ -30,7 +30,7 @@ HEAD = """# Model card: people and their joints
 Two networks that this project trained from scratch on its own rendered pictures, as OpenVINO IR (weights rounded to
 16 bits on disk, computed in 32 bits).
 
-- `people.xml` ({people_mb} MB): Ultralytics YOLO11 at width 0.125, one class, 320 × 192 px.
+- `people.xml` ({people_mb} MB): Ultralytics YOLO11 at width 0.125, one class, 416 × 256 px.
 - `landmarks.xml` ({landmarks_mb} MB): a U-shaped convolutional network; crops of 96 × 128 px, 17 COCO joints as
   probabilities over 24 × 32 cells, and whether each can be seen. A joint's score is that probability times how
   concentrated the place is: below about 0.5 it is a guess at something covered.

@@ -70,7 +70,7 @@ class Residual(nn.Module):
 
 
 class PeopleFromBytes(nn.Module):
-    """The people network for export: pictures (1, 192, 320, 3) of bytes in, raw boxes (1, 5, n) out."""
+    """The people network for export: pictures (1, 256, 416, 3) of bytes in, raw boxes (1, 5, n) out."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-CANVAS_WIDTH_PX, CANVAS_HEIGHT_PX = 320, 192
-"""What the network looks at: 16:9 pictures fill it but for 6 rows at the top and 6 at the bottom."""
+CANVAS_WIDTH_PX, CANVAS_HEIGHT_PX = 416, 256
+"""What the network looks at: 16:9 pictures fill it but for 11 rows at the top and 11 at the bottom."""
 GREY = 114
 """Colour of the canvas where the picture does not reach."""
 
@@ -43,7 +43,7 @@ class Placement:
 def letterbox(
     picture: Picture, zoom: float = 1.0, shift: tuple[float, float] = (0.5, 0.5)
 ) -> tuple[Picture, Placement]:
-    """The picture shrunk (or blown up) onto a grey canvas (192, 320, 3), and where it lies there.
+    """The picture shrunk (or blown up) onto a grey canvas (256, 416, 3), and where it lies there.
 
     ``zoom`` other than 1 enlarges it beyond the best fit and ``shift`` (shares of the free or surplus room
     left and above) moves it: both are for training.

@@ -49,9 +49,9 @@ def test_a_box_survives_the_way_to_the_canvas_and_back(width: int, height: int) 
     np.testing.assert_allclose(placement.to_picture(on_canvas), box, atol=1e-3)
 
 
-def test_a_16_by_9_picture_fills_the_canvas_but_for_six_rows_above_and_below() -> None:
+def test_a_16_by_9_picture_fills_the_canvas_but_for_rows_above_and_below() -> None:
     canvas, _ = people.letterbox(np.full((360, 640, 3), 7, np.uint8))
-    assert np.all(canvas[6:-6] == 7) and np.all(canvas[:6] == people.GREY) and np.all(canvas[-6:] == people.GREY)
+    assert np.all(canvas[11:-11] == 7) and np.all(canvas[:11] == people.GREY) and np.all(canvas[-11:] == people.GREY)
 
 
 def test_a_zoomed_canvas_shows_the_part_that_the_placement_says() -> None:
