@@ -20,6 +20,8 @@ HIDDEN_SHARE = 0.25
 """A facing is hidden when more than this share of its front is."""
 ALIKE = 4
 """How many SKUs a SKU may be confused with."""
+SECOND_LOOK_S = 12.0
+"""Mean time until a change that was overlooked is noticed after all, and less surely."""
 
 Columns = tuple[tuple[str, ...], ...]
 
@@ -29,10 +31,12 @@ class _Memory:
     """What the camera believes of one facing."""
 
     seen: Columns
-    """The last clear view, as it was."""
+    """What was there when it last took note."""
     items: float
     """The count it believes."""
     capacity: int
+    overlooked: Columns | None = None
+    """A change that it looked at and did not notice."""
 
 
 class FacingReader:
@@ -58,7 +62,7 @@ class FacingReader:
         )
         jitter = self._random.normal(0.0, 0.03, (len(self._facings), 2))
         seen = [
-            self._facing(f, scene.stock[f.id], bool(hidden[i]), bool(invented[i]), jitter[i])
+            self._facing(f, scene.stock[f.id], bool(hidden[i]), bool(invented[i]), jitter[i], passed_s)
             for i, f in enumerate(self._facings)
         ]
         self._seq += 1
@@ -71,7 +75,9 @@ class FacingReader:
         blocked |= hidden_by_arms(self._eye, self._points, crowd.arms)
         return np.asarray(blocked.reshape(len(self._facings), -1).mean(axis=1) > HIDDEN_SHARE)
 
-    def _facing(self, facing: Facing, stock: Columns, hidden: bool, invented: bool, jitter: Array) -> SeenFacing:
+    def _facing(
+        self, facing: Facing, stock: Columns, hidden: bool, invented: bool, jitter: Array, passed_s: float
+    ) -> SeenFacing:
         memory = self._memory.get(facing.id)
         if memory is None:
             items = sum(map(len, stock)) + self._random.normal(0.0, self._errors.fill_sigma_items)
@@ -81,23 +87,28 @@ class FacingReader:
         change = float(min(0.3, abs(jitter[1])))
         scores: dict[str, float] = {}
         if stock != memory.seen:
-            if self._random.random() >= self._errors.change_missed:
-                change, scores = self._noticed(memory, stock)
-            memory.seen = stock
+            late = stock == memory.overlooked
+            chance = 1 - np.exp(-passed_s / SECOND_LOOK_S) if late else 1 - self._errors.change_missed
+            if self._random.random() < chance:
+                change, scores = self._noticed(memory, stock, late)
+            else:
+                memory.overlooked = stock
         elif invented:
             change = float(self._random.uniform(0.45, 0.85))
             memory.items += float(self._random.choice([-1.0, -0.4, 0.4, 1.0]))
             scores = self._scores([facing.sku])
         return SeenFacing(facing=facing.id, fill=self._fill(memory, jitter[0]), change=round(change, 3), scores=scores)
 
-    def _noticed(self, memory: _Memory, stock: Columns) -> tuple[float, dict[str, float]]:
+    def _noticed(self, memory: _Memory, stock: Columns, late: bool) -> tuple[float, dict[str, float]]:
         """A change that the camera sees: it counts anew, and looks at what is gone or has come."""
         before = Counter(sku for column in memory.seen for sku in column)
         after = Counter(sku for column in stock for sku in column)
         error = 0.5 * (memory.items - before.total()) + self._random.normal(0.0, self._errors.fill_sigma_items)
         memory.items = after.total() + error
         changed = sorted(((before - after) + (after - before)).elements())
-        return float(self._random.uniform(0.7, 0.99)), self._scores(changed) if changed else {}
+        memory.seen, memory.overlooked = stock, None
+        sure = self._random.uniform(0.4, 0.75) if late else self._random.uniform(0.7, 0.99)
+        return float(sure), self._scores(changed) if changed else {}
 
     def _fill(self, memory: _Memory, jitter: float) -> float:
         return round(float(np.clip((memory.items + jitter) / memory.capacity, 0.0, 2.0)), 4)

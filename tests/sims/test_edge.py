@@ -232,14 +232,33 @@ def test_an_arm_in_the_shelf_hides_what_is_behind_it(corner: Building) -> None:
     assert hidden > resting
 
 
+def one_less_everywhere(corner: Building) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    return {facing: (columns[0][:-1], *columns[1:]) for facing, columns in corner.full_stock().items()}
+
+
 @pytest.mark.parametrize(("rate", "share"), [(0.0, 1.0), (0.3, 0.7), (1.0, 0.0)])
 def test_changes_are_missed_at_their_rate(corner: Building, rate: float, share: float) -> None:
-    faces, full = reader(corner, PERFECT.model_copy(update={"change_missed": rate})), corner.full_stock()
-    sku = corner.facings["g1-2-a"].sku
-    less = {**full, "g1-2-a": ((sku,) * 4, (sku,) * 5, (sku,) * 5)}
-    views = [look(corner, faces, k / 2, full if k % 2 else less) for k in range(300)]
-    noticed = [next(f.change for f in view.facings if f.facing == "g1-2-a") > 0.5 for view in views[1:]]
-    assert np.mean(noticed) == pytest.approx(share, abs=0.08)
+    full, less = corner.full_stock(), one_less_everywhere(corner)
+    faces = reader(corner, PERFECT.model_copy(update={"change_missed": rate}))
+    noticed = []
+    for k in range(0, 40, 2):
+        look(corner, faces, 1000.0 * k, full)
+        look(corner, faces, 1000.0 * k + 500, full)
+        noticed += [f.change > 0.5 for f in look(corner, faces, 1000.0 * k + 501, less).facings]
+        look(corner, faces, 1000.0 * k + 900, less)
+    assert np.mean(noticed) == pytest.approx(share, abs=0.06)
+
+
+def test_what_was_overlooked_is_noticed_later_and_less_surely(corner: Building) -> None:
+    less = one_less_everywhere(corner)
+    faces = reader(corner, PERFECT.model_copy(update={"change_missed": 1.0}))
+    look(corner, faces, 0, corner.full_stock())
+    views = [look(corner, faces, 0.5 + k / 2, less) for k in range(80)]
+    changes = [[f.change for f in view.facings if f.change > 0.35] for view in views]
+    assert changes[0] == []
+    assert 18 <= sum(map(len, changes)) <= 24, "of 24 facings"
+    assert max(map(max, filter(None, changes))) < 0.76
+    assert [f.fill < 0.99 for f in views[-1].facings].count(True) == sum(map(len, changes))
 
 
 def test_changes_are_invented_at_their_rate(corner: Building) -> None:
