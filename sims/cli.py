@@ -90,21 +90,27 @@ def mean_score(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 class _Spectator:
-    """A live display on stderr when that is a terminal; silent otherwise."""
+    """A live display on stderr when that is a terminal, drawn a few times a second; silent otherwise."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._screen = Screen(console=self._console, refresh_per_second=8, transient=True)
+        self._live: Any = None
+        self._screen = Screen(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._picture)
 
     def __enter__(self) -> Callable[[Any], None]:
-        if not self._console.is_terminal:
-            return lambda _: None
-        self._screen.start()
-        return lambda live: self._screen.update(picture(live))
+        if self._console.is_terminal:
+            self._screen.start()
+        return self._see
 
     def __exit__(self, *error: object) -> None:
         if self._console.is_terminal:
             self._screen.stop()
+
+    def _see(self, live: Any) -> None:
+        self._live = live
+
+    def _picture(self) -> Group | Text:
+        return Text("starting the store ...") if self._live is None else picture(self._live)
 
 
 def picture(live: Any) -> Group:
