@@ -250,7 +250,7 @@ class Attributor:
     def _parted(self, change: Change, known: Known) -> list[Change]:
         """A step that no single visit explains, as a take and a put-back on the same plates at the same time."""
         step = change.step
-        if step is None or self._explanations(change, known)[0].visit:
+        if step is None or self._explanations(change, replace(known, movable=frozenset()))[0].visit:
             return [change]
         items = self._site.items
         fits = []
