@@ -12,23 +12,21 @@ and a touch that no clear view explains is doubt.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
-from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
-from smartstore.domain.items import Candidate, Explanation, FacingChange, WeightStep
+from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
+from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
 from smartstore.fusion.changes import Change, grouped, joined, of_step, of_view, with_grams
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, seen_explanations
-from smartstore.fusion.joint import Choice, Hypothesis, solve
+from smartstore.fusion.joint import Hypothesis, solve
 from smartstore.fusion.planogram import Planogram
-from smartstore.fusion.reach import ReachMemory, ReachOptions, Touch
+from smartstore.fusion.reach import ReachMemory, ReachOptions
 from smartstore.fusion.touches import FacingsSeen, OpenTouches, TouchOptions
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
 Explain = Callable[[WeightStep], list[Explanation]]
-ItemEvent = ItemTaken | ItemReturned | CaseRaised
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ class Attributor:
         self._standing: list[FacingChange] = []
         self._touches = OpenTouches(touches)
         self._scales: dict[str, ScaleAlive] = {}
-        self._doubt: dict[str, Counter[str]] = {}
+        self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates)
         self.ignored: Counter[str] = Counter()
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
@@ -155,10 +153,11 @@ class Attributor:
         while group := self._due(now_ns, final):
             events += self._decide_group(group, replace(known, holdings=holdings), holdings)
         for touch in self._touches.untold(now_ns, self.weighed, final):
-            events += self._touch_case(touch, known)
+            events += self._bookings.touched(touch, known.owners.get(touch.track))
         oldest = now_ns - round(self._options.view_memory_s * NS_PER_S)
         self._views = [view for view in self._views if view.t_end_ns > oldest]
         self._standing = [view for view in self._standing if view.t_end_ns > oldest]
+        self._bookings.forget(list(known.inside))
         return events
 
     def _due_ns(self, change: Change) -> int:
@@ -177,19 +176,22 @@ class Attributor:
                 return due
         return []
 
-    def _decide_group(self, group: list[Change], known: Known, holdings: dict[str, Counter[str]]) -> list[ItemEvent]:
+    def _decide_group(self, group: list[Change], known: Known, holdings: Carts) -> list[ItemEvent]:
         movable = frozenset(self._site.facings[facing].sku for change in group for facing in change.facings)
         known = replace(known, movable=movable if len(group) > 1 else frozenset())
         group = self._merged([self._with_view(change, group) for change in group], known)
         group = [part for change in group for part in self._parted(change, known)]
         hypotheses = [self._explanations(change, known) for change in group]
         may_hold = {
-            visit: holdings.get(visit, Counter()) + self._doubt.get(visit, Counter())
-            for visit in {*holdings, *self._doubt}
+            visit: holdings.get(visit, Counter()) + self._bookings.doubt.get(visit, Counter())
+            for visit in {*holdings, *self._bookings.doubt}
         }
-        events = []
+        events: list[ItemEvent] = []
         for change, choice in zip(group, solve(hypotheses, may_hold), strict=True):
-            events += self._book(change, choice, holdings)
+            booked = self._bookings.book(change, choice, self._time(change), holdings)
+            for event in booked:
+                self._touches.explain(change.t_start_ns, change.t_end_ns, event.place)
+            events += booked
         return events
 
     def _with_view(self, change: Change, group: list[Change]) -> Change:
@@ -226,26 +228,31 @@ class Attributor:
             return ratio if change.step else max(ratio, self._reach.touch_log(*where))
 
         return self._hypotheses.all(
-            change, explanations, list(tracks), reach, known.holdings, self._doubt, known.movable
+            change, explanations, list(tracks), reach, known.holdings, self._bookings.doubt, known.movable
         )
 
     def _merged(self, group: list[Change], known: Known) -> list[Change]:
         """Steps of the same plates that make more sense as one: a hand that rested first, or left late."""
-        out = list(group)
-        for a, b in pairwise(group):
-            if a.step is None or b.step is None or a not in out or a.facings != b.facings:
-                continue
-            if b.t_start_ns - a.t_end_ns > self._options.merge_s * NS_PER_S:
-                continue
-            both = joined(a.step, b.step)
-            one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen)
-            smaller = min(abs(a.step.grams), abs(b.step.grams))
-            rest = max(e.log_likelihood for e in self._explain(replace(both, grams=smaller)) if not e.sku)
-            apart = self._explanations(a, known)[0].score + self._explanations(b, known)[0].score
-            if self._explanations(one, known)[0].score + rest > apart:
-                out[out.index(a)] = one
-                out.remove(b)
+        out: list[Change] = []
+        for change in group:
+            beside = [i for i, other in enumerate(out) if other.facings == change.facings]
+            one = self._as_one(out[beside[-1]], change, known) if beside else None
+            if one is None:
+                out.append(change)
+            else:
+                out[beside[-1]] = one
         return out
+
+    def _as_one(self, a: Change, b: Change, known: Known) -> Change | None:
+        """Two changes of the same plates as one, when that is the better explanation."""
+        if a.step is None or b.step is None or b.t_start_ns - a.t_end_ns > self._options.merge_s * NS_PER_S:
+            return None
+        both = joined(a.step, b.step)
+        one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen)
+        smaller = min(abs(a.step.grams), abs(b.step.grams))
+        rest = max(e.log_likelihood for e in self._explain(replace(both, grams=smaller)) if not e.sku)
+        apart = self._explanations(a, known)[0].score + self._explanations(b, known)[0].score
+        return one if self._explanations(one, known)[0].score + rest > apart else None
 
     def _parted(self, change: Change, known: Known) -> list[Change]:
         """A step that no single visit explains, as a take and a put-back on the same plates at the same time."""
@@ -269,53 +276,6 @@ class Attributor:
             replace(change, caused_by=f"{change.caused_by}:put", step=with_grams(step, step.grams + grams)),
         ]
 
-    def _book(self, change: Change, choice: Choice, holdings: dict[str, Counter[str]]) -> list[ItemEvent]:
-        """The event of a decided change; none for what was nobody's sale."""
-        claim, t_ns = choice.hypothesis, self._time(change)
-        if not claim.sku:
-            sale = max((p for h, p in choice.ranking if h.sku and h.visit), default=0.0)
-            return [self._case(change, choice, t_ns)] if sale > 1 - self._options.sure else []
-        unclear = change.step is None and change.seen is not None and change.seen.unclear
-        if unclear or choice.probability < self._options.sure or (not claim.visit and claim.quantity > 0):
-            return [self._case(change, choice, t_ns)]
-        self._touches.explain(change.t_start_ns, change.t_end_ns, claim.facing)
-        return self._moved(change, choice, claim, t_ns, holdings)
-
-    def _moved(
-        self, change: Change, choice: Choice, claim: Hypothesis, t_ns: int, holdings: dict[str, Counter[str]]
-    ) -> list[ItemEvent]:
-        held = holdings.setdefault(claim.visit, Counter()) if claim.visit else Counter()
-        count, rest = abs(claim.quantity), (claim.visit, t_ns, change.caused_by, claim.sku)
-        if claim.quantity > 0:
-            self.planogram.took(claim.facing, claim.sku, count)
-            held[claim.sku] += count
-            return [ItemTaken(*rest, count, claim.facing, choice.probability)]
-        self.planogram.returned(claim.facing, claim.sku, count)
-        if not claim.visit:
-            return []
-        booked = min(count, held[claim.sku])
-        if booked < count:
-            self._doubt[claim.visit][claim.sku] -= count - booked
-        held[claim.sku] -= booked
-        return [ItemReturned(*rest, booked, claim.facing, choice.probability)] if booked else []
-
-    def _case(self, change: Change, choice: Choice, t_ns: int) -> CaseRaised:
-        best = choice.ranking[: self._options.candidates]
-        likely: Counter[str] = Counter()
-        for claim, probability in choice.ranking:
-            if claim.visit:
-                likely[claim.visit] += probability  # type: ignore[assignment]
-        visit = min(likely, key=lambda name: (-likely[name], name), default="")
-        for claim, probability in best:
-            if claim.visit and claim.quantity > 0 and probability > 0.05:
-                held = self._doubt.setdefault(claim.visit, Counter())
-                held[claim.sku] = max(held[claim.sku], claim.quantity)
-        candidates = tuple(Candidate(h.visit or None, h.sku, h.quantity, h.facing, min(p, 1.0)) for h, p in best)
-        place = change.facings[0] if change.facings else change.shelf
-        self._touches.explain(change.t_start_ns, change.t_end_ns, place)
-        case = change.caused_by.replace(":", "-").replace("+", "-")
-        return CaseRaised(visit, t_ns, change.caused_by, case, place, candidates)
-
     def _time(self, change: Change) -> int:
         """When it happened: for sight, the longest touch inside what may be a long time behind somebody's back."""
         if change.step is not None:
@@ -327,16 +287,3 @@ class Attributor:
             if name in change.facings and touch.t_end_ns >= change.t_start_ns and touch.t_start_ns <= change.t_end_ns
         ]
         return max(inside)[2] if inside else change.t_ns
-
-    def _touch_case(self, touch: Touch, known: Known) -> list[ItemEvent]:
-        visit = known.owners.get(touch.track)
-        if visit is None:
-            return []
-        total = sum(spent for _, spent in touch.facings) or 1.0
-        candidates = tuple(
-            Candidate(visit, self._site.facings[name].sku, 1, name, round(0.5 * spent / total, 6))
-            for name, spent in touch.facings[: self._options.candidates]
-        )
-        place = touch.facings[0][0]
-        caused_by = f"touch:{touch.track}:{touch.side}:{place}:{touch.t_start_ns}"
-        return [CaseRaised(visit, touch.t_end_ns, caused_by, caused_by.replace(":", "-"), place, candidates)]

@@ -63,6 +63,8 @@ class VisitOptions:
     silent_exit_s: float = 4.0
     """A track that ended at the exit without a beam has left after so long."""
     silent_exit_m: float = 0.7
+    memory_s: float = 60.0
+    """Ended tracks and departed visits are remembered for so long."""
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ class _Visit:
     tracks: list[int] = field(default_factory=list)
     gone: int = 0
     left: bool = False
+    left_ns: int = -1
 
 
 class VisitKeeper:
@@ -94,6 +97,7 @@ class VisitKeeper:
         self._exits = [gate.line_m for gate in gates if gate.kind == "exit"]
         self._tracks: dict[int, _Track] = {}
         self._visits: dict[str, _Visit] = {}
+        self._known: set[str] = set()
         self._beams: list[BeamBroken] = []
         self.owners: dict[int, str] = {}
         self.unclaimed_beams = 0
@@ -103,11 +107,17 @@ class VisitKeeper:
         """The visits that have not left, in the order of their entry."""
         return [visit.visit for visit in self._visits.values() if not visit.left]
 
+    @property
+    def remembered(self) -> int:
+        """Tracks that are kept in mind."""
+        return len(self._tracks)
+
     def observe(self, fact: GateEntered | BeamBroken | FloorState) -> Sequence[VisitOpened | VisitLeft]:
         """What follows from one more fact."""
         if isinstance(fact, GateEntered):
-            if fact.visit in self._visits:
+            if fact.visit in self._known:
                 return []
+            self._known.add(fact.visit)
             self._visits[fact.visit] = _Visit(fact.visit, fact.t_ns, fact.party_size)
             return [VisitOpened(fact.visit, fact.t_ns, fact.caused_by, fact.token, fact.party_size)]
         if isinstance(fact, BeamBroken):
@@ -129,9 +139,24 @@ class VisitKeeper:
                 track = self._tracks[seen.track] = _Track(state.t_ns, place, deque(maxlen=200))
             track.places.append((state.t_ns, seen.x_m, seen.y_m))
             track.ended = False
+        self._forget(state.t_ns - self._ns(self._options.memory_s))
         for track in self._tracks.values():
             if state.t_ns - track.places[-1][0] > self._ns(self._options.lost_s):
                 track.ended = True
+
+    def _forget(self, before_ns: int) -> None:
+        """Tracks that ended and visits that left before a time are of no use any more."""
+        gone = {name for name, visit in self._visits.items() if visit.left and visit.left_ns < before_ns}
+        old = [
+            number
+            for number, track in self._tracks.items()
+            if track.places[-1][0] < before_ns and (track.visit is None or track.visit in gone)
+        ]
+        for number in old:
+            del self._tracks[number]
+        for name in gone:
+            if not any(number in self._tracks for number in self._visits[name].tracks):
+                del self._visits[name]
 
     def _bind(self) -> None:
         """The cheapest assignment of unbound tracks to visits that miss somebody."""
@@ -150,8 +175,10 @@ class VisitKeeper:
                 missing[column].tracks.append(number)
 
     def _misses(self, visit: _Visit) -> bool:
+        if visit.left:
+            return False
         seen = sum(not self._tracks[number].ended for number in visit.tracks)
-        return not visit.left and seen + visit.gone < visit.party
+        return seen + visit.gone < visit.party
 
     def _cost(self, visit: _Visit, track: _Track) -> float:
         options = self._options
@@ -209,7 +236,7 @@ class VisitKeeper:
         visit.gone += 1
         if visit.gone < visit.party:
             return []
-        visit.left = True
+        visit.left, visit.left_ns = True, t_ns
         return [VisitLeft(visit.visit, t_ns, caused_by)]
 
     def _silent_exits(self, t_ns: int) -> list[VisitLeft]:
@@ -221,7 +248,7 @@ class VisitKeeper:
             last = max(self._tracks[number].places[-1] for number in visit.tracks)
             near = any(distance_m(line, last[1:]) < self._options.silent_exit_m for line in self._exits)
             if near and t_ns - last[0] > self._ns(self._options.silent_exit_s):
-                visit.left = True
+                visit.left, visit.left_ns = True, t_ns
                 out.append(VisitLeft(visit.visit, last[0], f"crossing:{visit.visit}:{last[0]}"))
         return out
 

@@ -102,6 +102,20 @@ def test_a_silent_beam_does_not_keep_a_visit_for_ever() -> None:
     assert [visit for visit, _ in left(events)] == ["anna"]
 
 
+def test_a_long_day_does_not_slow_the_keeper_down() -> None:
+    """Visitors come and go for twenty minutes; the keeper remembers only the last of them."""
+    paths: dict[int, Path] = {}
+    entries, beams = [], []
+    for i in range(40):
+        start = 30.0 * i
+        entries.append((start, f"v{i}", 1))
+        paths[i + 1] = [(start + 2, *IN), (start + 12, 2.0, 5.0), (start + 20, *OUT)]
+        beams.append(start + 19.9)
+    keeper, events = history(paths, entries, beams, until_s=1250)
+    assert [visit for visit, _ in left(events)] == [f"v{i}" for i in range(40)]
+    assert keeper.remembered <= 4
+
+
 def test_the_same_entry_twice_is_one_visit() -> None:
     _, events = history({}, [(1, "anna", 1), (1.2, "anna", 1)], [])
     assert len(events) == 1

@@ -1,0 +1,90 @@
+"""From the chosen explanation to the event: what is sure is booked, the rest becomes a case.
+
+In: decided changes with their probabilities, and unexplained touches. Out: :class:`ItemTaken`, :class:`ItemReturned`,
+:class:`CaseRaised`; and the living planogram follows.
+"""
+
+from collections import Counter
+
+from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
+from smartstore.domain.items import Candidate
+from smartstore.fusion.changes import Change
+from smartstore.fusion.joint import Choice, Hypothesis
+from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.reach import Touch
+from smartstore.site import Site
+
+ItemEvent = ItemTaken | ItemReturned | CaseRaised
+Carts = dict[str, Counter[str]]
+"""What each visit holds, by SKU."""
+
+
+class Bookings:
+    """Books what is at least ``sure``; a case names at most ``most`` candidates.
+
+    ``doubt`` is what visits may hold besides: takes that became cases. Putting such a thing back settles it silently.
+    """
+
+    def __init__(self, site: Site, planogram: Planogram, sure: float, most: int) -> None:
+        self._site, self._planogram, self._sure, self._most = site, planogram, sure, most
+        self.doubt: Carts = {}
+
+    def forget(self, inside: list[str]) -> None:
+        """Only the visits ``inside`` matter any more."""
+        self.doubt = {visit: held for visit, held in self.doubt.items() if visit in inside}
+
+    def book(self, change: Change, choice: Choice, t_ns: int, holdings: Carts) -> list[ItemEvent]:
+        """The event of a decided change; none for what was nobody's sale."""
+        claim = choice.hypothesis
+        if not claim.sku:
+            sale = max((p for h, p in choice.ranking if h.sku and h.visit), default=0.0)
+            return [self._case(change, choice, t_ns)] if sale > 1 - self._sure else []
+        unclear = change.step is None and change.seen is not None and change.seen.unclear
+        if unclear or choice.probability < self._sure or (not claim.visit and claim.quantity > 0):
+            return [self._case(change, choice, t_ns)]
+        return self._moved(change, choice, claim, t_ns, holdings)
+
+    def _moved(self, change: Change, choice: Choice, claim: Hypothesis, t_ns: int, holdings: Carts) -> list[ItemEvent]:
+        held = holdings.setdefault(claim.visit, Counter()) if claim.visit else Counter()
+        count, rest = abs(claim.quantity), (claim.visit, t_ns, change.caused_by, claim.sku)
+        if claim.quantity > 0:
+            self._planogram.took(claim.facing, claim.sku, count)
+            held[claim.sku] += count
+            return [ItemTaken(*rest, count, claim.facing, choice.probability)]
+        self._planogram.returned(claim.facing, claim.sku, count)
+        if not claim.visit:
+            return []
+        booked = min(count, held[claim.sku])
+        if booked < count:
+            self.doubt[claim.visit][claim.sku] -= count - booked
+        held[claim.sku] -= booked
+        return [ItemReturned(*rest, booked, claim.facing, choice.probability)] if booked else []
+
+    def _case(self, change: Change, choice: Choice, t_ns: int) -> CaseRaised:
+        best = choice.ranking[: self._most]
+        likely: Counter[str] = Counter()
+        for claim, probability in choice.ranking:
+            if claim.visit:
+                likely[claim.visit] += probability  # type: ignore[assignment]
+        visit = min(likely, key=lambda name: (-likely[name], name), default="")
+        for claim, probability in best:
+            if claim.visit and claim.quantity > 0 and probability > 0.05:
+                held = self.doubt.setdefault(claim.visit, Counter())
+                held[claim.sku] = max(held[claim.sku], claim.quantity)
+        candidates = tuple(Candidate(h.visit or None, h.sku, h.quantity, h.facing, min(p, 1.0)) for h, p in best)
+        place = change.facings[0] if change.facings else change.shelf
+        case = change.caused_by.replace(":", "-").replace("+", "-")
+        return CaseRaised(visit, t_ns, change.caused_by, case, place, candidates)
+
+    def touched(self, touch: Touch, visit: str | None) -> list[ItemEvent]:
+        """The case of a hand that nothing explains; none when it belongs to no visit."""
+        if visit is None:
+            return []
+        total = sum(spent for _, spent in touch.facings) or 1.0
+        candidates = tuple(
+            Candidate(visit, self._site.facings[name].sku, 1, name, round(0.5 * spent / total, 6))
+            for name, spent in touch.facings[: self._most]
+        )
+        place = touch.facings[0][0]
+        caused_by = f"touch:{touch.track}:{touch.side}:{place}:{touch.t_start_ns}"
+        return [CaseRaised(visit, touch.t_end_ns, caused_by, caused_by.replace(":", "-"), place, candidates)]
