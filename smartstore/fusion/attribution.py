@@ -18,7 +18,7 @@ from smartstore.domain.people import FloorState
 from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
 from smartstore.fusion.changes import Change, grouped, joined, of_step, of_view, with_grams
 from smartstore.fusion.evidence import EvidenceOptions
-from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, seen_explanations
+from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
 from smartstore.fusion.joint import Hypothesis, solve
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import ReachMemory, ReachOptions
@@ -45,8 +45,12 @@ class AttributionOptions:
     """Below this probability a change becomes a case."""
     merge_s: float = 2.0
     """Steps of the same plates less apart than this may be one: a hand rested before it lifted."""
+    part_grams: float = 25.0
+    """Smaller steps are nudges, not a take and a put-back at once."""
     part_sigmas: float = 3.0
     """How well a take and a put-back at once must add up to a step that nothing else explains."""
+    part_nats: float = -5.0
+    """Log prior of a take and a put-back at once."""
     match_s: float = 2.0
     """A facing change this far from a step may belong to it."""
     scale_silent_s: float = 2.0
@@ -217,6 +221,11 @@ class Attributor:
             if change.seen
             else []
         )
+        carts = (known.holdings, self._bookings.doubt, known.movable)
+        return self._hypotheses.all(change, explanations, list(known.inside), self._reacher(change, known), *carts)
+
+    def _reacher(self, change: Change, known: Known) -> Reach:
+        """Who could have reached a facing at the time of a change."""
         tracks: dict[str, list[int]] = {visit: [] for visit in known.inside}
         for track in self._reach.tracks():
             if known.owners.get(track) in tracks:
@@ -227,9 +236,7 @@ class Attributor:
             ratio = self._reach.log_ratio(*where)
             return ratio if change.step else max(ratio, self._reach.touch_log(*where))
 
-        return self._hypotheses.all(
-            change, explanations, list(tracks), reach, known.holdings, self._bookings.doubt, known.movable
-        )
+        return reach
 
     def _merged(self, group: list[Change], known: Known) -> list[Change]:
         """Steps of the same plates that make more sense as one: a hand that rested first, or left late."""
@@ -257,7 +264,12 @@ class Attributor:
     def _parted(self, change: Change, known: Known) -> list[Change]:
         """A step that no single visit explains, as a take and a put-back on the same plates at the same time."""
         step = change.step
-        if step is None or self._explanations(change, replace(known, movable=frozenset()))[0].visit:
+        if step is None or abs(step.grams) < self._options.part_grams:
+            return [change]
+        reach = self._reacher(change, known)
+        near = any(reach(visit, self._site.facings[name]) > 0 for visit in known.inside for name in change.facings)
+        single = self._explanations(change, replace(known, movable=frozenset()))[0]
+        if not near or single.visit:
             return [change]
         items = self._site.items
         fits = []
@@ -271,10 +283,12 @@ class Attributor:
         if not fits:
             return [change]
         grams = min(fits)[3]
-        return [
+        parts = [
             replace(change, caused_by=f"{change.caused_by}:take", step=with_grams(step, -grams)),
             replace(change, caused_by=f"{change.caused_by}:put", step=with_grams(step, step.grams + grams)),
         ]
+        apart = sum(self._explanations(part, known)[0].score for part in parts) + self._options.part_nats
+        return parts if apart > single.score else [change]
 
     def _time(self, change: Change) -> int:
         """When it happened: for sight, the longest touch inside what may be a long time behind somebody's back."""

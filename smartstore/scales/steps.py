@@ -36,7 +36,7 @@ class StepOptions:
     settle_grams: float = 2.5
     settle_sigmas: float = 5.0
     """A window is settled when its cells spread less than the larger of these two."""
-    least_grams: float = 4.0
+    least_grams: float = 6.0
     least_sigmas: float = 4.5
     """A difference beyond both is a step."""
     spill_share: float = 0.02
