@@ -82,12 +82,16 @@ class StepDetector:
         """When each plate became restless; -1 while it is quiet."""
         self._heard: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
         self._held: list[_PlateStep] = []
+        self._live: tuple[NDArray[np.bool_], frozenset[str]] | None = None
         self.unknown_plates = 0
 
     def live_plates(self, t_ns: int) -> frozenset[str]:
         """The plates that gave numbers within the last second before ``t_ns``."""
         oldest = t_ns - round(self._options.dead_s * NS_PER_S)
-        return frozenset(name for name, heard in zip(self._plates, self._heard, strict=True) if heard >= oldest)
+        heard = self._heard >= oldest
+        if self._live is None or not np.array_equal(self._live[0], heard):
+            self._live = (heard, frozenset(name for name, one in zip(self._plates, heard, strict=True) if one))
+        return self._live[1]
 
     def observe(self, batch: ScaleBatch) -> list[WeightStep]:
         """The steps that settled with this batch, oldest first."""
