@@ -5,6 +5,7 @@ In: a labelled set, the run's checkpoints, exported networks. Out: ``MODEL_CARD.
 """
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,11 @@ cameras, in the shipped look and in random looks with moved cameras; sensor nois
 - Joints: {landmarks_recipe}, cosine, averaged weights; cross-entropy against Gaussians, wrists weighted 2.5 times,
   covered joints 0.35 times.
 
-Nothing pretrained, no photographs, no personal data.
+{note}Nothing pretrained, no photographs, no personal data.
 
 ```
-python -m sims.lab.dataset --out data/runs/people --pictures 1400
-python -m sims.lab.dataset --out data/runs/people --pictures 1000 --wide
+python -m sims.lab.dataset --out data/runs/people --pictures 2600
+python -m sims.lab.dataset --out data/runs/people --pictures 1200 --wide
 python -m smartstore.vision.train people
 python -m smartstore.vision.train landmarks
 python -m smartstore.vision.train export
@@ -86,9 +87,10 @@ above and people cut by the picture's edge are the commonest misses.
 """
 
 
-def write(dataset: Path, run: Path, models: Path, picture: Path) -> None:
-    """Judges the networks in ``models`` on the validation pictures of ``dataset`` and writes card, figures and
-    picture.
+def write(dataset: Path, run: Path, models: Path, picture: Path, note: str = "") -> None:
+    """Judges the networks in ``models`` on the validation pictures of ``dataset``; writes card, figures and picture.
+
+    ``note`` says what was special about this training.
     """
     figures = {
         name: evaluation.evaluate(dataset, models, looks=looks)
@@ -96,7 +98,7 @@ def write(dataset: Path, run: Path, models: Path, picture: Path) -> None:
         if any(p.path.parent.name.startswith(looks) for p in read_labels(dataset, "val"))
     }
     (models / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    (models / "MODEL_CARD.md").write_text(_card(figures, facts(dataset, run, models)))
+    (models / "MODEL_CARD.md").write_text(_card(figures, facts(dataset, run, models) | {"note": note}))
     sheet(dataset, models, picture)
 
 
@@ -170,7 +172,7 @@ def _card(figures: dict[str, Any], about: dict[str, Any]) -> str:
 def _head(about: dict[str, Any]) -> list[str]:
     people, landmarks = training.PEOPLE, training.LANDMARKS
     text = HEAD.format(
-        **about,
+        **about | {"note": textwrap.fill(about["note"], 118) + "\n\n" if about["note"] else ""},
         people_mb=about["megabytes"].get("people.bin"),
         landmarks_mb=about["megabytes"].get("landmarks.bin"),
         people_recipe=f"{about['epochs']['people']} epochs, batch {people.batch}, AdamW {people.rate}",

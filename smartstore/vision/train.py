@@ -41,7 +41,7 @@ def _run(given: argparse.Namespace) -> None:
     elif given.step == "evaluate":
         print(json.dumps(evaluation.evaluate(given.dataset, given.models, most=given.most), indent=1))
     else:
-        card.write(given.dataset, given.run, given.models, PICTURE)
+        card.write(given.dataset, given.run, given.models, PICTURE, given.note)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the exported networks")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--note", default="", help="for the model card: what was special about this training")
     parser.add_argument("--most", type=int, help="judge only so many pictures")
     return parser
 

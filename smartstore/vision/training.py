@@ -45,8 +45,8 @@ class Recipe:
         return self.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, share))))
 
 
-PEOPLE = Recipe(epochs=16, batch=8, rate=0.003)
-LANDMARKS = Recipe(epochs=16, batch=32, rate=0.003)
+PEOPLE = Recipe(epochs=28, batch=8, rate=0.003)
+LANDMARKS = Recipe(epochs=28, batch=32, rate=0.003)
 
 
 def train_people(dataset: Path, out: Path, recipe: Recipe = PEOPLE, log: Log = print) -> Path:

@@ -223,6 +223,30 @@ def test_public_pose_weights_that_are_not_there_are_named(tmp_path: Path) -> Non
         UltralyticsPoseDetector(tmp_path / "yolo11n-pose.pt")
 
 
+@pytest.fixture(scope="module")
+def ultralytics_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained weights of the public layouts, for pose and for boxes alone."""
+    from ultralytics import YOLO
+
+    folder = tmp_path_factory.mktemp("weights")
+    for name in ("yolo11n-pose", "yolo11n"):
+        YOLO(f"{name}.yaml").save(folder / f"{name}.pt")
+    return folder
+
+
+def test_public_pose_weights_drop_in(ultralytics_weights: Path) -> None:
+    options = DetectorOptions(min_score=1e-9, most_people=3)
+    drop_in = UltralyticsPoseDetector(ultralytics_weights / "yolo11n-pose.pt", options, size_px=160)
+    nobody, seen = drop_in.detect([np.zeros((0, 0, 3), np.uint8), picture(320, 180)])
+    assert nobody == () and len(seen) <= 3
+    assert all(person.joints_px.shape == (17, 3) and person.box_px[2] <= 320 for person in seen)
+
+
+def test_weights_without_joints_are_refused(ultralytics_weights: Path) -> None:
+    with pytest.raises(DetectorError, match="not for pose"):
+        UltralyticsPoseDetector(ultralytics_weights / "yolo11n.pt")
+
+
 def test_rendered_shoppers_are_found_with_their_joints(detector: OpenVinoDetector) -> None:
     dataset = pytest.importorskip("sims.lab.dataset", reason="no renderer here: the networks were not tried on people")
     pairs = []
