@@ -55,6 +55,8 @@ class AttributionOptions:
     """A facing change this far from a step may belong to it."""
     scale_silent_s: float = 2.0
     """A scale without batches for so long is off."""
+    touch_s: float = 0.25
+    """A hand that stayed so long in a facing may have changed it."""
     view_memory_s: float = 60.0
     candidates: int = 5
 
@@ -139,7 +141,7 @@ class Attributor:
         return any(
             other.camera != seen.camera
             and other.facing == seen.facing
-            and other.items * seen.items > 0
+            and other.items * seen.items >= 0
             and other.t_start_ns <= seen.t_end_ns
             and seen.t_start_ns <= other.t_end_ns
             for other in self._standing
@@ -291,11 +293,11 @@ class Attributor:
         return parts if apart > single.score else [change]
 
     def _time(self, change: Change) -> int:
-        """When it happened: for sight, the longest touch inside what may be a long time behind somebody's back."""
+        """When it happened: for sight, the last real touch in what may be a long time behind somebody's back."""
         if change.step is not None:
             return change.t_ns
         inside = [
-            (spent, touch.t_end_ns, (touch.t_start_ns + touch.t_end_ns) // 2)
+            (spent >= self._options.touch_s, touch.t_end_ns, (touch.t_start_ns + touch.t_end_ns) // 2)
             for touch in self._reach.touches
             for name, spent in touch.facings
             if name in change.facings and touch.t_end_ns >= change.t_start_ns and touch.t_start_ns <= change.t_end_ns
