@@ -65,7 +65,7 @@ class ServiceOptions:
 
 @dataclass(frozen=True, slots=True)
 class VisionOptions:
-    """The vision worker. ``detector``: "openvino" for the shipped networks, a folder with others, or a .pt of Ultralytics."""
+    """The vision worker. ``detector``: "openvino" (the shipped networks), a folder with others, or a .pt file."""
 
     detector: str = "openvino"
     min_score: float = 0.35

@@ -33,7 +33,7 @@ class CameraModel:
         return np.asarray((np.asarray(points_m, float).reshape(-1, 3) - self.position_m) @ self.rotation.T)
 
     def project(self, points_m: ArrayLike) -> Array:
-        """Points (n, 3) in store metres to distorted pixels (n, 2); NaN behind the camera or outside the lens' range."""
+        """Points (n, 3) in store metres to distorted pixels (n, 2); NaN behind the camera or beyond the lens."""
         local = self.to_camera(points_m)
         z = np.where(local[:, 2] > 1e-6, local[:, 2], np.nan)
         xy = local[:, :2] / z[:, None]
@@ -94,7 +94,7 @@ def distort(xy: Array, d: Array) -> Array:
 
 
 def undistort(xy: Array, d: Array) -> Array:
-    """The inverse of :func:`distort` by fixed-point iteration (ten rounds suffice for |k1| < 0.5 inside the picture)."""
+    """The inverse of :func:`distort` by fixed-point iteration (ten rounds do for abs(k1) < 0.5 in the picture)."""
     guess = xy.copy()
     for _ in range(10):
         guess = guess + (xy - distort(guess, d))

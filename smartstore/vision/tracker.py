@@ -127,8 +127,9 @@ class FloorTracker:
     def _learn(self, unlike: Array, metres: Array) -> None:
         """Pairs far from all others on the floor are surely the same person; pairs far from each other surely not."""
         near, far = metres < self.options.alone_m / 4, metres > self.options.alone_m
-        alone = near & (far | near).all(axis=0) & (far | near).all(axis=1)[:, None]
-        alone &= (near.sum(axis=0) == 1) & (near.sum(axis=1) == 1)[:, None]
+        apart = far | near
+        single = (near.sum(axis=0) == 1) & (near.sum(axis=1) == 1)[:, None]
+        alone = np.asarray(near & apart.all(axis=0) & apart.all(axis=1)[:, None] & single)
         self._likeness.learn(unlike[alone], unlike[far][:8])
 
     def _reach(self, tracks: Sequence[Track]) -> Array:
