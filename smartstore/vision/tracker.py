@@ -126,10 +126,11 @@ class FloorTracker:
 
     def _learn(self, unlike: Array, metres: Array) -> None:
         """Pairs far from all others on the floor are surely the same person; pairs far from each other surely not."""
-        near, far = metres < self.options.alone_m / 4, metres > self.options.alone_m
+        near, far = np.asarray(metres < self.options.alone_m / 4), np.asarray(metres > self.options.alone_m)
         apart = far | near
-        single = (near.sum(axis=0) == 1) & (near.sum(axis=1) == 1)[:, None]
-        alone = np.asarray(near & apart.all(axis=0) & apart.all(axis=1)[:, None] & single)
+        columns = np.asarray(apart.all(axis=0) & (near.sum(axis=0) == 1))
+        rows = np.asarray(apart.all(axis=1) & (near.sum(axis=1) == 1))
+        alone = near & columns & rows[:, None]
         self._likeness.learn(unlike[alone], unlike[far][:8])
 
     def _reach(self, tracks: Sequence[Track]) -> Array:
