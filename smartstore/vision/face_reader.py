@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from smartstore.domain.people import SeenPerson
 from smartstore.site import Site
 from smartstore.vision.blocking import hidden_by
+from smartstore.vision.boards import Boards
 from smartstore.vision.looks import Looks
 from smartstore.vision.moves import Move, MoveOptions, Shelves
 from smartstore.vision.registration import RegistrationOptions, register
-from smartstore.vision.shelf_face import FacingView, Patch, edge_lines, facing_views, quiet_lines
+from smartstore.vision.shelf_face import FacingView, Patch, facing_views, gap_patches, marks
 from smartstore.wire.messages import SeenFacing
 
 Array = NDArray[np.float64]
@@ -81,6 +82,7 @@ class FaceReader:
         """The camera as it hangs, once the first picture came."""
         self._faces: list[_Face] = []
         self._shelves: Shelves | None = None
+        self._boards: Boards | None = None
         self._looks = Looks()
         self._kept: Picture | None = None
         self._last: Picture | None = None
@@ -106,15 +108,15 @@ class FaceReader:
         ]
         self._meet(clear, picture, kept)
         self._compare(t_ns, clear, picture, kept, changed)
-        return [self._say(face, seen) for face, seen in zip(self._faces, clear, strict=True)]
+        return [self._say(i, seen) for i, seen in enumerate(clear)]
 
     def _start(self, image: Picture) -> None:
         """The first picture in which hardly anybody stands: where the camera looks, and which facings it sees."""
         site, camera = self._site, self._camera
-        lines, quiet = edge_lines(site, camera), quiet_lines(site, camera)
-        self.model = register(camera.model, lines, quiet, image, self._registration)
+        self.model = register(camera.model, marks(site, camera), image, self._registration)
         views = facing_views(site, camera, self.model)
         self._shelves = Shelves(views, self._moves)
+        self._boards = Boards(views, gap_patches(site, camera, self.model))
         self._faces = [
             _Face(view, float(np.median([column[1].area for column in view.items])), view.frame.area) for view in views
         ]
@@ -144,19 +146,31 @@ class FaceReader:
         return False
 
     def _meet(self, clear: list[bool], picture: Picture, kept: Picture) -> None:
-        """The first clear view of a facing: it is full, by the site's word, and looks so."""
-        for face, seen in zip(self._faces, clear, strict=True):
+        """The first clear view of a facing: what it holds, and how its item looks."""
+        assert self._shelves is not None and self._boards is not None
+        if any(seen and not face.known for face, seen in zip(self._faces, clear, strict=True)):
+            self._boards.learn(picture)
+        for i, (face, seen) in enumerate(zip(self._faces, clear, strict=True)):
             if seen and not face.known:
                 face.known = True
+                self._boards.meet(i, picture)
+                counts = self._boards.counts(i, picture)
+                self._shelves.assume(i, counts)
                 _copy(face.view.frame, picture, kept)
                 _copy(face.view.rail, picture, kept)
-                self._looks.learn(face.view, picture)
+                self._looks.learn(face.view, picture, counts)
 
     def _compare(self, t_ns: int, clear: list[bool], picture: Picture, kept: Picture, changed: Bools) -> None:
         """Explains what differs from the kept views, facing by facing."""
-        assert self._shelves is not None
+        assert self._shelves is not None and self._boards is not None
+        boards = self._boards
         usable = [i for i, seen in enumerate(clear) if seen and self._faces[i].known]
-        moves, rest = self._shelves.explain(changed, usable)
+        moves, rest = self._shelves.explain(
+            changed,
+            usable,
+            lambda i: 1.5 * boards.evidence(i, picture) - boards.evidence(i, kept),
+            lambda i, region: self._looks.departed(kept, picture, region, self._faces[i].view.facing.sku),
+        )
         by_facing: dict[int, list[Move]] = {}
         for move in moves:
             by_facing.setdefault(move.facing, []).append(move)
@@ -192,10 +206,11 @@ class FaceReader:
         face.odd_since_ns, face.change = None, 0.6
         return True
 
-    def _say(self, face: _Face, clear: bool) -> SeenFacing:
+    def _say(self, i: int, clear: bool) -> SeenFacing:
         assert self._shelves is not None
+        face = self._faces[i]
         facing = face.view.facing
-        fill = float(np.clip(self._shelves.count(face.view) / facing.capacity, 0.0, 2.0))
+        fill = float(np.clip(self._shelves.level(i) / facing.capacity, 0.0, 2.0))
         shown = clear and face.known
         scores = face.scores if shown and face.scores else {}
         return SeenFacing(

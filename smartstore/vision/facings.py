@@ -1,10 +1,10 @@
 """Shelf faces: from pictures to facings messages, and from those to settled changes.
 
 ``FacingReader``: pictures of shelf cameras in, facings messages out, as a smart camera would send them.
-``FacingWatcher``: facings messages in, of a camera or of the reader; out: ``FacingChange``. A
-step of the fill that stays over clear views becomes a change, from the last clear view before it to the first one after
-it; a flicker does not. Where the view was hidden and the picture afterwards is neither the same nor plainly different,
-the change is *unclear*.
+``FacingWatcher``: facings messages in, of a camera or of the reader; out: ``FacingChange``. A step of the fill that
+stays over clear views becomes a change, from the last clear view before it to the first one after it; a flicker does
+not. Where the view was hidden and the picture afterwards is neither the same nor plainly different, the change is
+*unclear*.
 """
 
 import math

@@ -3,6 +3,8 @@
 In: clear views of facings that hold what the planogram says. Out: how alike a region is to each item seen so far.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +24,10 @@ class Looks:
     def __init__(self) -> None:
         self._known: dict[str, Array] = {}
 
-    def learn(self, view: FacingView, picture: Picture) -> None:
-        """Takes the front row of a facing as the look of its item; several facings of an item are averaged."""
-        columns = [self._describe(picture, column[1]) for column in view.items if column[1].area >= 20]
+    def learn(self, view: FacingView, picture: Picture, counts: Sequence[int]) -> None:
+        """Takes the first item of each column as the look of a facing's item; facings of one item are averaged."""
+        first = [view.item(c, view.facing.rows - n) for c, n in enumerate(counts) if n > 0]
+        columns = [self._describe(picture, patch) for patch in first if patch.area >= 20]
         if columns:
             mean = np.mean(columns, axis=0)
             known = self._known.get(view.facing.sku)
@@ -43,6 +46,13 @@ class Looks:
         best = np.argsort(-share, kind="stable")[:most]
         total = float(share[best].sum())
         return {names[i]: float(share[i]) / total for i in best}
+
+    def departed(self, before: Picture, after: Picture, region: Patch, sku: str) -> float:
+        """How much more a region looked like an item before than after, in -1..1: positive when the item went."""
+        known = self._known.get(sku)
+        if known is None or region.area < 20:
+            return 0.0
+        return float((self._describe(before, region) - self._describe(after, region)) @ known)
 
     def _describe(self, picture: Picture, region: Patch) -> Array:
         pixels = np.asarray(region.of(picture))[region.mask].reshape(-1, 1, 3)

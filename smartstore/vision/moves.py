@@ -9,16 +9,21 @@ score is the sum of log-likelihood ratios against "nothing happened" over the pi
 greedily, and explained pixels count no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smartstore.vision.boards import for_count
 from smartstore.vision.shelf_face import ON_TOP, FacingView, Patch
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+
+Went = Callable[[int, int, int, int, Patch], float]
+"""(facing, column, fewest, most items, region): how much more the region looked like the item before than now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +40,14 @@ class MoveOptions:
     """Least number of changed pixels of a facing, in visible items, worth a look."""
     most_items: int = 3
     """More than so many items of one column between two clear views are not considered."""
-    second_penalty: float = 0.06
+    second_penalty: float = 0.13
     """Price of each further item in one move, in items' pixels."""
+    board_weight: float = 0.05
+    """What one unit of evidence from a bare board is worth, in items' pixels."""
+    look_weight: float = 1.2
+    """What it is worth, in items' pixels, that a region wholly stopped to look like the item."""
+    shift_penalty: float = 0.3
+    """Price of believing that a column held one item more or less than thought, in items' pixels."""
     spread_px: int = 3
     """Pixels so near to an explained region count as explained."""
 
@@ -48,39 +59,67 @@ class Move:
     facing: int
     column: int
     items: int
+    held: int
+    """Items that the column held before."""
     probability: float
     region: Patch
 
 
 @dataclass(slots=True, eq=False)
 class Shelves:
-    """The stock as far as it is known: items per column of every facing."""
+    """The stock as far as it is known: items per column of every facing, and the level that was reported."""
 
     views: Sequence[FacingView]
     options: MoveOptions
     _counts: list[list[int]] = field(init=False)
+    _levels: list[int] = field(init=False)
     _typical: list[float] = field(init=False)
 
     def __post_init__(self) -> None:
         self._typical = [float(np.median([column[1].area for column in view.items])) for view in self.views]
         self._counts = [[view.facing.rows] * view.facing.columns for view in self.views]
+        self._levels = [sum(counts) for counts in self._counts]
 
-    def count(self, view: FacingView) -> int:
-        """Items in a facing."""
-        return sum(self._counts[next(i for i, v in enumerate(self.views) if v is view)])
+    def level(self, i: int) -> int:
+        """Items in a facing, as reported: moves count, later insight into where a column began does not."""
+        return self._levels[i]
+
+    def assume(self, i: int, counts: list[int]) -> None:
+        """Sets the stock of a facing that is seen for the first time."""
+        self._counts[i], self._levels[i] = counts, sum(counts)
 
     def apply(self, move: Move) -> None:
         """Books a move."""
-        self._counts[move.facing][move.column] += move.items
+        self._counts[move.facing][move.column] = move.held + move.items
+        self._levels[move.facing] = max(0, self._levels[move.facing] + move.items)
 
-    def explain(self, changed: Bools, usable: Sequence[int]) -> tuple[list[Move], Bools]:
-        """The moves in the ``usable`` facings that explain ``changed``, and what they leave unexplained."""
+    def explain(
+        self,
+        changed: Bools,
+        usable: Sequence[int],
+        bare: Callable[[int], Array],
+        departed: Callable[[int, Patch], float],
+    ) -> tuple[list[Move], Bools]:
+        """The moves in the ``usable`` facings that explain ``changed``, and what they leave unexplained.
+
+        ``bare`` gives a facing's evidence for bare boards in the new picture, (columns, rows); ``departed`` how much
+        more a region looked like the facing's item before than it does now.
+        """
         rest = changed.copy()
         moves: list[Move] = []
         taken: set[tuple[int, int]] = set()
         busy = [i for i in usable if self._worth_a_look(i, rest)]
+        boards = {i: bare(i) for i in busy}
+        gone: dict[tuple[int, int, int, int], float] = {}
+
+        def went(i: int, column: int, low: int, high: int, region: Patch) -> float:
+            key = (i, column, low, high)
+            if key not in gone:
+                gone[key] = departed(i, region)
+            return gone[key]
+
         while busy and len(moves) < 12:
-            options = [m for i in busy for m in self._options(i, rest, taken)]
+            options = [m for i in busy for m in self._options(i, rest, taken, boards[i], went)]
             if not options:
                 break
             _, move = max(options, key=lambda pair: pair[0])
@@ -94,26 +133,58 @@ class Shelves:
         frame = self.views[i].frame
         return bool(np.count_nonzero(frame.of(rest) & frame.mask) >= self.options.min_area * self._typical[i])
 
-    def _options(self, i: int, rest: Bools, taken: set[tuple[int, int]]) -> list[tuple[float, Move]]:
+    def _options(
+        self, i: int, rest: Bools, taken: set[tuple[int, int]], bare: Array, went: Went
+    ) -> list[tuple[float, Move]]:
         """All believable moves in one facing with their scores."""
         out = []
-        view = self.views[i]
+        rows, most = self.views[i].facing.rows, self.options.most_items
         for column, count in enumerate(self._counts[i]):
             if (i, column) in taken:
                 continue
-            room = view.facing.rows + 1 - count
-            for items in [
-                *range(-min(self.options.most_items, count), 0),
-                *range(1, min(self.options.most_items, room) + 1),
-            ]:
-                scored = self._score(view, i, column, items, rest)
-                if scored is not None:
-                    out.append(scored)
+            for held in (count, count - 1, count + 1):
+                if not 0 <= held <= max(rows, count):
+                    continue
+                for items in [*range(-min(most, held), 0), *range(1, min(most, rows + 1 - held) + 1)]:
+                    scored = self._score(i, column, held, items, rest, bare[column], went)
+                    if scored is not None:
+                        out.append(scored)
         return out
 
-    def _score(self, view: FacingView, i: int, column: int, items: int, rest: Bools) -> tuple[float, Move] | None:
-        options, count = self.options, self._counts[i][column]
-        low, high = sorted((count, count + items))
+    def _score(
+        self, i: int, column: int, held: int, items: int, rest: Bools, bare: Array, went: Went
+    ) -> tuple[float, Move] | None:
+        options, view = self.options, self.views[i]
+        parts = self._prediction(i, column, held, items)
+        if parts is None:
+            return None
+        frame, sure, alike = parts
+        changed = frame.of(rest)
+        counts = [int(np.count_nonzero(part)) for part in (sure, sure & changed, alike, alike & changed)]
+        if counts[0] + counts[2] < 20:
+            return None
+        # Of an item before its own kind perhaps only a strip is sure: then all of it has a say.
+        weight = counts[0] + options.alike * counts[2]
+        cover = (counts[1] + options.alike * counts[3]) / max(weight, 1.0)
+        if cover < options.min_cover:
+            return None
+        score = _ratio(counts[0], counts[1], options.sure, options.nothing)
+        score += _ratio(counts[2], counts[3], options.alike, options.nothing)
+        price = options.second_penalty * (abs(items) - 1) + options.shift_penalty * abs(held - self._counts[i][column])
+        gain = options.board_weight * (for_count(bare, held + items) - for_count(bare, held))
+        region = Patch(frame.top, frame.left, sure | alike)
+        look = went(i, column, min(held, held + items), max(held, held + items), region)
+        gain += options.look_weight * (look if items < 0 else -look)
+        score += (gain - price) * (view.item(column, 0).area or 1) * np.log(options.sure / options.nothing)
+        if score <= 0:
+            return None
+        probability = float(np.clip(0.5 + 0.5 * (cover - options.min_cover) / (0.8 - options.min_cover), 0.5, 0.99))
+        return score, Move(i, column, items, held, probability, region)
+
+    def _prediction(self, i: int, column: int, held: int, items: int) -> tuple[Patch, Bools, Bools] | None:
+        """Where a move shows: a canvas, the pixels that surely change, and those that show the same kind again."""
+        view = self.views[i]
+        low, high = sorted((held, held + items))
         rows = [view.facing.rows - n for n in range(low + 1, high + 1)]
         frame = _frame([view.item(column, row) for row in rows])
         if frame is None:
@@ -122,28 +193,11 @@ class Shelves:
         for row in rows:
             seen |= view.item(column, row).within(frame)
         seen &= ~self._in_front(i, column, min(rows), frame)
-        alike = np.zeros_like(seen)
         behind = view.facing.rows - low
-        if behind < view.facing.rows:
-            alike = view.item(column, behind).within(frame) & seen
-        sure = seen & ~alike
-        changed = frame.of(rest)
-        counts = [int(np.count_nonzero(part)) for part in (sure, sure & changed, alike, alike & changed)]
-        if counts[0] + counts[2] < 20:
-            return None
-        # Of an item before its own kind perhaps only a strip is sure: then all of it has a say.
-        weight = counts[0] + options.alike * counts[2]
-        cover = (counts[1] + options.alike * min(counts[3], counts[2])) / max(weight, 1.0)
-        if cover < options.min_cover:
-            return None
-        score = _ratio(counts[0], counts[1], options.sure, options.nothing)
-        score += _ratio(counts[2], counts[3], options.alike, options.nothing)
-        typical = view.item(column, 0).area or 1
-        score -= options.second_penalty * (abs(items) - 1) * typical * np.log(options.sure / options.nothing)
-        if score <= 0:
-            return None
-        probability = float(np.clip(0.5 + 0.5 * (cover - options.min_cover) / (0.8 - options.min_cover), 0.5, 0.99))
-        return score, Move(i, column, items, probability, Patch(frame.top, frame.left, seen))
+        if behind >= view.facing.rows:
+            return frame, seen, np.zeros_like(seen)
+        alike = view.item(column, behind).within(frame) & seen
+        return frame, seen & ~alike, alike
 
     def _in_front(self, i: int, column: int, row: int, frame: Patch) -> Bools:
         """What the neighbouring columns hide: their items that stand nearer to the front edge than ``row``."""

@@ -37,34 +37,66 @@ class RegistrationOptions:
     cut_px: float = 6.0
     """Edges further away than this are other edges."""
     quiet_px: float = 4.0
+    quiet_weight: float = 0.7
+    goods_weight: float = 0.3
+    """Of goods against rails: they may be gone, and the next row then looks like the first one elsewhere."""
     spacing_px: float = 6.0
     starts: int = 4
     """So many places of the grid are refined, at least ``apart_deg`` apart; the best one wins."""
     apart_deg: float = 0.35
 
 
-def register(model: CameraModel, lines: Sequence[Line], quiet: Sequence[Line], picture: NDArray[np.uint8],
-             options: RegistrationOptions | None = None) -> CameraModel:  # fmt: skip
-    """``model`` with the pose under which ``lines`` (pairs of points, store metres) lie best on edges of ``picture``.
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What of a shelf face must show, as lines (pairs of points in store metres)."""
 
-    ``quiet`` are lines that must meet no edge, such as the middle of a price rail: they tell its edges apart.
-    """
+    rails: Sequence[Line]
+    """Edges that are always there."""
+    goods: Sequence[Line]
+    """Edges of goods, as long as the shelf is full."""
+    quiet: Sequence[Line]
+    """Lines without any edge, such as the middle of a price rail: they tell its edges apart."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Target:
+    """Points (n, 3) of all marks, which field each is looked up in, its weight (sum 1), and the fields (3, h, w)."""
+
+    points: Array
+    kind: Kinds
+    weight: Array
+    fields: Array
+
+
+def register(
+    model: CameraModel, marks: Marks, picture: NDArray[np.uint8], options: RegistrationOptions | None = None
+) -> CameraModel:
+    """``model`` with the pose under which ``marks`` lie best on what ``picture`` shows."""
     options = options or RegistrationOptions()
-    points, level = _samples(model, lines, options)
-    calm, _ = _samples(model, quiet, options)
-    points, kind = np.concatenate([points, calm]), np.concatenate([np.where(level, 0, 1), np.full(len(calm), 2)])
-    if len(points) < 50:
+    target = _target(model, marks, picture, options)
+    if len(target.points) < 50:
         return model
-    fields = _edge_fields(picture, options)
     best, least = np.zeros(7), np.inf
-    for tilt, pan in _search(model, points, kind, fields, options):
+    for tilt, pan in _search(model, target, options):
         start = np.array([tilt, pan, 0.0, 0.0, 0.0, 0.0, 0.0])
         found = least_squares(
-            _residuals, start, args=(model, points, kind, fields, options), loss="soft_l1", x_scale=_SCALE, max_nfev=30
+            _residuals, start, args=(model, target, options), loss="soft_l1", x_scale=_SCALE, max_nfev=30
         )
         if found.cost < least:
             best, least = found.x, found.cost
     return _turned(model, best)
+
+
+def _target(model: CameraModel, marks: Marks, picture: NDArray[np.uint8], options: RegistrationOptions) -> _Target:
+    points, kind, weight = [], [], []
+    for lines, share in ((marks.rails, 1.0), (marks.quiet, options.quiet_weight), (marks.goods, options.goods_weight)):
+        at, level = _samples(model, lines, options)
+        points.append(at)
+        kind.append(np.full(len(at), 2) if lines is marks.quiet else np.where(level, 0, 1))
+        weight.append(np.full(len(at), share / max(len(at), 1)))
+    total = np.concatenate(weight)
+    total /= max(float(total.sum()), 1e-9)
+    return _Target(np.concatenate(points), np.concatenate(kind), total, _edge_fields(picture, options))
 
 
 _SCALE = np.array([0.005, 0.005, 0.005, 0.02, 0.02, 0.02, 0.005])
@@ -123,19 +155,19 @@ def _distances(model: CameraModel, points: Array, kind: Kinds, fields: Array, cu
     return np.where(inside, top * (1 - v) + bottom * v, cut)
 
 
-def _search(model: CameraModel, points: Array, kind: Kinds, fields: Array,
-            options: RegistrationOptions) -> list[tuple[float, float]]:  # fmt: skip
+def _search(model: CameraModel, target: _Target, options: RegistrationOptions) -> list[tuple[float, float]]:
     """The best few tilts and pans, radians, on a grid: shelves repeat, so there are several good ones."""
-    part = slice(None, None, max(1, len(points) // 1500))
+    part = slice(None, None, max(1, len(target.points) // 1500))
     steps = np.radians(np.arange(-options.max_deg, options.max_deg + 1e-9, options.step_deg))
-    pixels = model.project(points[part]) - 0.5
+    pixels = model.project(target.points[part]) - 0.5
     focal = model.k[0, 0]
     found = []
     for tilt in steps:
         for pan in steps:
             # A small turn about the camera's x axis moves the picture down, one about its y axis to the left.
             moved = pixels + np.array([pan, -tilt]) * focal
-            cost = _grid_cost(moved, kind[part], fields, options.cut_px)
+            away = _grid_costs(moved, target.kind[part], target.fields, options.cut_px)
+            cost = float(np.average(away, weights=target.weight[part]))
             cost += 0.05 * (np.degrees(np.hypot(tilt, pan)) / options.prior_deg) ** 2
             found.append((cost, float(tilt), float(pan)))
     chosen: list[tuple[float, float]] = []
@@ -147,17 +179,16 @@ def _search(model: CameraModel, points: Array, kind: Kinds, fields: Array,
     return chosen
 
 
-def _grid_cost(pixels: Array, kind: Kinds, fields: Array, cut: float) -> float:
+def _grid_costs(pixels: Array, kind: Kinds, fields: Array, cut: float) -> Array:
     _, height, width = fields.shape
     at = np.nan_to_num(np.rint(pixels), nan=-1).astype(int)
     inside = (at[:, 0] >= 0) & (at[:, 0] < width) & (at[:, 1] >= 0) & (at[:, 1] < height)
     x, y = np.clip(at[:, 0], 0, width - 1), np.clip(at[:, 1], 0, height - 1)
-    return float(np.where(inside, fields[kind, y, x], cut).mean())
+    return np.where(inside, fields[kind, y, x], cut)
 
 
-def _residuals(x: Array, model: CameraModel, points: Array, kind: Kinds, fields: Array,
-               options: RegistrationOptions) -> Array:  # fmt: skip
-    away = _distances(_turned(model, x), points, kind, fields, options.cut_px)
+def _residuals(x: Array, model: CameraModel, target: _Target, options: RegistrationOptions) -> Array:
+    away = _distances(_turned(model, x), target.points, target.kind, target.fields, options.cut_px)
     spread = np.array([np.radians(options.prior_deg)] * 3 + [options.prior_m] * 3 + [options.prior_focal])
     # Neighbouring samples share their edge: all together weigh as much as some hundred independent ones.
-    return np.concatenate([away * np.sqrt(200 / len(away)), x / spread])
+    return np.concatenate([away * np.sqrt(200 * target.weight), x / spread])

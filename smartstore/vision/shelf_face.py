@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from smartstore.domain.geometry import CameraModel
 from smartstore.site import Facing, Fixture, Site, SurveyedCamera
+from smartstore.vision.registration import Line, Marks
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-Line = tuple[Array, Array]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 FRONT_GAP_M = 0.012
@@ -71,6 +71,8 @@ class FacingView:
     items: tuple[tuple[Patch, ...], ...]
     frame: Patch
     """All that can change when this facing changes."""
+    floors: tuple[tuple[Patch, ...], ...]
+    """``floors[column][row]`` is the board under an item, which shows when it and all before it are gone."""
     rail: Patch
     """The price rail below it, which never changes: where it does, something stands before the facing."""
 
@@ -103,7 +105,11 @@ def _view(site: Site, fixture: Fixture, facing: Facing, model: CameraModel, cove
     top_m = site.shelves[facing.shelf].height_m - 0.2 * RAIL_M
     ends = (facing.offset_m - 0.02, facing.offset_m + facing.width_m + 0.02)
     rail = [fixture.point(u, -RAIL_PROUD_M, z) for u in ends for z in (top_m, top_m - 0.6 * RAIL_M)]
-    return FacingView(facing, items, frame, _hull(model, np.array(rail)))
+    floors = tuple(
+        tuple(_floor(site, fixture, facing, model, cover, column, row) for row in range(facing.rows))
+        for column in range(facing.columns)
+    )
+    return FacingView(facing, items, frame, floors, _hull(model, np.array(rail)))
 
 
 def item_box_m(site: Site, fixture: Fixture, facing: Facing, column: int, row: int, sku: str | None = None) -> Array:
@@ -123,6 +129,26 @@ def item_box_m(site: Site, fixture: Fixture, facing: Facing, column: int, row: i
 def _silhouette(site: Site, fixture: Fixture, facing: Facing, model: CameraModel, cover: Bools, column: int,
                 row: int) -> Patch:  # fmt: skip
     return _without(_hull(model, item_box_m(site, fixture, facing, column, row)), cover)
+
+
+def _floor(
+    site: Site, fixture: Fixture, facing: Facing, model: CameraModel, cover: Bools, column: int, row: int
+) -> Patch:
+    """The middle of an item's base, as far as boards above leave it free."""
+    base = item_box_m(site, fixture, facing, column, row)[:4]
+    middle = base.mean(axis=0)
+    return _without(_hull(model, middle + 0.75 * (base - middle)), cover)
+
+
+def gap_patches(site: Site, camera: SurveyedCamera, model: CameraModel) -> dict[str, Patch]:
+    """By shelf: the strip of bare board before its first row."""
+    strips = {}
+    for name in camera.watches:
+        fixture = site.fixtures[name]
+        for shelf in fixture.shelves:
+            ends = [(u, v) for u in (0.02, fixture.width_m - 0.02) for v in (0.0, FRONT_GAP_M)]
+            strips[shelf.id] = _hull(model, np.array([fixture.point(u, v, shelf.height_m) for u, v in ends]))
+    return strips
 
 
 def _hull(model: CameraModel, points_m: Array) -> Patch:
@@ -179,34 +205,40 @@ def _union(patches: Iterable[Patch], margin: int = 0) -> Patch:
     return frame
 
 
-def edge_lines(site: Site, camera: SurveyedCamera) -> list[Line]:
-    """Lines in store metres that show as edges: fronts of boards, and the outlines of the front row of a full shelf."""
-    return [line for name in camera.watches for line in _fixture_lines(site, site.fixtures[name])]
+def marks(site: Site, camera: SurveyedCamera) -> Marks:
+    """By what a camera can be aligned: price rails, the outlines of a full front row, and what must be calm."""
+    fixtures = [site.fixtures[name] for name in camera.watches]
+    return Marks(
+        [line for fixture in fixtures for line in _rail_lines(fixture)],
+        [line for fixture in fixtures for line in _goods_lines(site, fixture)],
+        [line for fixture in fixtures for line in _quiet_lines(fixture)],
+    )
 
 
-def _fixture_lines(site: Site, fixture: Fixture) -> Iterator[Line]:
+def _rail_lines(fixture: Fixture) -> Iterator[Line]:
     for shelf in fixture.shelves:
-        for z in (shelf.height_m, shelf.height_m - RAIL_M):
-            left, right = (fixture.point(u, -RAIL_PROUD_M, z) for u in (0.0, fixture.width_m))
-            yield np.array(left), np.array(right)
+        corners = {
+            (u, z): np.array(fixture.point(u, -RAIL_PROUD_M, z))
+            for u in (0.0, fixture.width_m) for z in (shelf.height_m, shelf.height_m - RAIL_M)
+        }  # fmt: skip
+        (a, b, c, d) = corners.values()
+        yield from ((a, c), (b, d), (a, b), (c, d))
+
+
+def _goods_lines(site: Site, fixture: Fixture) -> Iterator[Line]:
+    for shelf in fixture.shelves:
         for facing in shelf.facings:
             for column in range(facing.columns):
                 box = item_box_m(site, fixture, facing, column, 0)
-                yield box[4], box[5]
-                yield box[0], box[4]
-                yield box[1], box[5]
+                yield from ((box[4], box[5]), (box[0], box[4]), (box[1], box[5]))
 
 
-def quiet_lines(site: Site, camera: SurveyedCamera) -> list[Line]:
-    """Lines in store metres without edges: the middles of the price rails, between the tags of the facings."""
-    out = []
-    for name in camera.watches:
-        fixture = site.fixtures[name]
-        for shelf in fixture.shelves:
-            ends = [0.02, *(f.offset_m + f.width_m / 2 for f in shelf.facings), fixture.width_m - 0.02]
-            for left, right in pairwise(ends):
-                if right - left > 2 * TAG_M:
-                    z = shelf.height_m - RAIL_M / 2
-                    a, b = (fixture.point(u, -RAIL_PROUD_M, z) for u in (left + TAG_M, right - TAG_M))
-                    out.append((np.array(a), np.array(b)))
-    return out
+def _quiet_lines(fixture: Fixture) -> Iterator[Line]:
+    """The middles of the price rails, between the tags of the facings."""
+    for shelf in fixture.shelves:
+        ends = [0.02, *(f.offset_m + f.width_m / 2 for f in shelf.facings), fixture.width_m - 0.02]
+        for left, right in pairwise(ends):
+            if right - left > 2 * TAG_M:
+                z = shelf.height_m - RAIL_M / 2
+                a, b = (fixture.point(u, -RAIL_PROUD_M, z) for u in (left + TAG_M, right - TAG_M))
+                yield np.array(a), np.array(b)

@@ -20,7 +20,7 @@ from smartstore.vision.blocking import hidden_by
 from smartstore.vision.facings import FacingReader, FacingWatcher
 from smartstore.vision.likeness import Likeness
 from smartstore.vision.registration import register
-from smartstore.vision.shelf_face import edge_lines, quiet_lines
+from smartstore.vision.shelf_face import marks
 from smartstore.vision.worker import decode_jpeg
 from smartstore.wire.messages import Facings, SeenFacing
 
@@ -132,7 +132,7 @@ def test_a_camera_off_its_survey_is_aligned_by_the_shelves(
     shop = Shop(building, camera, renderer, seed)
     _, image = shop.picture()
     surveyed = corner.cameras[camera]
-    found = register(surveyed.model, edge_lines(corner, surveyed), quiet_lines(corner, surveyed), image)
+    found = register(surveyed.model, marks(corner, surveyed), image)
     fixtures = [corner.fixtures[name] for name in surveyed.watches]
     points = np.array([f.point(u, 0.02, z) for f in fixtures for u in (0.05, f.width_m - 0.05) for z in (0.35, 1.25)])
     true = shop.spec.project(points)
