@@ -70,7 +70,7 @@ class Boards:
                     out[column, row] = _share_alike(pixels, colour)
         return out
 
-    def counts(self, i: int, picture: Picture, full: float = 1.5) -> list[int]:
+    def counts(self, i: int, picture: Picture, full: float = 2.2) -> list[int]:
         """The likeliest number of items in each column; a full one has ``full`` in its favour."""
         rows = self.views[i].facing.rows
         out = []
