@@ -34,7 +34,7 @@ def draw_floor(path: Path, building: Building, truth: Truth, said: Published) ->
     for points in believed.values():
         axes.plot(*np.array(points).T, color="black", lw=0.7, ls=":", zorder=4)
     _changes(axes, building, truth, said, colours)
-    axes.legend(loc="upper right", fontsize=7, framealpha=0.9)
+    axes.legend(loc="upper center", fontsize=7, framealpha=0.9)
     figure.savefig(path)
     plt.close(figure)
 

@@ -1,5 +1,6 @@
 """The product as the lab runs it: a child process on the broker, and a palm service that the gates ask."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -40,6 +41,11 @@ class Palms:
         return None if token is None else (token.visit, token.text)
 
 
+def _end_with_parent() -> None:
+    """In the child: be told to stop when the lab is killed (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 class ProductProcess:
     """``smartstore serve`` as a process of its own."""
 
@@ -60,7 +66,14 @@ class ProductProcess:
     def __enter__(self) -> Self:
         with self._log_path.open("wb") as log:
             env = os.environ | {"OMP_NUM_THREADS": "1"}
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env)
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=env,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one call
+            )
         return self
 
     def __exit__(
