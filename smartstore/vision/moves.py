@@ -46,7 +46,7 @@ class MoveOptions:
     """What one unit of evidence from a bare board is worth, in items' pixels."""
     look_weight: float = 1.2
     """What it is worth, in items' pixels, that a region wholly stopped to look like the item."""
-    shift_penalty: float = 0.3
+    shift_penalty: float = 0.5
     """Price of believing that a column held one item more or less than thought, in items' pixels."""
     spread_px: int = 3
     """Pixels so near to an explained region count as explained."""
