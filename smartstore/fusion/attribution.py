@@ -17,7 +17,7 @@ from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
 from smartstore.fusion.changes import Change, grouped, joined, of_step, of_view, with_grams
-from smartstore.fusion.evidence import EvidenceOptions
+from smartstore.fusion.evidence import EvidenceOptions, press_log
 from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
 from smartstore.fusion.joint import Hypothesis, solve
 from smartstore.fusion.planogram import Planogram
@@ -51,6 +51,8 @@ class AttributionOptions:
     """How well a take and a put-back at once must add up to a step that nothing else explains."""
     part_nats: float = -5.0
     """Log prior of a take and a put-back at once."""
+    merge_nats: float = 2.0
+    """How much more likely two changes of the same plates in so short a time are one than two."""
     match_s: float = 2.0
     """A facing change this far from a step may belong to it."""
     scale_silent_s: float = 2.0
@@ -77,8 +79,8 @@ class Known:
     holdings: Mapping[str, Mapping[str, int]]
     owners: Mapping[int, str]
     inside: Sequence[str]
-    movable: frozenset[str] = frozenset()
-    """SKUs that may have been taken a moment ago, so that carts do not show them yet."""
+    moved: frozenset[tuple[int, str]] = frozenset()
+    """When SKUs may have been taken a moment ago, so that carts do not show them yet."""
 
 
 class Attributor:
@@ -183,8 +185,10 @@ class Attributor:
         return []
 
     def _decide_group(self, group: list[Change], known: Known, holdings: Carts) -> list[ItemEvent]:
-        movable = frozenset(self._site.facings[facing].sku for change in group for facing in change.facings)
-        known = replace(known, movable=movable if len(group) > 1 else frozenset())
+        moved = frozenset(
+            (change.t_start_ns, self._site.facings[name].sku) for change in group for name in change.facings
+        )
+        known = replace(known, moved=moved)
         group = self._merged([self._with_view(change, group) for change in group], known)
         group = [part for change in group for part in self._parted(change, known)]
         hypotheses = [self._explanations(change, known) for change in group]
@@ -223,7 +227,8 @@ class Attributor:
             if change.seen
             else []
         )
-        carts = (known.holdings, self._bookings.doubt, known.movable)
+        movable = frozenset(sku for t_ns, sku in known.moved if t_ns < change.t_start_ns)
+        carts = (known.holdings, self._bookings.doubt, movable)
         return self._hypotheses.all(change, explanations, list(known.inside), self._reacher(change, known), *carts)
 
     def _reacher(self, change: Change, known: Known) -> Reach:
@@ -259,7 +264,7 @@ class Attributor:
         both = joined(a.step, b.step)
         one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen)
         smaller = min(abs(a.step.grams), abs(b.step.grams))
-        rest = max(e.log_likelihood for e in self._explain(replace(both, grams=smaller)) if not e.sku)
+        rest = press_log(smaller, self._evidence) + self._options.merge_nats
         apart = self._explanations(a, known)[0].score + self._explanations(b, known)[0].score
         return one if self._explanations(one, known)[0].score + rest > apart else None
 
@@ -270,7 +275,7 @@ class Attributor:
             return [change]
         reach = self._reacher(change, known)
         near = any(reach(visit, self._site.facings[name]) > 0 for visit in known.inside for name in change.facings)
-        single = self._explanations(change, replace(known, movable=frozenset()))[0]
+        single = self._explanations(change, replace(known, moved=frozenset()))[0]
         if not near or single.visit:
             return [change]
         items = self._site.items

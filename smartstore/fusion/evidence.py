@@ -32,6 +32,8 @@ class EvidenceOptions:
     walk_m_s: float = 1.3
     """How fast somebody out of view may walk."""
     floor_nats: float = -14.0
+    press_grams: float = 45.0
+    """Weight of a hand that rests."""
     count_sigma: float = 0.4
     """How well a camera counts what is missing, in items."""
     count_outlier: float = 0.05
@@ -84,6 +86,12 @@ def camera_log(
     floor = options.score_floor
     score = floor + (1 - floor) * scores.get(sku, 0.0) if scores else 0.5
     return math.log(count) + math.log(score)
+
+
+def press_log(grams: float, options: EvidenceOptions) -> float:
+    """Log density of the weight of a hand that rests on a shelf: Student's t, 2 degrees of freedom, in nats."""
+    scale = options.press_grams
+    return -math.log(2 * math.sqrt(2) * scale) - 1.5 * math.log1p((grams / scale) ** 2 / 2)
 
 
 def quantity_log(quantity: int, more: float) -> float:

@@ -123,6 +123,13 @@ def test_a_hand_that_rests_before_it_lifts_is_one_take(site: Site) -> None:
     assert short(events) == [("take", "anna", "g1-1-a", 1)]
 
 
+def test_a_press_that_weighs_like_goods_is_no_take(site: Site) -> None:
+    """A hand rests on the shelf for half a second with the weight of two packs of chewing gum."""
+    g = 2 * grams(site, "g4-3-b")
+    scale = FakeScale(site.fixtures["g4"], 1).touch(5, plate(site, "g4-3-b"), g, 0.6)
+    assert told(site, [scale], [shopper(site, 1, (5.2, "g4-3-b"))], {1: "anna"}) == []
+
+
 def test_two_who_may_both_have_done_it_are_a_case_not_a_guess(site: Site) -> None:
     scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), -grams(site, "g1-1-b"))
     people = [Walker(1, ((0, 0.9, 2.55), (20, 0.9, 2.55))), Walker(2, ((0, 0.9, 2.75), (20, 0.9, 2.75)))]
