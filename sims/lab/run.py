@@ -166,7 +166,7 @@ class _Run:
             "scenario": self.scenario.scenario,
             "seed": self.seed,
             "fidelity": self.request.fidelity,
-            **score(truth, said, shelf_of, prices),
+            **score(truth, said, shelf_of, prices, self.building.walls_m),
             "real_time_factor": event_s / wall_s,
             "wall_s": wall_s,
             "renderer": live.renderer,

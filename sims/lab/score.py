@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import shapely
 from scipy.optimize import linear_sum_assignment
+from shapely.geometry import Polygon
 
-from sims.lab.floor import floor_metrics
+from sims.lab.floor import Moment, floor_metrics
 from sims.truth import TrueChange, Truth
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, decode
@@ -51,8 +53,18 @@ def published(packets: Iterable[Packet]) -> Published:
     return said
 
 
-def score(truth: Truth, said: Published, shelf_of: Mapping[str, str], prices: Mapping[str, int]) -> dict[str, Any]:
-    """All measures of one run. ``shelf_of`` maps facings to shelves, ``prices`` SKUs to minor units."""
+def score(
+    truth: Truth,
+    said: Published,
+    shelf_of: Mapping[str, str],
+    prices: Mapping[str, int],
+    walls_m: Sequence[tuple[float, float]],
+) -> dict[str, Any]:
+    """All measures of one run. ``shelf_of`` maps facings to shelves, ``prices`` SKUs to minor units.
+
+    The truth has everybody within ``walls_m``; tracks outside, such as of somebody waiting at the palm scanner, do not
+    count.
+    """
     billed = {visit: receipt_lines(receipt) for visit, receipt in said.receipts.items()}
     due = {visit.visit: dict(visit.lines) for visit in truth.visits}
     precision, recall, f1 = item_scores(due, billed)
@@ -73,8 +85,15 @@ def score(truth: Truth, said: Published, shelf_of: Mapping[str, str], prices: Ma
         "time_to_receipt_s": receipt_delays(truth, said.receipts),
         "event_precision": event_precision,
         "event_recall": event_recall,
-        "floor": floor_metrics(truth.positions, said.floor),
+        "floor": floor_metrics(truth.positions, within(walls_m, said.floor)),
     }
+
+
+def within(walls_m: Sequence[tuple[float, float]], moments: Sequence[Moment]) -> list[Moment]:
+    """The moments with only those who are inside the polygon."""
+    room = Polygon(walls_m)
+    shapely.prepare(room)
+    return [(t_ns, tuple(p for p in people if shapely.contains_xy(room, p[1], p[2]))) for t_ns, people in moments]
 
 
 def receipt_lines(receipt: Receipt) -> dict[str, int]:

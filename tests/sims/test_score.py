@@ -3,7 +3,7 @@
 import pytest
 
 from sims.lab.floor import floor_metrics
-from sims.lab.score import event_scores, exact_rate, item_scores, money_scores
+from sims.lab.score import event_scores, exact_rate, item_scores, money_scores, within
 from sims.truth import TrueChange
 from smartstore.wire.messages import ShelfChange
 
@@ -75,3 +75,8 @@ def test_a_swap_of_identity_half_way_halves_idf1_but_not_detection() -> None:
 
 def test_sixty_centimetres_off_is_a_miss_and_a_false_alarm() -> None:
     assert floor_metrics(walk("p", 1.0), walk(1, 1.6))["moda"] == pytest.approx(-1.0)
+
+
+def test_who_waits_outside_the_walls_is_no_false_alarm() -> None:
+    room = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 4.0)]
+    assert within(room, [(0, ((1, 2.0, 2.0), (2, 2.0, -0.6)))]) == [(0, ((1, 2.0, 2.0),))]

@@ -1,0 +1,7 @@
+"""What all tests share."""
+
+import sys
+
+# Mesa's software renderer and triton each bring an LLVM of their own; both in one process end it with a segmentation
+# fault. Here one process renders and trains, so torch gets to hear that there is no triton: on CPUs it needs none.
+sys.modules["triton"] = None  # type: ignore[assignment]
