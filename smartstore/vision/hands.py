@@ -32,7 +32,7 @@ _ARM = {
 class HandOptions:
     """What is assumed of wrists, arms and their motion."""
 
-    min_score: float = 0.5
+    min_score: float = 0.4
     palm_beyond_wrist: float = 0.36
     """Palm centre beyond the wrist as a share of the forearm (9 cm of 25 cm)."""
     pixel_sigma: float = 4.0

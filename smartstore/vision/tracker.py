@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from smartstore.domain.people import FloorState, FloorTrack, PeopleView, SeenPerson
 from smartstore.site import Site
 from smartstore.vision.association import Pairs, assign
+from smartstore.vision.doubles import crowded, once_each
 from smartstore.vision.floor import FloorOptions, RayTable, Stands, locate
 from smartstore.vision.ground import Ground
 from smartstore.vision.hands import HandOptions, HandTracker
@@ -96,7 +97,8 @@ class FloorTracker:
         people = tuple(person for person in view.people if person.score >= self.options.min_score)
         stands: Stands = locate(people, table, self.floor)
         all_of = _View(view.camera, view.t_ns, people, stands.mean, stands.cov)
-        return all_of.part([i for i in range(len(people)) if stands.known[i] and self._plausible(stands, i)])
+        seen = all_of.part([i for i in range(len(people)) if stands.known[i] and self._plausible(stands, i)])
+        return seen.part(once_each(seen.people, seen.mean[:, :2]))
 
     def _plausible(self, stands: Stands, i: int) -> bool:
         at, spread = stands.mean[i, :2], np.sqrt(np.trace(stands.cov[i, :2, :2]) / 2)
@@ -144,7 +146,7 @@ class FloorTracker:
         update(tracks, seen.mean[detections], seen.cov[detections], self.options.trusted)
         for track, d in zip(tracks, detections, strict=True):
             dt_s = min(track.unseen_s(seen.t_ns), 1.0)
-            if not _crowded(seen.people, d):
+            if not crowded(seen.people, d):
                 track.remember(seen.people[d].appearance, dt_s, self.options.appearance_memory_s)
             track.hits += 1
             if track.life is Life.TENTATIVE:
@@ -281,16 +283,3 @@ class FloorTracker:
         x, y, vx, vy, _ = (float(value) for value in track.mean)
         hands = self._hands.of(track, self._t_ns)
         return FloorTrack(track.number, self._t_ns, x, y, vx, vy, track.sigma_m, hands)
-
-
-def _crowded(people: Sequence[SeenPerson], which: int) -> bool:
-    """Whether another box covers much of this one: then its appearance is partly somebody else's."""
-    if len(people) < 2:
-        return False
-    boxes = np.array([person.box_px for person in people])
-    mine = boxes[which]
-    low, high = np.maximum(boxes[:, :2], mine[:2]), np.minimum(boxes[:, 2:], mine[2:])
-    shared = np.prod(np.clip(high - low, 0.0, None), axis=1)
-    shared[which] = 0.0
-    area = max(float(np.prod(mine[2:] - mine[:2])), 1.0)
-    return bool(shared.max() > 0.25 * area)

@@ -1,14 +1,16 @@
 """People seen by several cameras become tracks on the floor that keep their numbers."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from smartstore.domain.people import FloorState, PeopleView
+from smartstore.domain.people import FloorState, PeopleView, SeenPerson
 from smartstore.site import Site, load_site
 from smartstore.vision.association import assign
+from smartstore.vision.doubles import once_each
 from smartstore.vision.floor import FloorOptions, RayTable, locate
 from smartstore.vision.tracker import FloorTracker
 from tests.smartstore.crowd import SECOND, Cinema, Walker, line
@@ -179,3 +181,28 @@ def test_a_view_of_an_unknown_camera_or_from_the_past_is_counted(corner: Site) -
 )
 def test_assignment(cost: list[list[float]], expected: list[tuple[int, int]]) -> None:
     assert assign(np.array(cost), 14.0) == expected
+
+
+def test_somebody_found_twice_in_one_picture_is_one_person(corner: Site) -> None:
+    """A network often gives one box for all of a body and another one for its upper half."""
+    views = Cinema(corner, seed=11, miss=0.0).views([Walker(lambda t: (1.5, 5.6))], 6.0)
+    doubled = []
+    for view in views:
+        upper = [
+            replace(p, box_px=(p.box_px[0], p.box_px[1], p.box_px[2], (p.box_px[1] + p.box_px[3]) / 2), score=0.6)
+            for p in view.people
+        ]
+        doubled.append(replace(view, people=(*upper, *view.people)))
+    states = track(corner, doubled)
+    assert {len(state.tracks) for state in states if state.t_ns > 1003 * SECOND} == {1}
+
+
+def test_one_person_before_another_stays_two() -> None:
+    joints = np.random.default_rng(0).uniform((100, 100, 0.9), (140, 200, 0.9), (17, 3))
+    one = SeenPerson((95, 95, 145, 205), 0.9, joints, np.zeros(0))
+    behind = SeenPerson((100, 90, 140, 150), 0.8, joints + np.array([20.0, -30.0, 0.0]), np.zeros(0))
+    again = SeenPerson((100, 90, 140, 150), 0.8, joints + np.array([1.0, 2.0, 0.0]), np.zeros(0))
+    here = np.array([[1.0, 1.0], [1.1, 1.0]])
+    assert once_each((one, behind), here) == [0, 1]
+    assert once_each((one, again), here) == [0]
+    assert once_each((one, again), here * [[1.0, 1.0], [2.0, 1.0]]) == [0, 1]
