@@ -53,7 +53,7 @@ class TimingOptions:
 class ServiceOptions:
     """How the service talks. Event time for what depends on messages, wall time for what does not."""
 
-    progress_s: float = 0.1
+    progress_s: float = 0.25
     """Progress is published this often, in event time, while messages keep coming."""
     floor_s: float = 0.2
     """Positions of everybody are published this often, in event time."""

@@ -29,13 +29,14 @@ from smartstore.bus.base import Bus
 from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus
 from smartstore.bus.recording import McapRecorder
+from smartstore.service import quiet_collector
 from smartstore.settings import read_settings
 from smartstore.site import load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, decode
 
 SERVICE = "main"
-AHEAD_S = 2.0
+AHEAD_S = 6.0
 PATIENCE_S = 60.0
 KEEP_ALL = 1_000_000
 """A recording has everything; the pace of the run bounds what waits."""
@@ -141,6 +142,7 @@ class _Run:
         watch: Callable[[Live], None],
     ) -> tuple[float, float]:  # fmt: skip
         """Wall seconds and simulated seconds that the run took."""
+        quiet_collector()
         started = time.monotonic()
         pacer = Pacer(lambda: listener.processed_ns, product.check, AHEAD_S, PATIENCE_S)
         first_ns = last_ns = simulation.start_ns

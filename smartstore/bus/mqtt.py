@@ -272,10 +272,6 @@ def _channel_qos(topic: str) -> int:
     return found[0].qos if found is not None else 1
 
 
-_PLAIN_JSON = Properties(PacketTypes.PUBLISH)
-_PLAIN_JSON.ContentType = JSON
-
-
 def _settled(qos: int, info: paho.MQTTMessageInfo) -> bool:
     """Whether nothing more will happen to a published packet: it is with the broker, or lost as QoS 0 may be."""
     try:
@@ -284,10 +280,13 @@ def _settled(qos: int, info: paho.MQTTMessageInfo) -> bool:
         return qos == 0
 
 
-def _properties(packet: Packet, kind: int) -> Properties:
-    """Content type and user properties of a packet as MQTT 5 properties."""
-    if kind == PacketTypes.PUBLISH and packet.content_type == JSON and not packet.properties:
-        return _PLAIN_JSON
+def _properties(packet: Packet, kind: int) -> Properties | None:
+    """Content type and user properties of a packet as MQTT 5 properties.
+
+    None for plain JSON, which is what a packet without a content type is: properties cost the client a lot.
+    """
+    if packet.content_type == JSON and not packet.properties:
+        return None
     properties = Properties(kind)
     properties.ContentType = packet.content_type
     if packet.properties:
