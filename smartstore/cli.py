@@ -303,6 +303,9 @@ def _money(minor: int, currency: str) -> str:
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(*head)
+    table.columns[0].no_wrap = True  # an id that is cut cannot be copied
+    table.columns[0].overflow = "fold"
+    table.columns[0].min_width = max((len(row[0]) for row in rows), default=0)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -95,9 +95,7 @@ def _contrast(main: tuple[int, int, int], rng: np.random.Generator) -> tuple[int
         return (30, 30, 38) if bright else (245, 243, 236)
     hue, _, saturation = colorsys.rgb_to_hls(*(c / 255 for c in main))
     light = 0.28 if bright else 0.75
-    r, g, b = colorsys.hls_to_rgb(
-        (hue + float(rng.choice([0.5, 0.33, 0.12, 0.66]))) % 1.0, light, max(saturation, 0.5)
-    )
+    r, g, b = colorsys.hls_to_rgb((hue + float(rng.choice([0.5, 0.33, 0.12, 0.66]))) % 1.0, light, max(saturation, 0.5))
     return round(255 * r), round(255 * g), round(255 * b)
 
 
@@ -133,9 +131,7 @@ def _pattern(main: tuple[int, ...], second: tuple[int, ...], rng: np.random.Gene
     return front
 
 
-def _lettering(
-    front: Picture, name: str, second: tuple[int, ...], rng: np.random.Generator
-) -> None:
+def _lettering(front: Picture, name: str, second: tuple[int, ...], rng: np.random.Generator) -> None:
     """The name in large letters on a band, a weight below: enough to tell fronts apart as shoppers do."""
     h, w = front.shape[:2]
     words = [word for word in name.split() if word.isalpha() and len(word) > 1] or [name]
