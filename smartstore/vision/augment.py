@@ -77,7 +77,7 @@ def _pieces(picture: Picture, chosen: list[tuple[Box, Floats]]) -> list[JointSam
 
 
 def box_example(sample: BoxSample, rng: np.random.Generator) -> tuple[Picture, Floats]:
-    """A canvas (256, 416, 3) and its boxes (n, 4) as centre and size in shares of the canvas."""
+    """A canvas (288, 512, 3) and its boxes (n, 4) as centre and size in shares of the canvas."""
     plain = rng.random() < 0.3
     zoom = 1.0 if plain else float(np.exp(rng.uniform(-0.35, 0.4)))
     shift = (0.5, 0.5) if plain else (float(rng.random()), float(rng.random()))

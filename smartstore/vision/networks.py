@@ -1,6 +1,6 @@
 """The two networks as PyTorch modules, and their way into OpenVINO files. Only training imports this module.
 
-People: Ultralytics' YOLO11 at an eighth of its width with one class. Joints: a small U-shaped convolutional network
+People: Ultralytics' YOLO11 at a quarter of its width with one class. Joints: a small U-shaped convolutional network
 on crops of 96 × 128 pixels that gives, for each of 17 joints, logits over 24 × 32 cells and one logit for "can be
 seen".
 """
@@ -15,12 +15,12 @@ from smartstore.vision.landmarks import CROP_HEIGHT_PX, CROP_WIDTH_PX
 from smartstore.vision.people import CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX
 
 JOINTS = 17
-PEOPLE_SCALE = (0.5, 0.125, 1024)
+PEOPLE_SCALE = (0.5, 0.25, 1024)
 """Depth, width and most channels of the YOLO11 family's rule."""
 
 
 def people_network() -> Any:
-    """An untrained ``ultralytics.nn.tasks.DetectionModel`` for one class, 0.8 million parameters, with its own loss."""
+    """An untrained ``ultralytics.nn.tasks.DetectionModel`` for one class, 2.6 million parameters, with its own loss."""
     import ultralytics
     from ultralytics.cfg import get_cfg
     from ultralytics.nn.tasks import DetectionModel, yaml_model_load
@@ -70,7 +70,7 @@ class Residual(nn.Module):
 
 
 class PeopleFromBytes(nn.Module):
-    """The people network for export: pictures (1, 256, 416, 3) of bytes in, raw boxes (1, 5, n) out."""
+    """The people network for export: pictures (1, 288, 512, 3) of bytes in, raw boxes (1, 5, n) out."""
 
     def __init__(self, network: Any) -> None:
         super().__init__()

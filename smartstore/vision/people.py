@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-CANVAS_WIDTH_PX, CANVAS_HEIGHT_PX = 416, 256
+CANVAS_WIDTH_PX, CANVAS_HEIGHT_PX = 512, 288
 """What the network looks at: 16:9 pictures fill it but for 11 rows at the top and 11 at the bottom."""
 GREY = 114
 """Colour of the canvas where the picture does not reach."""

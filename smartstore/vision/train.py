@@ -33,9 +33,9 @@ def _run(given: argparse.Namespace) -> None:
 
     if given.step in ("people", "landmarks"):
         recipe = training.PEOPLE if given.step == "people" else training.LANDMARKS
-        changed = {name: value for name in ("epochs", "threads") if (value := getattr(given, name)) is not None}
+        changed = {name: value for name in ("epochs", "threads", "rate") if (value := getattr(given, name)) is not None}
         train = training.train_people if given.step == "people" else training.train_landmarks
-        train(given.dataset, given.run, replace(recipe, **changed), lambda line: print(line, flush=True))
+        train(given.dataset, given.run, replace(recipe, **changed), lambda line: print(line, flush=True), given.start)
     elif given.step == "export":
         training.export(given.run, given.models)
     elif given.step == "evaluate":
@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", type=Path, default=RUN, help="folder of the checkpoints; training goes on from them")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the exported networks")
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--rate", type=float, help="highest learning rate")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--start", type=Path, help="checkpoint whose weights to begin with")
     parser.add_argument("--note", default="", help="for the model card: what was special about this training")
     parser.add_argument("--most", type=int, help="judge only so many pictures")
     return parser

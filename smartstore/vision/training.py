@@ -49,11 +49,16 @@ PEOPLE = Recipe(epochs=28, batch=8, rate=0.003)
 LANDMARKS = Recipe(epochs=28, batch=32, rate=0.003)
 
 
-def train_people(dataset: Path, out: Path, recipe: Recipe = PEOPLE, log: Log = print) -> Path:
-    """Trains the people network; returns the checkpoint ``out/people.pt``. Goes on from it where it exists."""
+def train_people(
+    dataset: Path, out: Path, recipe: Recipe = PEOPLE, log: Log = print, start: Path | None = None
+) -> Path:
+    """Trains the people network; returns the checkpoint ``out/people.pt``. Goes on from it where it exists, or begins
+    with the weights of the checkpoint ``start``, whose network may be narrower.
+    """
     import torch
 
     from smartstore.vision.networks import people_network
+    from smartstore.vision.widening import widened
 
     samples = [augment.box_sample(picture) for picture in read_labels(dataset, "train")]
     _need_some(len(samples), dataset)
@@ -68,11 +73,17 @@ def train_people(dataset: Path, out: Path, recipe: Recipe = PEOPLE, log: Log = p
         return loss.sum() / len(examples)
 
     model = _seeded(recipe, people_network)
+    if start is not None:
+        model.load_state_dict(widened(_load(start)["averaged"], model, noise=0.02, seed=recipe.seed))
     return _train(model, step, len(samples), out / "people.pt", recipe, log)
 
 
-def train_landmarks(dataset: Path, out: Path, recipe: Recipe = LANDMARKS, log: Log = print) -> Path:
-    """Trains the landmark network; returns the checkpoint ``out/landmarks.pt``. Goes on from it where it exists."""
+def train_landmarks(
+    dataset: Path, out: Path, recipe: Recipe = LANDMARKS, log: Log = print, start: Path | None = None
+) -> Path:
+    """Trains the landmark network; returns the checkpoint ``out/landmarks.pt``. Goes on from it where it exists, or
+    begins with the weights of the checkpoint ``start``.
+    """
     import torch
 
     from smartstore.vision.networks import LandmarkNet
@@ -91,6 +102,8 @@ def train_landmarks(dataset: Path, out: Path, recipe: Recipe = LANDMARKS, log: L
         return places + 0.5 * torch.nn.functional.binary_cross_entropy_with_logits(sight, seen)
 
     model = _seeded(recipe, LandmarkNet)
+    if start is not None:
+        model.load_state_dict(_load(start)["averaged"])
     return _train(model, step, len(samples), out / "landmarks.pt", recipe, log)
 
 
