@@ -8,7 +8,7 @@ at their front, so every possible move predicts which pixels change. Moves are t
 is left is small; what no move explains is something in the way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -73,8 +73,10 @@ class FaceReader:
 
     def __init__(
         self, site: Site, camera: str, options: ReaderOptions | None = None, moves: MoveOptions | None = None,
-        registration: RegistrationOptions | None = None,
+        registration: RegistrationOptions | None = None, pictures: Mapping[str, Picture] | None = None,
     ) -> None:  # fmt: skip
+        """``pictures`` are catalogue pictures by SKU (RGB, cropped to the product's front); without one, an item is
+        known by how its own facing looks."""
         self.options = options or ReaderOptions()
         self._site, self._camera = site, site.cameras[camera]
         self._moves, self._registration = moves or MoveOptions(), registration or RegistrationOptions()
