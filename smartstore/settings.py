@@ -65,11 +65,15 @@ class ServiceOptions:
 
 @dataclass(frozen=True, slots=True)
 class VisionOptions:
-    """The vision worker. ``detector``: "openvino" (the shipped networks), a folder with others, or a .pt file."""
+    """The vision worker. ``detector``: "openvino" (the shipped networks), a folder with others, or a .pt file.
+
+    ``int8``: use the networks' eight-bit copies where there are some.
+    """
 
     detector: str = "openvino"
     min_score: float = 0.35
     threads: int = 1
+    int8: bool = True
 
 
 @dataclass(frozen=True, slots=True)

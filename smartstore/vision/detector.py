@@ -40,6 +40,8 @@ class DetectorOptions:
     """Intersection over union above which the weaker of two boxes goes."""
     most_people: int = 24
     threads: int = 1
+    int8: bool = True
+    """Whether to use a network's eight-bit copy where there is one."""
 
 
 class Detector(Protocol):
@@ -62,8 +64,8 @@ class OpenVinoDetector:
         options: DetectorOptions = DetectorOptions(),  # noqa: B008 - frozen
     ) -> None:
         self._options = options
-        self._boxes = compile_network(Path(people_model), options.threads)
-        self._joints = compile_network(Path(landmark_model), options.threads)
+        self._boxes = compile_network(_chosen(Path(people_model), options), options.threads)
+        self._joints = compile_network(_chosen(Path(landmark_model), options), options.threads)
 
     def detect(self, images: Sequence[Picture], crop_filter: CropFilter | None = None) -> list[tuple[SeenPerson, ...]]:
         """The people in each RGB picture, best first."""
@@ -174,9 +176,19 @@ def compile_network(path: Path, threads: int) -> Callable[[list[NDArray[Any]]], 
     return call
 
 
+def int8_file(path: Path) -> Path:
+    """Where the eight-bit copy of a network lies."""
+    return path.with_name(f"{path.stem}-int8.xml")
+
+
 def is_picture(image: Picture) -> bool:
     """Whether an array holds at least one RGB pixel of uint8."""
     return image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8 and image.size > 0
+
+
+def _chosen(path: Path, options: DetectorOptions) -> Path:
+    small = int8_file(path)
+    return small if options.int8 and small.is_file() else path
 
 
 def _box(corners: NDArray[Any]) -> Box:

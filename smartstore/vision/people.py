@@ -15,7 +15,7 @@ Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 CANVAS_WIDTH_PX, CANVAS_HEIGHT_PX = 512, 288
-"""What the network looks at: 16:9 pictures fill it but for 11 rows at the top and 11 at the bottom."""
+"""What the network looks at: 16:9 pictures fill it."""
 GREY = 114
 """Colour of the canvas where the picture does not reach."""
 
@@ -43,7 +43,7 @@ class Placement:
 def letterbox(
     picture: Picture, zoom: float = 1.0, shift: tuple[float, float] = (0.5, 0.5)
 ) -> tuple[Picture, Placement]:
-    """The picture shrunk (or blown up) onto a grey canvas (256, 416, 3), and where it lies there.
+    """The picture shrunk (or blown up) onto a grey canvas (288, 512, 3), and where it lies there.
 
     ``zoom`` other than 1 enlarges it beyond the best fit and ``shift`` (shares of the free or surplus room
     left and above) moves it: both are for training.

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> None:
-    from smartstore.vision import card, evaluation, training
+    from smartstore.vision import card, evaluation, quantise, training
 
     if given.step in ("people", "landmarks"):
         recipe = training.PEOPLE if given.step == "people" else training.LANDMARKS
@@ -38,6 +38,7 @@ def _run(given: argparse.Namespace) -> None:
         train(given.dataset, given.run, replace(recipe, **changed), lambda line: print(line, flush=True), given.start)
     elif given.step == "export":
         training.export(given.run, given.models)
+        quantise.quantise(given.dataset, given.models)
     elif given.step == "evaluate":
         print(json.dumps(evaluation.evaluate(given.dataset, given.models, most=given.most), indent=1))
     else:

@@ -49,9 +49,11 @@ def test_a_box_survives_the_way_to_the_canvas_and_back(width: int, height: int) 
     np.testing.assert_allclose(placement.to_picture(on_canvas), box, atol=1e-3)
 
 
-def test_a_16_by_9_picture_fills_the_canvas_but_for_rows_above_and_below() -> None:
-    canvas, _ = people.letterbox(np.full((360, 640, 3), 7, np.uint8))
-    assert np.all(canvas[11:-11] == 7) and np.all(canvas[:11] == people.GREY) and np.all(canvas[-11:] == people.GREY)
+def test_a_16_by_9_picture_fills_the_canvas_and_a_4_by_3_one_leaves_sides() -> None:
+    wide, _ = people.letterbox(np.full((360, 640, 3), 7, np.uint8))
+    narrow, _ = people.letterbox(np.full((480, 640, 3), 7, np.uint8))
+    assert np.all(wide == 7)
+    assert np.all(narrow[:, 64:-64] == 7) and np.all(narrow[:, :64] == people.GREY)
 
 
 def test_a_zoomed_canvas_shows_the_part_that_the_placement_says() -> None:

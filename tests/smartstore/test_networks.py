@@ -1,0 +1,70 @@
+"""The networks before they are files: a wide one that begins as a narrow one, and eight-bit copies that agree."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from smartstore.vision import networks
+from smartstore.vision.detector import LANDMARK_MODEL, MODELS, DetectorError, compile_network, int8_file
+from smartstore.vision.labels import LabelsError
+
+torch = pytest.importorskip("torch")
+
+
+def people_network(monkeypatch: pytest.MonkeyPatch, width: float) -> object:
+    monkeypatch.setattr(networks, "PEOPLE_SCALE", (0.5, width, 1024))
+    return networks.people_network()
+
+
+def test_a_widened_network_answers_as_the_narrow_one_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    from smartstore.vision.widening import widened
+
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        narrow = people_network(monkeypatch, 0.125).eval()  # type: ignore[attr-defined]
+        wide = people_network(monkeypatch, 0.25).eval()  # type: ignore[attr-defined]
+        picture = torch.rand(1, 3, 96, 160)
+        for weight in narrow.parameters():  # a fresh network answers the same to every picture
+            if weight.ndim == 4:
+                weight.data.normal_(0, 1.4 * weight[0].numel() ** -0.5)
+    with torch.no_grad():
+        before = wide(picture)[0]
+        wide.load_state_dict(widened(narrow.state_dict(), wide))
+        assert not torch.allclose(before, narrow(picture)[0], atol=0.1)
+        assert torch.allclose(wide(picture)[0], narrow(picture)[0], rtol=1e-3, atol=1e-2)
+
+
+def test_noise_lets_the_copies_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    from smartstore.vision.widening import widened
+
+    narrow = people_network(monkeypatch, 0.125)
+    wide = people_network(monkeypatch, 0.25)
+    first = widened(narrow.state_dict(), wide, noise=0.1)["model.0.conv.weight"]  # type: ignore[attr-defined]
+    assert not torch.equal(first[0], first[1])
+
+
+def test_a_width_that_is_no_multiple_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from smartstore.vision.widening import widened
+
+    narrow = people_network(monkeypatch, 0.25)
+    with pytest.raises(ValueError, match="cannot be widened"):
+        widened(narrow.state_dict(), people_network(monkeypatch, 0.375))  # type: ignore[attr-defined]
+
+
+def test_the_shipped_eight_bit_copy_sees_what_the_exact_network_sees() -> None:
+    exact = compile_network(MODELS / LANDMARK_MODEL, 1)
+    small = compile_network(int8_file(MODELS / LANDMARK_MODEL), 1)
+    picture = cv2.imread(str(MODELS.parent / "pictures" / "detector.jpg"))
+    crop = cv2.resize(np.asarray(picture)[:180, :140], (96, 128))[None]
+    far = np.abs(exact([crop])[1] - small([crop])[1])
+    assert far.max() < 0.25
+    assert small([crop])[0].shape == (1, 17, 32, 24)
+
+
+def test_without_a_labelled_set_nothing_is_quantised(tmp_path: Path) -> None:
+    from smartstore.vision.quantise import quantise
+
+    with pytest.raises((LabelsError, DetectorError)):
+        quantise(tmp_path, MODELS)
