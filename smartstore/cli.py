@@ -238,7 +238,10 @@ def _vision(site: "Site", options: "VisionOptions", now: bool | None) -> "Vision
     from smartstore.vision.worker import LazyVision, load_worker
 
     def load() -> "VisionWorker":
-        return load_worker(site, options.detector, options.min_score, options.threads)
+        from smartstore.vision.detector import DetectorOptions
+
+        network = DetectorOptions(min_score=options.min_score, threads=options.threads, int8=options.int8)
+        return load_worker(site, options.detector, network, options.movement)
 
     return load() if now else LazyVision(load)
 

@@ -34,6 +34,10 @@ NS_PER_S = 1_000_000_000
 class Vision(Protocol):
     """Looks at frames. Returns the people and, for a shelf camera, the facings of its view."""
 
+    @property
+    def stats(self) -> Mapping[str, int]:
+        """What became of the frames, by name."""
+
     def observe(
         self, camera: str, t_ns: int, jpeg: bytes, width: int, height: int
     ) -> tuple[PeopleView | None, Facings | None]: ...
@@ -117,6 +121,7 @@ class Pipeline:
         out.update({"beam_unclaimed": self._visits.unclaimed_beams})
         out.update({"plate_unknown": sum(scale.unknown_plates for scale in self._scales.values())})
         out.update(self._attributor.ignored)
+        out.update(self._vision.stats if self._vision is not None else {})
         return dict(sorted(out.items()))
 
     def feed(self, received: Received) -> list[StoreEvent]:

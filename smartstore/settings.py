@@ -24,6 +24,8 @@ from smartstore.fusion.visits import VisitOptions
 from smartstore.ledger.settlement import SettlementOptions
 from smartstore.scales.candidates import CandidateOptions
 from smartstore.scales.steps import StepOptions
+from smartstore.vision.batching import BatchOptions
+from smartstore.vision.movement import MovementOptions
 
 Options = TypeVar("Options")
 
@@ -74,6 +76,8 @@ class VisionOptions:
     min_score: float = 0.35
     threads: int = 1
     int8: bool = True
+    movement: MovementOptions = field(default_factory=MovementOptions)
+    batch: BatchOptions = field(default_factory=BatchOptions)
 
 
 @dataclass(frozen=True, slots=True)

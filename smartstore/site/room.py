@@ -161,6 +161,8 @@ def _cameras(store: Store, node: StoreDocument, items: Mapping[str, ItemNode | N
         if np.allclose(camera.position_m, camera.look_at_m, atol=0.01):
             yield store.problem((*loc, "look_at_m"), f"camera {camera.id} looks at itself", "give a point in its view")
             continue
+        if camera.kind == "ceiling" and camera.look_at_m[2] >= z:
+            yield store.problem((*loc, "look_at_m"), f"ceiling camera {camera.id} looks up", "give a point below it")
         if (camera.kind == "shelf") != bool(camera.watches):
             what = f"camera {camera.id} of kind {camera.kind} watches {', '.join(camera.watches) or 'nothing'}"
             yield store.problem(loc, what, "shelf cameras, and only they, name the fixtures they watch")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import FloorState, FloorTrack, PeopleView, SeenPerson
 from smartstore.site import Site
+from smartstore.site.survey import calibration_fault
 from smartstore.vision.association import Pairs, assign
 from smartstore.vision.doubles import crowded, once_each
 from smartstore.vision.floor import FloorOptions, RayTable, Stands, locate
@@ -63,7 +64,8 @@ class FloorTracker:
         self.options, self.floor = options or TrackerOptions(), floor or FloorOptions()
         self.counts = TrackerCounts()
         self._ground = Ground.of(site)
-        self._tables = {camera.id: RayTable(camera.model) for camera in site.cameras.values()}
+        usable = [camera for camera in site.cameras.values() if calibration_fault(camera) is None]
+        self._tables = {camera.id: RayTable(camera.model) for camera in usable}
         self._hands = HandTracker(site, hands or HandOptions())
         self._tracks: list[Track] = []
         self._likeness = Likeness()

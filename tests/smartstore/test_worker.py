@@ -75,7 +75,7 @@ def test_a_ceiling_camera_shows_people_and_a_shelf_camera_facings_too(site: Site
 @pytest.mark.parametrize(("camera", "data", "width", "reason"), [
     ("nobody's", jpeg(), 640, "frame_of_unknown_camera"),
     ("c1", jpeg(), 320, "frame_of_wrong_size"),
-    ("c1", jpeg(320, 180), 640, "frame_unreadable"),
+    ("c1", jpeg(320, 180), 640, "frame_of_wrong_size"),
     ("c1", jpeg()[:300], 640, "frame_unreadable"),
     ("c1", b"\xff\xd8 no picture", 640, "frame_unreadable"),
     ("c1", b"", 640, "frame_unreadable"),
