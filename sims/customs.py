@@ -18,8 +18,8 @@ ELBOW_ROOM_M = 0.55
 """How far apart people like to stand."""
 LEFT_M = 0.10
 """People stand a little to the left of what their right hand takes."""
-WAIT_CLEAR_M = 0.85
-"""How far from fixtures people wait."""
+WAIT_CLEAR_M = (0.85, 0.6, 0.45)
+"""How far from fixtures people wait; in a small store nearer, where it has no place so far away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,12 @@ def waiting_place(customs: Customs, here: Place, others: Iterable[Place]) -> Pla
 
 
 def _waiting_places(building: Building) -> tuple[Place, ...]:
-    """Spots of a half-metre grid that are clear of shelves, walls and gates."""
+    """Spots that are clear of shelves, walls and gates, as far as the store has any."""
+    return next((spots for clear_m in WAIT_CLEAR_M if (spots := _clear_spots(building, clear_m))), ())
+
+
+def _clear_spots(building: Building, clear_m: float) -> tuple[Place, ...]:
+    """Spots of a half-metre grid, ``clear_m`` from all fixtures."""
     room = Polygon(building.walls_m)
     solid = [Polygon(fixture.footprint_m()) for fixture in building.fixtures.values()]
     gates = [through(building, gate, 0.0) for gate in building.gates]
@@ -81,7 +86,7 @@ def _waiting_places(building: Building) -> tuple[Place, ...]:
         for y in np.arange(y0 + 0.5, y1, 0.5):
             spot = FloorPoint(x, y)
             clear = room.contains(spot) and room.exterior.distance(spot) >= 0.5
-            clear = clear and all(shape.distance(spot) >= WAIT_CLEAR_M for shape in solid)
+            clear = clear and all(shape.distance(spot) >= clear_m for shape in solid)
             if clear and all(math.dist((x, y), gate) >= 1.2 for gate in gates):
                 spots.append((float(x), float(y)))
     return tuple(spots)

@@ -68,7 +68,7 @@ class Walkways:
         routes = floor.buffer(-CLEARANCE_M, join_style="mitre")
         if isinstance(routes, shapely.MultiPolygon):
             routes = max(routes.geoms, key=lambda part: part.area)
-        self.floor, self.routes = floor, routes
+        self.floor, self.routes, self._well_inside = floor, routes, routes.buffer(-0.005)
         shapely.prepare(self.routes)
         self._router = jupedsim.RoutingEngine(routes)
         model = jupedsim.AnticipationVelocityModel(rng_seed=1)
@@ -129,8 +129,7 @@ class Walkways:
         point = FloorPoint(place)
         if self.routes.contains(point):
             return place
-        inner = self.routes.buffer(-0.005)
-        near = nearest_points(inner, point)[0]
+        near = nearest_points(self._well_inside, point)[0]
         return near.x, near.y
 
     def step(self) -> None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
+from shapely.geometry import Polygon
 
 from sims import deeds
 from sims.building import Building, Gate
@@ -76,7 +78,9 @@ class World:
         self._entered_ns: dict[str, int] = {}
         self._scan = scan
         self._entry, self._exit = (_gate(building, scenario, kind) for kind in ("entry", "exit"))
-        self._entry_line, self._exit_line = Doorway(building, self._entry), Doorway(building, self._exit)
+        self._exit_line = Doorway(building, self._exit)
+        self._room = Polygon(building.walls_m)
+        shapely.prepare(self._room)
         customs = customs_of(building, self._walkways, self._entry, self._exit, scenario.one_at_a_fixture)
         grown = [body for body in range(figures.count) if figures.height_m(body) >= GROWN_M]
         plans = draw_plans(scenario, building, seed, grown or list(range(figures.count)))
@@ -251,7 +255,7 @@ class World:
         happened.records.append(visit)
 
     def _inside(self, place: Place) -> bool:
-        return self._entry_line.beyond_m(place) < 0 and self._exit_line.beyond_m(place) < 0
+        return bool(shapely.contains_xy(self._room, *place))
 
 
 def _gate(building: Building, scenario: Scenario, kind: str) -> Gate:

@@ -18,7 +18,7 @@ def draw_floor(path: Path, building: Building, truth: Truth, said: Published) ->
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.5, 9), dpi=110, layout="constrained")
+    figure, axes = plt.subplots(figsize=_figure_size(building), dpi=110, layout="constrained")
     _plan(axes, building)
     paths: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for _, people in truth.positions:
@@ -37,6 +37,14 @@ def draw_floor(path: Path, building: Building, truth: Truth, said: Published) ->
     axes.legend(loc="upper center", fontsize=7, framealpha=0.9)
     figure.savefig(path)
     plt.close(figure)
+
+
+def _figure_size(building: Building) -> tuple[float, float]:
+    """Inches that the plan fills, with room for title and scales, whether the store is long or wide."""
+    walls = np.array(building.walls_m)
+    width_m, height_m = walls.max(axis=0) - walls.min(axis=0) + 0.6
+    inches_per_m = min(9.0 / width_m, 8.0 / height_m)
+    return max(5.5, float(width_m * inches_per_m) + 0.8), float(height_m * inches_per_m) + 1.1
 
 
 def _plan(axes: Any, building: Building) -> None:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from smartstore.site import Site
 
 Array = NDArray[np.float64]
+_JUST_M = 0.05
+"""So far beside a gate one is on its one side or the other, whatever the shape of the store."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,21 +46,16 @@ class Ground:
     def of(cls, site: Site) -> Self:
         """The ground of ``site``."""
         walls = np.array(site.walls_m, float)
-        inside = walls.mean(axis=0)
         blocks = tuple(
             (np.array(f.origin_m, float), np.array(f.normal, float), f.width_m, f.depth_m)
             for f in site.fixtures.values()
         )
-        gaps = {kind: tuple(_gap(g.line_m, inside) for g in site.gates if g.kind == kind) for kind in ("entry", "exit")}
+        gaps = {kind: tuple(_gap(g.line_m, walls) for g in site.gates if g.kind == kind) for kind in ("entry", "exit")}
         return cls(walls, blocks, gaps["entry"], gaps["exit"])
 
     def is_inside(self, at: Array) -> bool:
         """Whether a point lies within the walls (even-odd rule)."""
-        a, b = self.walls, np.roll(self.walls, -1, axis=0)
-        crosses = (a[:, 1] > at[1]) != (b[:, 1] > at[1])
-        rise = np.where(crosses, b[:, 1] - a[:, 1], 1.0)
-        x = a[:, 0] + (at[1] - a[:, 1]) / rise * (b[:, 0] - a[:, 0])
-        return bool(np.count_nonzero(crosses & (at[0] < x)) % 2)
+        return _within(self.walls, at)
 
     def is_free(self, at: Array, slack_m: float) -> bool:
         """Whether somebody can stand at a point: within the walls and not deeper than ``slack_m`` in a fixture."""
@@ -84,11 +81,19 @@ class Ground:
         return max((gap.beyond(at) for gap in self.entries), default=-np.inf)
 
 
-def _gap(line_m: tuple[tuple[float, float], tuple[float, float]], inside: Array) -> _Gap:
+def _within(walls: Array, at: Array) -> bool:
+    a, b = walls, np.roll(walls, -1, axis=0)
+    crosses = (a[:, 1] > at[1]) != (b[:, 1] > at[1])
+    rise = np.where(crosses, b[:, 1] - a[:, 1], 1.0)
+    x = a[:, 0] + (at[1] - a[:, 1]) / rise * (b[:, 0] - a[:, 0])
+    return bool(np.count_nonzero(crosses & (at[0] < x)) % 2)
+
+
+def _gap(line_m: tuple[tuple[float, float], tuple[float, float]], walls: Array) -> _Gap:
     start, end = np.array(line_m, float)
     along = (end - start) / max(float(np.linalg.norm(end - start)), 1e-9)
     outwards = np.array([along[1], -along[0]])
     middle = (start + end) / 2
-    if float((inside - middle) @ outwards) > 0:
+    if _within(walls, middle + _JUST_M * outwards):
         outwards = -outwards
     return _Gap(middle, along, outwards, float(np.linalg.norm(end - start)) / 2)
