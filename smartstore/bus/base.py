@@ -5,7 +5,7 @@ were sent. A slow reader loses only what it may lose: of topics marked "latest" 
 """
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from functools import lru_cache
 from types import TracebackType
@@ -40,6 +40,13 @@ class Bus(Protocol):
             BusError: the broker refuses a filter.
         """
 
+    def unsubscribe(self, *filters: str) -> None:
+        """Packets of these filters stop coming; those that wait can still be read.
+
+        Raises:
+            BusError: the bus is not open.
+        """
+
     def receive(self, timeout_s: float | None = None) -> Packet | None:
         """The next packet; None when the bus is closed, or after ``timeout_s`` seconds without one."""
 
@@ -65,6 +72,10 @@ def matches(topic_filter: str, topic: str) -> bool:
         if index >= len(levels) or part not in ("+", levels[index]):
             return False
     return len(wanted) == len(levels)
+
+
+SHARED = "$share/"
+"""How the filter of a shared subscription begins (MQTT 5, section 4.8.2): a group's name and the filter follow."""
 
 
 @lru_cache(maxsize=4096)
@@ -156,6 +167,8 @@ class MemoryHub:
         self._lock = threading.RLock()
         self._clients: list[MemoryBus] = []
         self._retained: dict[str, Packet] = {}
+        self._turns: Counter[str] = Counter()
+        """How often each shared subscription was served: its members take turns."""
 
     def connect(self, will: Packet | None = None, keep_latest: int = 8) -> "MemoryBus":
         """A new client; ``will`` is sent when it leaves by an exception."""
@@ -178,6 +191,10 @@ class MemoryHub:
                     del self._retained[packet.topic]
             for client in self._clients:
                 client.offer(packet)
+            for shared in {name for client in self._clients for name in client.shared_filters(packet.topic)}:
+                group = [client for client in self._clients if shared in client.shared_filters(packet.topic)]
+                self._turns[shared] += 1
+                group[self._turns[shared] % len(group)].accept(packet)
 
     def retained(self, topic_filter: str) -> list[Packet]:
         with self._lock:
@@ -229,9 +246,22 @@ class MemoryBus:
             for packet in self._hub.retained(topic_filter):
                 self._inbox.put(packet)
 
+    def unsubscribe(self, *filters: str) -> None:
+        if not self._open:
+            raise BusError("the bus is not open")
+        self._filters = tuple(name for name in self._filters if name not in filters)
+
     def offer(self, packet: Packet) -> None:
         if any(matches(topic_filter, packet.topic) for topic_filter in self._filters):
             self._inbox.put(packet)
+
+    def shared_filters(self, topic: str) -> list[str]:
+        """The shared subscriptions of this client that cover a topic."""
+        return [name for name in self._filters if name.startswith(SHARED) and matches(name.split("/", 2)[2], topic)]
+
+    def accept(self, packet: Packet) -> None:
+        """Takes a packet whose turn it is to get."""
+        self._inbox.put(packet)
 
     def receive(self, timeout_s: float | None = None) -> Packet | None:
         return self._inbox.get(timeout_s)

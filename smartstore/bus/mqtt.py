@@ -166,6 +166,12 @@ class MqttBus:
             why = f"refuses the subscription {refused[0]}" if refused else "does not answer to a subscription"
             raise BusError(f"broker {self.address} {why}; check its access rules")
 
+    def unsubscribe(self, *filters: str) -> None:
+        if not self._opened:
+            raise BusError(f"the connection to {self.address} is not open")
+        self._filters = [name for name in self._filters if name not in filters]
+        self._client.unsubscribe(list(filters))
+
     def receive(self, timeout_s: float | None = None) -> Packet | None:
         return self._inbox.get(timeout_s)
 

@@ -1,9 +1,9 @@
 """Which pictures go to the network together, and when: by deadline, not by luck.
 
 In: pictures as they arrive, with the time of the caller's clock. Out: batches. A batch leaves when it is full, or when
-its oldest picture has waited long enough for company; so a lone picture is never held up for more than the set wait, and
-a burst is not taken one by one. Of a camera whose pictures come faster than they are looked at, the newest stay; what
-waited so long that nobody can use it any more is dropped. Everything dropped is counted. No clock is read here.
+its oldest picture has waited long enough for company: a lone picture is never held up for longer than set, and a burst
+is not taken one by one. Of a camera whose pictures come faster than they are looked at, the newest stay; what waited so
+long that nobody can use it any more is dropped. Everything dropped is counted. No clock is read here.
 """
 
 from collections import Counter, OrderedDict, deque
