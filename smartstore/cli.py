@@ -6,6 +6,7 @@ Bad input is one line on standard error that says what is wrong and what to do, 
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from smartstore.vision.cli import app as vision_app
 
 if TYPE_CHECKING:
     from smartstore.bus.mqtt import MqttBus
@@ -40,6 +43,7 @@ app = typer.Typer(
 )  # fmt: skip
 site_app = typer.Typer(help="Store documents.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
+app.add_typer(vision_app, name="vision")
 
 
 class UsageError(Exception):
@@ -79,7 +83,7 @@ def serve(
     options, site = read_settings(settings), load_site(store)
     check = entry_check(read_verifier(palm_key, site.store) if palm_key is not None else None)
     vision = _vision(site, options.vision, frames) if frames is not False else None
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    _log()
     with ExitStack() as stack:
         journal = stack.enter_context(_journal(db, create=True))
         url = broker or _broker(stack, port or MQTT_PORT)
@@ -88,6 +92,34 @@ def serve(
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())
         typer.echo(f"{site.name} is served on {bus.address}; stop with Ctrl-C", err=True)
+        service.run()
+
+
+@vision_app.command("serve")
+def vision_serve(
+    store: Annotated[Path, typer.Option("--store", help="Store document, for example configs/stores/corner.yaml")],
+    broker: Annotated[str, typer.Option(help="mqtt[s]://[user:password@]host[:port] of the store")],
+    name: Annotated[str | None, typer.Option("--id", help="Name of this worker on the bus; each needs its own")] = None,
+    settings: Annotated[Path | None, typer.Option(help="Settings, for example configs/pipeline.yaml")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")] = None,
+) -> None:
+    """Look at the pictures of a store for a service that runs with --no-frames; several workers share the cameras."""
+    from smartstore.bus.mqtt import MqttBus
+    from smartstore.settings import read_settings
+    from smartstore.site import load_site
+    from smartstore.vision_service import VisionService, vision_status
+
+    options, site = read_settings(settings).vision, load_site(store)
+    worker, name = _vision_worker(site, options), name or f"{socket.gethostname()}-{os.getpid()}"
+    _log()
+    will = vision_status(site.store, name, "offline", 0)
+    trusted = str(ca_file) if ca_file else None
+    client = f"smartstore-{site.store}-vision-{name}"
+    with MqttBus(broker, client, will, keep_latest=max(1, options.batch.keep), ca_file=trusted) as bus:
+        service = VisionService(bus, site, worker, name, options.batch)
+        signal.signal(signal.SIGTERM, lambda *_: service.stop())
+        signal.signal(signal.SIGINT, lambda *_: service.stop())
+        typer.echo(f"pictures of {site.name} are looked at for {bus.address}; stop with Ctrl-C", err=True)
         service.run()
 
 
@@ -235,15 +267,24 @@ def _journal(db: str, create: bool = False) -> "Journal":
 
 def _vision(site: "Site", options: "VisionOptions", now: bool | None) -> "Vision":
     """The vision worker: made ``now``, when missing weights are an error, or when the first picture comes."""
-    from smartstore.vision.worker import LazyVision, load_worker
+    from smartstore.vision.worker import LazyVision
 
     def load() -> "VisionWorker":
-        from smartstore.vision.detector import DetectorOptions
-
-        network = DetectorOptions(min_score=options.min_score, threads=options.threads, int8=options.int8)
-        return load_worker(site, options.detector, network, options.movement)
+        return _vision_worker(site, options)
 
     return load() if now else LazyVision(load)
+
+
+def _vision_worker(site: "Site", options: "VisionOptions") -> "VisionWorker":
+    from smartstore.vision.detector import DetectorOptions
+    from smartstore.vision.worker import load_worker
+
+    network = DetectorOptions(min_score=options.min_score, threads=options.threads, int8=options.int8)
+    return load_worker(site, options.detector, network, options.movement)
+
+
+def _log() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 
 def _broker(stack: ExitStack, port: int) -> str:
