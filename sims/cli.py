@@ -65,6 +65,30 @@ def run(
         _show(results)
 
 
+@app.command()
+def dataset(
+    out: Annotated[Path, typer.Option(help="Folder of the set; rendering goes on where it stopped")],
+    pictures: Annotated[int, typer.Option(min=1, help="How many pictures, in shards of a hundred")] = 3000,
+    store: Annotated[Path, typer.Option(help="Store document")] = Path("configs/stores/corner.yaml"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything")] = 0,
+    wide: Annotated[bool, typer.Option("--wide", help="Random looks and camera poses instead of the shipped ones")] = (
+        False
+    ),
+) -> None:
+    """Render a labelled set of people for `smartstore vision train` and `eval`."""
+    from rich.progress import Progress
+
+    from sims.lab.dataset import render_dataset
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("pictures", total=pictures)
+        counts = render_dataset(
+            store, out, pictures, seed, wide, lambda done, wanted: bar.update(task, completed=done, total=wanted)
+        )
+    print(f"{out}: " + ", ".join(f"{count} pictures to {split}" for split, count in counts.items()))
+
+
 def _seed_range(text: str) -> list[int]:
     first, dash, last = text.partition("-")
     if not (first.isdigit() and (last.isdigit() or not dash)) or int(last or first) < int(first):
