@@ -46,6 +46,9 @@ def run(
     broker: Annotated[str | None, typer.Option(help="mqtt://host:port of a broker of yours")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results")] = None,
     settings: Annotated[Path | None, typer.Option(help="Settings of the pipeline, like configs/pipeline.yaml")] = None,
+    edge: Annotated[
+        Path | None, typer.Option(help="Error model of edge cameras, like configs/edge/default.yaml")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON and nothing else")] = False,
 ) -> None:
     """Run a scenario to settled receipts and score them against the truth."""
@@ -56,7 +59,7 @@ def run(
     results = []
     for number in numbers:
         folder = out if out is None or seeds is None else out / str(number)
-        request = RunRequest(scenario, store, number, fidelity.value, cameras_fps, broker, folder, settings)
+        request = RunRequest(scenario, store, number, fidelity.value, cameras_fps, broker, folder, settings, edge)
         with _Spectator() as watch:
             results.append(run_scenario(request, watch))
     if as_json:

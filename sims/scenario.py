@@ -136,25 +136,6 @@ class Mounting(_Part):
     focal_share: Annotated[float, Field(ge=0.0, le=0.1)] = 0.002
 
 
-class EdgeErrors(_Part):
-    """Error rates of cameras with on-board inference; see :mod:`sims.devices.edge` for how they act."""
-
-    miss: Share = 0.015
-    """Chance that a person in plain view at 3 m is not reported in a frame; grows with distance and occlusion."""
-    false_box: Share = 0.004
-    """False boxes per frame."""
-    joint_sigma: Annotated[float, Field(ge=0.0, le=0.2)] = 0.011
-    """Scale of joint errors as a share of the box's height."""
-    swap: Share = 0.01
-    """Chance that left and right are swapped in a frame."""
-    fill_sigma_items: Annotated[float, Field(ge=0.0, le=5.0)] = 0.22
-    change_missed: Share = 0.03
-    changes_invented_per_min: Annotated[float, Field(ge=0.0, le=60.0)] = 0.1
-    """Per shelf camera."""
-    sku_confused: Share = 0.06
-    """Chance that another SKU scores best."""
-
-
 class Scenario(_Part):
     """What happens in a run. Exactly one of ``shoppers`` and ``script`` says who comes."""
 
@@ -179,7 +160,8 @@ class Scenario(_Part):
     clock_offsets_s: dict[str, Annotated[float, Field(ge=-5.0, le=5.0)]] = {}
     """By device (camera, fixture of a scale, gate): its clock minus true time."""
     mounting: Mounting = Mounting()
-    edge: EdgeErrors = EdgeErrors()
+    edge: Annotated[str, Field(min_length=1)] | None = None
+    """How cameras with on-board inference err: a file like ../edge/default.yaml, which is the default."""
 
     _path: Path = PrivateAttr(default=Path("."))
 
@@ -198,6 +180,11 @@ class Scenario(_Part):
     def store(self) -> Path:
         """The store document, found from the scenario's own folder."""
         return self._path.parent / self.store_file
+
+    @property
+    def edge_file(self) -> Path | None:
+        """The error model of edge cameras, found from the scenario's own folder; None: the one shipped."""
+        return None if self.edge is None else self._path.parent / self.edge
 
     @property
     def start_ns(self) -> int:

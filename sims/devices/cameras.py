@@ -8,6 +8,7 @@ from sims.building import Building
 from sims.chance import stream
 from sims.devices.edge import PeopleFinders
 from sims.devices.edge_facings import FacingReader
+from sims.devices.edge_model import load_edge_model
 from sims.devices.sight import CrowdReader, Figures, Solids
 from sims.scenario import Scenario
 from sims.scene import Scene
@@ -87,13 +88,14 @@ class EdgeCameras:
     ) -> None:
         rates = dict(frame_rates(building, scenario, ceiling_fps))
         specs = [building.cameras[name] for name in rates]
+        model = load_edge_model(scenario.edge_file)
         self._names = list(rates)
         self._crowds = CrowdReader(building, figures)
         self._people = PeopleFinders(
-            specs, Solids(building), scenario.edge, [stream(seed, f"camera/{name}") for name in rates]
+            specs, Solids(building), model, [stream(seed, f"camera/{name}") for name in rates]
         )
         self._faces = {
-            spec.id: FacingReader(building, spec, scenario.edge, stream(seed, f"facings/{spec.id}"))
+            spec.id: FacingReader(building, spec, model.facings, stream(seed, f"facings/{spec.id}"))
             for spec in specs
             if spec.watches
         }

@@ -1,69 +1,79 @@
 """People as a camera with inference on board reports them: a crowd goes in, boxes, joints and appearances come out.
 
-The error model is set by hand: people are missed more often the farther and the more hidden they are, and for some
-frames in a row; boxes and joints jitter with a memory of a fraction of a second, wrists more than shoulders, hidden
-joints much more; now and then there is a box around nothing. Pixels are those of the camera as it hangs, lens
-included.
+Errors are those of an :class:`~sims.devices.edge_model.EdgeModel`, fitted to the real detector: people are missed the
+more often the smaller and the more hidden they are, and for some frames in a row; boxes and joints jitter with a
+memory and with heavy tails, hidden joints are guessed; people behind each other are mixed up; now and then somebody is
+reported twice, or there is a box around nothing. Pixels are those of the camera as it hangs, lens included.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import expit, ndtr, ndtri
 
 from sims.chance import stream
-from sims.devices.sight import Array, Crowd, Lenses, Mask, Solids, hidden_by_people
+from sims.devices.edge_false import FalseBoxes, within
+from sims.devices.edge_model import COVER, KNOT_FIRST, KNOT_STEP, KNOTS, EdgeModel
+from sims.devices.edge_view import View, Viewer
+from sims.devices.sight import Array, Crowd, Mask, Solids
 from sims.optics import CameraSpec
-from sims.scenario import EdgeErrors
 from smartstore.wire.messages import People, SeenPerson
 
-LOOKS = 24
-"""Numbers of an appearance vector."""
 MOST_PEOPLE = 256
-JOINT_FACTOR = np.array([0.8, 0.8, 0.8, 0.9, 0.9, 1.0, 1.0, 1.4, 1.4, 1.8, 1.8, 1.5, 1.5, 1.4, 1.4, 1.7, 1.7])
-"""How much harder every COCO joint is than a shoulder."""
-OWN_ARMS = np.isin(np.arange(17), (7, 8, 9, 10))
 MIRROR = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
-JOINT_MEMORY_S, BOX_MEMORY_S, MISS_MEMORY_S = 0.25, 0.4, 0.7
-LEAST_PX = 14.0
-"""Boxes less high than this are not found."""
+MOST_GROWTH = 2.0
+"""Logarithm of how much larger than usual errors become."""
 
 
-NORMALS, UNIFORMS = 1 + 17 * 2 + 17 + 4 + 1 + LOOKS, 17 + 2
-"""Random numbers that a camera draws per person and frame."""
+class _Drawn(NamedTuple):
+    """Fresh normal numbers of c cameras for n people."""
 
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """What c cameras see of n people before errors: pixels (c, n, 17, 2), what is visible of them, boxes (c, n, 4)."""
-
-    cameras: NDArray[np.intp]
-    rows: NDArray[np.intp]
-    pixels: Array
-    visible: Mask
-    in_picture: Mask
+    luck: Array
+    trouble: Array
+    swap: Array
+    double: Array
+    shared: Array
+    joints: Array
+    scores: Array
     boxes: Array
-    metres_px: Array
-    """Pixels per metre at every body (c, n)."""
-    distance_m: Array
+    looks: Array
 
 
 class PeopleFinders:
     """The detectors of many cameras, computed together; every camera draws from its own stream."""
 
     def __init__(
-        self, specs: Sequence[CameraSpec], solids: Solids, errors: EdgeErrors, randoms: Sequence[np.random.Generator]
+        self, specs: Sequence[CameraSpec], solids: Solids, model: EdgeModel, randoms: Sequence[np.random.Generator]
     ) -> None:
-        count = len(specs)
-        self._lenses, self._solids, self._errors, self._randoms = Lenses(specs), solids, errors, randoms
+        count, errors = len(specs), model.people
+        self._viewer, self._errors, self._randoms = Viewer(specs, solids), errors, randoms
+        self._numbers = errors.looks.numbers
+        self._sizes = (1, 1, 1, 1, 2, 34, 17, 4, self._numbers)
         self._rows: dict[str, int] = {}
-        self._looks = np.zeros((MOST_PEOPLE, LOOKS))
-        self._tints = 0.30 * np.array([_unit(random.normal(size=LOOKS)) for random in randoms]).reshape(-1, 1, LOOKS)
-        self._luck = np.array([random.normal(size=MOST_PEOPLE) for random in randoms]).reshape(count, MOST_PEOPLE)
-        self._joint_error = np.zeros((count, MOST_PEOPLE, 17, 2))
-        self._box_error = np.zeros((count, MOST_PEOPLE, 4))
+        self._looks = np.zeros((MOST_PEOPLE, self._numbers))
+        self._tints = np.array([_unit(random.normal(size=self._numbers)) for random in randoms])[:, None]
+        self._states = _Drawn(
+            *(_start(randoms, size) for size in self._sizes[:4]),
+            *(np.zeros((count, MOST_PEOPLE, size)) for size in self._sizes[4:]),
+        )
+        finding, joints = errors.finding, errors.joints
+        self._memory_s = (
+            finding.memory_s, joints.memory_s, joints.swap_memory_s, errors.doubles.memory_s, joints.memory_s,
+            joints.memory_s, joints.memory_s, errors.boxes.memory_s, errors.looks.memory_s,
+        )  # fmt: skip
+        self._joint_laws = (joints.covered, joints.seen)
+        self._sigmas = np.stack([law.sigma.joints for law in self._joint_laws])
+        self._sinks = np.stack([law.sink.joints for law in self._joint_laws])
+        self._grows = np.stack([law.grows.vector for law in self._joint_laws])
+        self._tails = np.array([law.tail for law in self._joint_laws])
+        self._follows = np.array([law.score_follows for law in self._joint_laws])
+        self._scores = joints.scores.table
+        self._false = [
+            FalseBoxes(errors.false_boxes, spec, self._numbers, random)
+            for spec, random in zip(specs, randoms, strict=True)
+        ]
         self._last_ns = np.full(count, -1)
         self._seq = [0] * count
 
@@ -76,129 +86,147 @@ class PeopleFinders:
         self._last_ns[chosen] = crowd.t_ns
         everybody = self._people(crowd, chosen, passed_s) if crowd.people else [[] for _ in cameras]
         messages = []
-        for camera, t_ns, people in zip(cameras, clocks_ns, everybody, strict=True):
-            width, height = (int(size) for size in self._lenses.sizes_px[camera])
-            seen = people + self._false_boxes(camera, width, height)
-            messages.append(People(seq=self._seq[camera], t_ns=t_ns, width=width, height=height, people=seen))
+        for i, camera in enumerate(cameras):
+            width, height = (int(size) for size in self._viewer.lenses.sizes_px[camera])
+            seen = everybody[i] + self._false[camera].find(float(passed_s[i]))
+            messages.append(People(seq=self._seq[camera], t_ns=clocks_ns[i], width=width, height=height, people=seen))
             self._seq[camera] += 1
         return messages
 
     def _people(self, crowd: Crowd, cameras: NDArray[np.intp], passed_s: Array) -> list[list[SeenPerson]]:
         rows = np.array([self._row(person.person, person.outfit) for person in crowd.people], np.intp)
-        view = self._look(crowd, cameras, rows)
-        normal = np.stack([self._randoms[c].standard_normal((len(rows), NORMALS)) for c in cameras])
-        uniform = np.stack([self._randoms[c].random((len(rows), UNIFORMS)) for c in cameras])
-        luck, joint, joint_score, box, score, look = np.split(normal, np.cumsum([1, 34, 17, 4, 1]), axis=2)
-        at = np.ix_(cameras, rows)
-        self._luck[at] = _remember(self._luck[at], luck[..., 0], MISS_MEMORY_S, passed_s)
-        self._joint_error[at] = _remember(
-            self._joint_error[at], joint.reshape(*joint.shape[:2], 17, 2), JOINT_MEMORY_S, passed_s
-        )
-        self._box_error[at] = _remember(self._box_error[at], box, BOX_MEMORY_S, passed_s)
-        chance, share = self._chances(view)
-        found = ndtr(self._luck[at]) < chance
-        joints = self._joints(view, self._joint_error[at], joint_score, uniform).round(2)
-        boxes = self._boxes(view, self._box_error[at]).round(1)
-        scores = np.clip(0.93 * np.sqrt(np.clip(share, 0.05, 1)) + 0.04 * score[..., 0], 0.2, 0.98).round(3)
-        vague = 0.25 + 0.6 * (1.0 - share)
-        looks = _unit(
-            self._looks[rows] + self._tints[cameras] + vague[..., None] * look[..., :LOOKS] / np.sqrt(LOOKS)
-        ).round(4)
-        return [
-            [
-                SeenPerson(
+        view = self._viewer.look(crowd, cameras)
+        chance, odds = self._chances(view)
+        if not (chance > 0).any():
+            return [[] for _ in cameras]
+        now = self._draw(cameras, rows, passed_s)
+        uniform = np.stack([self._randoms[c].random((len(rows), 3)) for c in cameras])
+        luck = ndtr(now.luck[..., 0])
+        found = luck < chance
+        fortune = ndtri(np.clip(1.0 - luck / np.maximum(chance, 1e-9), 1e-6, 1 - 1e-6))
+        joints = self._joints(view, now, uniform[..., 0]).round(2)
+        boxes = self._boxes(view, now.boxes, found, uniform[..., 1]).round(1)
+        scores = self._finding_scores(odds, fortune).round(3)
+        looks = self._appearances(view, now.looks, rows).round(4)
+        doubled = found & (ndtr(now.double[..., 0]) < self._double_chance(view))
+        reports: list[list[SeenPerson]] = []
+        for c in range(len(cameras)):
+            here = []
+            for i in np.nonzero(found[c])[0]:
+                person = SeenPerson(
                     box=boxes[c, i].tolist(), score=float(scores[c, i]), joints=joints[c, i].tolist(),
                     appearance=looks[c, i].tolist(),
-                )
-                for i in np.argsort(uniform[c, :, 17])
-                if found[c, i]
-            ]
-            for c in range(len(cameras))
-        ]  # fmt: skip
+                )  # fmt: skip
+                here.append(person)
+                if doubled[c, i]:
+                    here.append(self._double(person, joints[c, i], cameras[c]))
+            reports.append(sorted(here, key=lambda person: -person.score))
+        return reports
 
-    def _look(self, crowd: Crowd, cameras: NDArray[np.intp], rows: NDArray[np.intp]) -> _View:
-        """Project everybody and find out what hides them."""
-        count, eyes_m = len(crowd.people), self._lenses.eyes_m[cameras]
-        points = crowd.joints.reshape(-1, 3)
-        shape = (len(cameras), count, 17)
-        pixels = self._lenses.project(cameras, points).reshape(*shape, 2)
-        hidden = self._solids.hide(eyes_m, points)
-        hidden |= hidden_by_people(eyes_m, points, crowd, np.repeat(np.arange(count), 17), np.tile(OWN_ARMS, count))
-        sizes = self._lenses.sizes_px[cameras, None, None]
-        inside: Mask = np.asarray(((pixels >= 0) & (pixels < sizes)).all(axis=3))
-        middle = crowd.joints[:, [5, 6, 11, 12]].mean(axis=1)
-        distance_m = np.linalg.norm(middle - eyes_m[:, None], axis=2)
-        metres_px = self._lenses.focal_px[cameras, None] / np.maximum(distance_m, 0.3)
-        visible = inside & ~hidden.reshape(shape)
-        boxes = self._hulls(crowd, cameras, pixels, visible, metres_px)
-        return _View(cameras, rows, pixels, visible, inside, boxes, metres_px, distance_m)
+    def _draw(self, cameras: NDArray[np.intp], rows: NDArray[np.intp], passed_s: Array) -> _Drawn:
+        """All latent noise of the people in ``rows``, one step further."""
+        fresh = np.stack([self._randoms[c].standard_normal((len(rows), sum(self._sizes))) for c in cameras])
+        parts = np.split(fresh, np.cumsum(self._sizes)[:-1], axis=2)
+        at = np.ix_(cameras, rows)
+        for state, part, memory_s in zip(self._states, parts, self._memory_s, strict=True):
+            state[at] = _remember(state[at], part, memory_s, passed_s)
+        return _Drawn(*(state[at] for state in self._states))
 
-    def _hulls(self, crowd: Crowd, cameras: NDArray[np.intp], pixels: Array, visible: Mask, metres_px: Array) -> Array:
-        """Boxes around what can be seen, the flesh around the joints and the crown included; NaN where nothing can."""
-        crown = np.column_stack([crowd.joints[:, 0, :2], crowd.crowns])
-        points = np.concatenate([pixels, self._lenses.project(cameras, crown)[:, :, None]], axis=2)
-        shown = np.concatenate([visible, visible[:, :, :5].any(axis=2, keepdims=True)], axis=2)
-        shown = (shown & ~np.isnan(points[..., 0]))[..., None]
-        low = np.where(shown, points, np.inf).min(axis=2) - 0.07 * metres_px[..., None]
-        high = np.where(shown, points, -np.inf).max(axis=2) + 0.07 * metres_px[..., None]
-        return np.where(shown.any(axis=2), np.concatenate([low, high], axis=2), np.nan)
+    def _chances(self, view: View) -> tuple[Array, Array]:
+        """Chance (c, n) to be found, and its log-odds before the limit."""
+        law = self._errors.finding
+        odds = view.features @ law.chance.vector
+        return np.where(view.possible, np.minimum(law.most, expit(odds)), 0.0), odds
 
-    def _chances(self, view: _View) -> tuple[Array, Array]:
-        """Chance to be found and share of the body that is visible, (c, n) each."""
-        seen = view.visible.sum(axis=2)
-        share = seen / 17.0
-        miss = self._errors.miss * np.maximum(0.3, view.distance_m / 3.0) ** 1.6
-        chance = (1.0 - np.minimum(0.9, miss)) / (1.0 + np.exp(-(share - 0.24) / 0.045))
-        high_enough = view.boxes[..., 3] - view.boxes[..., 1] >= LEAST_PX
-        return np.where(high_enough & (seen >= 3), chance, 0.0), share
+    def _finding_scores(self, odds: Array, fortune: Array) -> Array:
+        law = self._errors.finding
+        level = law.score_base + law.score_chance * np.clip(odds, -4.0, 6.0) + law.score_luck * fortune
+        return np.asarray(law.score_least + (law.score_most - law.score_least) * expit(level))
 
-    def _joints(self, view: _View, error: Array, score: Array, uniform: Array) -> Array:
+    def _joints(self, view: View, now: _Drawn, chance: Array) -> Array:
         """Joints (c, n, 17, 3) with errors and scores."""
-        height_px = 1.7 * view.metres_px[..., None]
-        sigma = self._errors.joint_sigma * height_px * JOINT_FACTOR * (1 + 0.06 * view.distance_m[..., None]) + 0.35
-        wild = np.where(uniform[..., :17] < 0.01, 6.0, 1.0)
-        blur = sigma * np.where(view.visible, wild, 3.5)
-        most = self._lenses.sizes_px[view.cameras, None, None] - 0.01
-        places = np.clip(np.nan_to_num(view.pixels, nan=0.0) + error * blur[..., None], 0.0, most)
-        clear = 0.93 - 0.06 * np.abs(error).max(axis=3) + 0.03 * score
-        guess = 0.24 + 0.11 * score
-        scores = np.where(view.in_picture, np.where(view.visible, clear / np.sqrt(wild), guess), 0.03)
-        joints = np.concatenate([places, np.clip(scores, 0.01, 0.99)[..., None]], axis=3)
-        swapped = uniform[..., 18] < self._errors.swap
-        return np.where(swapped[..., None, None], joints[:, :, MIRROR], joints)
+        law, state = self._errors.joints, view.visible.astype(np.intp)
+        shape = view.visible.shape
+        normal = now.joints.reshape(*shape, 2)
+        normal = np.sqrt(1.0 - law.common) * normal + np.sqrt(law.common) * now.shared[:, :, None]
+        radius2 = np.einsum("cnjk,cnjk->cnj", normal, normal)
+        growth = view.features @ self._grows.T + law.trouble * now.trouble
+        growth = np.where(view.visible, growth[..., 1:], growth[..., :1])
+        growth = np.minimum(growth, MOST_GROWTH) + self._tails[state] * np.minimum(radius2, 12.0) / 2
+        size = view.tall_px[..., None] * self._sigmas[state, np.arange(17)] * np.exp(growth)
+        places = np.nan_to_num(view.pixels, nan=0.0) + normal * size[..., None]
+        places[..., 1] += view.tall_px[..., None] * self._sinks[state, np.arange(17)]
+        follows = self._follows[state]
+        rank = ndtri(np.clip(1.0 - np.exp(-radius2 / 2), 1e-6, 1 - 1e-6))
+        rest = np.sqrt(np.maximum(0.0, 1.0 - follows**2 - law.score_trouble**2))
+        level = rest * now.scores - follows * rank - law.score_trouble * now.trouble
+        scores = _quantile(self._scores, np.where(view.in_picture, 1 + state, 0), level)
+        joints = np.concatenate([places, scores[..., None]], axis=3)
+        self._borrow(view, joints, chance)
+        swapped = ndtr(now.swap) < law.swapped
+        joints = np.where(swapped[..., None], joints[:, :, MIRROR], joints)
+        return within(joints, self._viewer.lenses.sizes_px[view.cameras, None, None])
 
-    def _boxes(self, view: _View, error: Array) -> Array:
-        boxes = np.nan_to_num(view.boxes, nan=0.0)
-        size = np.maximum(1.0, boxes[..., 2:] - boxes[..., :2])
-        boxes = boxes + error * (0.02 * np.concatenate([size, size], axis=2) + 0.5)
-        limit = np.tile(self._lenses.sizes_px[view.cameras], 2)[:, None]
+    def _borrow(self, view: View, joints: Array, chance: Array) -> None:
+        """Put covered joints of the crowded where those of the person before them are."""
+        crowded = (view.features[..., 4] > COVER) & (chance < self._errors.joints.borrowed)
+        for c, i in zip(*np.nonzero(crowded), strict=True):
+            covered = ~view.visible[c, i] & view.in_picture[c, i]
+            joints[c, i, covered] = joints[c, view.over[c, i], covered]
+
+    def _boxes(self, view: View, noise: Array, found: Mask, chance: Array) -> Array:
+        law = self._errors.boxes
+        growth = np.minimum(view.features @ law.grows.vector, MOST_GROWTH)[..., None]
+        error = noise * np.array(law.sigma) * np.exp(growth + law.tail * np.minimum(noise**2, 12.0) / 2)
+        boxes = view.boxes + view.tall_px[..., None] * (error + np.array(law.bias))
+        joined = ~found & view.possible & (view.features[..., 4] > COVER) & (chance < law.joined)
+        for c, i in zip(*np.nonzero(joined), strict=True):
+            before, whole = view.over[c, i], view.boxes[c, i]
+            boxes[c, before, :2] = np.minimum(boxes[c, before, :2], whole[:2])
+            boxes[c, before, 2:] = np.maximum(boxes[c, before, 2:], whole[2:])
+        limit = np.tile(self._viewer.lenses.sizes_px[view.cameras], 2)[:, None]
         boxes = np.clip(boxes, 0.0, limit)
-        return np.concatenate([np.clip(boxes[..., :2], 0.0, boxes[..., 2:]), boxes[..., 2:]], axis=2)
+        boxes[..., 2:] = np.clip(np.maximum(boxes[..., 2:], boxes[..., :2] + 2.0), 0.0, limit[..., 2:])
+        boxes[..., :2] = np.minimum(boxes[..., :2], boxes[..., 2:] - 2.0)
+        return np.asarray(boxes)
 
-    def _false_boxes(self, camera: int, width: int, height: int) -> list[SeenPerson]:
-        random = self._randoms[camera]
-        if random.random() >= self._errors.false_box:
-            return []
-        high = height * random.uniform(0.15, 0.6)
-        wide = high * random.uniform(0.3, 0.7)
-        left, top = random.uniform(0, width - wide), random.uniform(0, height - high)
-        places = random.uniform((left, top), (left + wide, top + high), (17, 2))
-        joints = np.column_stack([places, random.uniform(0.05, 0.4, 17)])
-        return [
-            SeenPerson(
-                box=np.round([left, top, left + wide, top + high], 1).tolist(),
-                score=round(random.uniform(0.25, 0.5), 3),
-                joints=joints.round(2).tolist(),
-                appearance=_unit(random.normal(size=LOOKS)).round(4).tolist(),
-            )
-        ]
+    def _double_chance(self, view: View) -> Array:
+        return np.asarray(expit(view.features @ self._errors.doubles.chance.vector))
+
+    def _double(self, person: SeenPerson, joints: Array, camera: int) -> SeenPerson:
+        """A second, smaller box around the same joints."""
+        law, random = self._errors.doubles, self._randoms[camera]
+        left, top, right, bottom = person.box
+        inset = np.minimum(random.exponential(law.inset), 0.45) * ([right - left, bottom - top] * 2)
+        score = _bounded(law.score, law.score_spread, self._errors.finding.score_least, random)
+        scores = np.clip(joints[:, 2] + random.normal(0.0, 0.05, 17), 0.0, 1.0)
+        return SeenPerson(
+            box=np.round(np.array([left, top, right, bottom]) + inset * [1, 1, -1, -1], 1).tolist(),
+            score=round(min(score, person.score), 3),
+            joints=np.column_stack([joints[:, :2], scores]).round(2).tolist(),
+            appearance=person.appearance,
+        )
+
+    def _appearances(self, view: View, noise: Array, rows: NDArray[np.intp]) -> Array:
+        law = self._errors.looks
+        vague = law.noise * (1.0 + law.hidden_noise * (1.0 - view.features[..., 2:3]))
+        return _unit(
+            self._looks[rows] + law.camera * self._tints[view.cameras] + vague * noise / np.sqrt(self._numbers)
+        )
 
     def _row(self, person: str, outfit: int) -> int:
         row = self._rows.get(person)
         if row is None:
             row = self._rows[person] = len(self._rows)
-            self._looks[row] = clothes(outfit)
+            law = self._errors.looks
+            common, own = clothes(outfit, self._numbers)
+            self._looks[row] = law.common * common + law.own * own
         return row
+
+
+def _start(randoms: Sequence[np.random.Generator], size: int) -> Array:
+    """Latent noise to begin with (cameras, people, size)."""
+    return np.array([random.normal(size=(MOST_PEOPLE, size)) for random in randoms]).reshape(-1, MOST_PEOPLE, size)
 
 
 def _remember(state: Array, fresh: Array, memory_s: float, passed_s: Array) -> Array:
@@ -207,11 +235,25 @@ def _remember(state: Array, fresh: Array, memory_s: float, passed_s: Array) -> A
     return np.asarray(keep * state + np.sqrt(1 - keep**2) * fresh)
 
 
-def clothes(outfit: int) -> Array:
-    """What an outfit looks like: a unit vector (24,); all outfits have something in common."""
-    common = stream(0, "clothes").normal(size=LOOKS)
-    return _unit(0.5 * _unit(common) + _unit(stream(outfit, "outfit").normal(size=LOOKS)))
+def _quantile(table: Array, state: NDArray[np.intp], normal: Array) -> Array:
+    """The values (c, n, 17) that stand at normal scores in a table (3, 17, knots) of quantiles."""
+    at = np.clip((normal - KNOT_FIRST) / KNOT_STEP, 0.0, KNOTS - 1.001)
+    low = at.astype(np.intp)
+    joint = np.arange(17)
+    one, two = table[state, joint, low], table[state, joint, low + 1]
+    return np.asarray(np.clip(one + (at - low) * (two - one), 0.0, 0.99))
+
+
+def _bounded(middle: float, spread: float, least: float, random: np.random.Generator) -> float:
+    """A score around ``middle``, not below ``least``."""
+    return float(np.clip(middle + spread * random.normal(), least, 0.98))
+
+
+def clothes(outfit: int, numbers: int) -> tuple[Array, Array]:
+    """What an outfit looks like, as unit vectors: what all outfits have in common, and its own."""
+    common = stream(0, "clothes").normal(size=numbers)
+    return _unit(common), _unit(stream(outfit, "outfit").normal(size=numbers))
 
 
 def _unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))

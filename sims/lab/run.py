@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from sims.building import Building, load_building
+from sims.devices.edge_model import load_edge_model
 from sims.lab.picture import draw_floor
 from sims.lab.product import Palms, ProductProcess
 from sims.lab.score import Published, receipt_lines, score
@@ -60,6 +61,8 @@ class RunRequest:
     broker_url: str | None = None
     out: Path | None = None
     settings: Path | None = None
+    edge: Path | None = None
+    """Error model of edge cameras instead of the scenario's own."""
 
 
 @dataclass(slots=True)
@@ -86,6 +89,9 @@ def run(request: RunRequest, watch: Callable[[Live], None] = lambda _: None) -> 
             folder is then left as it was.
     """
     scenario = load_scenario(request.scenario)
+    if request.edge is not None:
+        scenario = scenario.model_copy(update={"edge": str(request.edge.resolve())})
+    load_edge_model(scenario.edge_file)
     store = (request.store or scenario.store).resolve()
     load_site(store)
     read_settings(request.settings)
