@@ -10,6 +10,7 @@ is left is small; what no move explains is something in the way.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -19,15 +20,21 @@ from smartstore.domain.people import SeenPerson
 from smartstore.site import Site
 from smartstore.vision.blocking import hidden_by
 from smartstore.vision.boards import Boards
+from smartstore.vision.embedding import Gallery
+from smartstore.vision.glance import Glance, first_counts
 from smartstore.vision.looks import Looks
 from smartstore.vision.moves import Move, MoveOptions, Shelves
+from smartstore.vision.recognition import Recogniser
 from smartstore.vision.registration import RegistrationOptions, register
-from smartstore.vision.shelf_face import FacingView, Patch, facing_views, gap_patches, marks
+from smartstore.vision.shelf_face import FacingView, Patch, facing_views, gap_patches, marks, silhouette
 from smartstore.wire.messages import SeenFacing
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Picture = NDArray[np.uint8]
+
+DARK_SHARE, DARKEST_LEVELS = 0.16, 7
+"""In the dark a pixel has changed that differs by more than this share of its brightness, and these grey levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,10 @@ class ReaderOptions:
     """Changed pixels that no move explains, in visible items of the facing, beyond which something is in the way."""
     give_in_s: float = 8.0
     """An unexplained but still picture becomes the new one after this time."""
+    trust_take: float = 4.0
+    """Natural logarithm of how much likelier an item is that was known to stand there,"""
+    trust_put: float = 1.0
+    """and one by which a put-back is best explained."""
     follow_s: float = 2.0
     """The kept view follows the light by one grey level in this time."""
 
@@ -86,6 +97,9 @@ class FaceReader:
         self._shelves: Shelves | None = None
         self._boards: Boards | None = None
         self._looks = Looks()
+        self._gallery = Gallery(pictures or {})
+        self._recogniser: Recogniser | None = None
+        self._shapes: dict[tuple[int, int, int, str], Patch] = {}
         self._kept: Picture | None = None
         self._last: Picture | None = None
 
@@ -117,7 +131,27 @@ class FaceReader:
         site, camera = self._site, self._camera
         self.model = register(camera.model, marks(site, camera), image, self._registration)
         views = facing_views(site, camera, self.model)
-        self._shelves = Shelves(views, self._moves)
+
+        def shape(i: int, column: int, row: int, sku: str) -> Patch:
+            view = views[i]
+            if sku == view.facing.sku:
+                return view.item(column, row)
+            key = (i, column, row, sku)
+            if key not in self._shapes:
+                self._shapes[key] = silhouette(site, view, self.model, column, row, sku)
+            return self._shapes[key]
+
+        shelves = self._shelves = Shelves(views, shape, self._moves)
+        covers = [view.cover.astype(np.uint8) for view in views]
+
+        def hidden(i: int, column: int, row: int) -> Picture:
+            before = shelves.in_front(i, column, row)
+            mask = covers[i].copy() if before else covers[i]
+            for patch in before:
+                np.maximum(patch.of(mask), patch.mask, out=patch.of(mask))
+            return mask
+
+        self._recogniser = Recogniser(site, self.model, views, self._gallery, hidden)
         self._boards = Boards(views, gap_patches(site, camera, self.model))
         self._faces = [
             _Face(view, float(np.median([column[1].area for column in view.items])), view.frame.area) for view in views
@@ -149,30 +183,32 @@ class FaceReader:
 
     def _meet(self, clear: list[bool], picture: Picture, kept: Picture) -> None:
         """The first clear view of a facing: what it holds, and how its item looks."""
-        assert self._shelves is not None and self._boards is not None
-        if any(seen and not face.known for face, seen in zip(self._faces, clear, strict=True)):
-            self._boards.learn(picture)
-        for i, (face, seen) in enumerate(zip(self._faces, clear, strict=True)):
-            if seen and not face.known:
-                face.known = True
-                self._boards.meet(i, picture)
-                counts = self._boards.counts(i, picture)
-                self._shelves.assume(i, counts)
-                _copy(face.view.frame, picture, kept)
-                _copy(face.view.rail, picture, kept)
-                self._looks.learn(face.view, picture, counts)
+        shelves, boards, recogniser = self._shelves, self._boards, self._recogniser
+        assert shelves is not None and boards is not None and recogniser is not None
+        new = [i for i, seen in enumerate(clear) if seen and not self._faces[i].known]
+        if not new:
+            return
+        boards.learn(picture)
+        for i in new:
+            boards.meet(i, picture)
+            shelves.assume(i, boards.counts(i, picture))
+        for i in new:
+            recogniser.learn_light(i, picture, shelves.counts(i))
+        for i in (*new, *new):  # once more, now that it is known what stands before what
+            shelves.assume(i, first_counts(boards, recogniser, i, picture))
+        for i in new:
+            face = self._faces[i]
+            face.known = True
+            _copy(face.view.frame, picture, kept)
+            _copy(face.view.rail, picture, kept)
+            self._looks.learn(face.view, picture, shelves.counts(i))
 
     def _compare(self, t_ns: int, clear: list[bool], picture: Picture, kept: Picture, changed: Bools) -> None:
         """Explains what differs from the kept views, facing by facing."""
-        assert self._shelves is not None and self._boards is not None
-        boards = self._boards
+        assert self._shelves is not None and self._boards is not None and self._recogniser is not None
         usable = [i for i, seen in enumerate(clear) if seen and self._faces[i].known]
-        moves, rest = self._shelves.explain(
-            changed,
-            usable,
-            lambda i: 1.5 * boards.evidence(i, picture) - boards.evidence(i, kept),
-            lambda i, region: self._looks.departed(kept, picture, region, self._faces[i].view.facing.sku),
-        )
+        glance = Glance(self._boards, self._looks, self._recogniser, kept, picture)
+        moves, rest = self._shelves.explain(changed, usable, glance)
         by_facing: dict[int, list[Move]] = {}
         for move in moves:
             by_facing.setdefault(move.facing, []).append(move)
@@ -187,10 +223,9 @@ class FaceReader:
             if odd <= self.options.unexplained_items:
                 face.odd_since_ns = None
             for move in by_facing.get(i, ()):
-                self._shelves.apply(move)
-                before_or_after = kept if move.items < 0 else picture
                 face.change = max(face.change, move.probability)
-                face.scores = self._looks.scores(before_or_after, move.region, face.view.facing.sku)
+                face.scores = self._scores(move, kept if move.items < 0 else picture)
+                self._shelves.apply(move)
             if by_facing.get(i) or odd > self.options.unexplained_items:
                 _copy(face.view.frame, picture, kept)
                 face.followed_ns = t_ns
@@ -198,6 +233,14 @@ class FaceReader:
                 _follow(face.view.frame, picture, kept)
                 _follow(face.view.rail, picture, kept)
                 face.followed_ns = t_ns
+
+    def _scores(self, move: Move, picture: Picture) -> dict[str, float]:
+        """What a move moved, by the picture in which it shows."""
+        assert self._shelves is not None and self._recogniser is not None
+        trust = self.options.trust_take if move.items < 0 else self.options.trust_put
+        place = (move.facing, move.column, self._shelves.row(move.facing, move.place))
+        scores = self._recogniser.scores(picture, *place, move.sku, trust)
+        return scores or self._looks.scores(picture, move.region, move.sku)
 
     def _give_in(self, face: _Face, t_ns: int) -> bool:
         """Whether what stands in the way has stood there long enough to be how things are now."""
@@ -228,10 +271,21 @@ def _differs(picture: Picture, other: Picture, levels: int, where: Bools | None)
         a, b = (a[chosen], b[chosen]) if np.count_nonzero(chosen) > 100 else (a, b)
     gain = float(np.median(a.sum(axis=1) / np.maximum(b.sum(axis=1, dtype=np.int64), 1)))
     level = other if abs(gain - 1) < 0.004 else cv2.convertScaleAbs(other, alpha=float(np.clip(gain, 0.5, 2.0)))
-    difference = cv2.absdiff(picture, level)
-    red, green, blue = cv2.split(difference)
-    mask = cv2.compare(cv2.max(cv2.max(red, green), blue), levels, cv2.CMP_GT)
+    difference = _brightest(np.asarray(cv2.absdiff(picture, level)))
+    least = cv2.LUT(_brightest(np.asarray(level)), _threshold(levels))
+    mask = cv2.compare(difference, least, cv2.CMP_GT)
     return np.asarray(cv2.medianBlur(mask, 3) > 0)
+
+
+def _brightest(picture: Picture) -> Picture:
+    red, green, blue = cv2.split(picture)
+    return np.asarray(cv2.max(cv2.max(red, green), blue))
+
+
+@lru_cache(maxsize=8)
+def _threshold(levels: int) -> NDArray[np.uint8]:
+    """By how much a pixel of each brightness must differ to have changed: in the dark less is much."""
+    return np.asarray(np.clip(DARK_SHARE * np.arange(256), DARKEST_LEVELS, levels), np.uint8)
 
 
 def _copy(patch: Patch, picture: Picture, kept: Picture) -> None:

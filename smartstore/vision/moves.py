@@ -11,6 +11,7 @@ greedily, and explained pixels count no more.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,21 @@ Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-Went = Callable[[int, int, int, int, Patch], float]
-"""(facing, column, fewest, most items, region): how much more the region looked like the item before than now."""
+Shape = Callable[[int, int, int, str], Patch]
+"""(facing, column, row, sku): where an item shows that stands there."""
+
+
+class Eye(Protocol):
+    """What the looks of places say, before and now."""
+
+    def bare(self, facing: int) -> Array:
+        """A facing's evidence for bare boards now against before, (columns, rows)."""
+
+    def went(self, facing: int, column: int, row: int, sku: str, region: Patch) -> float:
+        """How much more a place, or a region, looked like an item before than now, in -1..1."""
+
+    def strangers(self, facing: int, column: int, row: int) -> Sequence[str]:
+        """Products of other facings that a place may show now, likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,12 @@ class MoveOptions:
     """What one unit of evidence from a bare board is worth, in items' pixels."""
     look_weight: float = 1.2
     """What it is worth, in items' pixels, that a region wholly stopped to look like the item."""
+    behind_weight: float = 0.5
+    """The same of the item behind, which comes to light or is hidden."""
+    stranger_penalty: float = 0.25
+    """Price of an item that does not belong there."""
+    stirred: float = 0.25
+    """Share of a place that must have changed before it is asked whether a stranger stands there."""
     shift_penalty: float = 0.5
     """Price of believing that a column held one item more or less than thought, in items' pixels."""
     spread_px: int = 3
@@ -61,65 +81,75 @@ class Move:
     items: int
     held: int
     """Items that the column held before."""
+    sku: str
+    """Of the item at the front: the one that joined last or left first, as far as the stock is known."""
     probability: float
     region: Patch
+
+    @property
+    def place(self) -> int:
+        """Which item of the column, from 0 at the back, that is."""
+        return max(self.held, self.held + self.items) - 1
 
 
 @dataclass(slots=True, eq=False)
 class Shelves:
-    """The stock as far as it is known: items per column of every facing, and the level that was reported."""
+    """The stock as far as it is known: the items of every column of every facing, and the level that was reported."""
 
     views: Sequence[FacingView]
+    shape: Shape
     options: MoveOptions
-    _counts: list[list[int]] = field(init=False)
+    _stacks: list[list[list[str]]] = field(init=False)
     _levels: list[int] = field(init=False)
     _typical: list[float] = field(init=False)
 
     def __post_init__(self) -> None:
         self._typical = [float(np.median([column[1].area for column in view.items])) for view in self.views]
-        self._counts = [[view.facing.rows] * view.facing.columns for view in self.views]
-        self._levels = [sum(counts) for counts in self._counts]
+        self._stacks = [[[v.facing.sku] * v.facing.rows for _ in range(v.facing.columns)] for v in self.views]
+        self._levels = [view.facing.capacity for view in self.views]
 
     def level(self, i: int) -> int:
         """Items in a facing, as reported: moves count, later insight into where a column began does not."""
         return self._levels[i]
 
-    def assume(self, i: int, counts: list[int]) -> None:
+    def counts(self, i: int) -> list[int]:
+        """Items in each column of a facing."""
+        return [len(stack) for stack in self._stacks[i]]
+
+    def assume(self, i: int, counts: Sequence[int]) -> None:
         """Sets the stock of a facing that is seen for the first time."""
-        self._counts[i], self._levels[i] = counts, sum(counts)
+        sku = self.views[i].facing.sku
+        self._stacks[i], self._levels[i] = [[sku] * count for count in counts], sum(counts)
 
     def apply(self, move: Move) -> None:
         """Books a move."""
-        self._counts[move.facing][move.column] = move.held + move.items
+        stack = self._held(move.facing, move.column, move.held)
+        stack = stack + [move.sku] * move.items if move.items > 0 else stack[: move.items]
+        self._stacks[move.facing][move.column] = stack
         self._levels[move.facing] = max(0, self._levels[move.facing] + move.items)
 
-    def explain(
-        self,
-        changed: Bools,
-        usable: Sequence[int],
-        bare: Callable[[int], Array],
-        departed: Callable[[int, Patch], float],
-    ) -> tuple[list[Move], Bools]:
-        """The moves in the ``usable`` facings that explain ``changed``, and what they leave unexplained.
+    def row(self, i: int, place: int) -> int:
+        """The row in which an item of a column stands; one too many stands on top of the first."""
+        return max(self.views[i].facing.rows - 1 - place, ON_TOP)
 
-        ``bare`` gives a facing's evidence for bare boards in the new picture, (columns, rows); ``departed`` how much
-        more a region looked like the facing's item before than it does now.
-        """
+    def in_front(self, i: int, column: int, row: int) -> list[Patch]:
+        """What the neighbouring columns hide: their items that stand nearer to the front edge than ``row``."""
+        return [
+            self.shape(i, other, self.row(i, place), stack[place])
+            for other in (column - 1, column + 1) if 0 <= other < len(self._stacks[i])
+            for stack in [self._stacks[i][other]]
+            for place in range(len(stack)) if self.row(i, place) < max(row, 0)
+        ]  # fmt: skip
+
+    def explain(self, changed: Bools, usable: Sequence[int], eye: Eye) -> tuple[list[Move], Bools]:
+        """The moves in the ``usable`` facings that explain ``changed``, and what they leave unexplained."""
         rest = changed.copy()
         moves: list[Move] = []
         taken: set[tuple[int, int]] = set()
         busy = [i for i in usable if self._worth_a_look(i, rest)]
-        boards = {i: bare(i) for i in busy}
-        gone: dict[tuple[int, int, int, int], float] = {}
-
-        def went(i: int, column: int, low: int, high: int, region: Patch) -> float:
-            key = (i, column, low, high)
-            if key not in gone:
-                gone[key] = departed(i, region)
-            return gone[key]
-
+        boards = {i: eye.bare(i) for i in busy}
         while busy and len(moves) < 12:
-            options = [m for i in busy for m in self._options(i, rest, taken, boards[i], went)]
+            options = [m for i in busy for m in self._options(i, rest, taken, boards[i], eye)]
             if not options:
                 break
             _, move = max(options, key=lambda pair: pair[0])
@@ -129,33 +159,48 @@ class Shelves:
             busy = [i for i in busy if self._worth_a_look(i, rest)]
         return moves, rest
 
+    def _held(self, i: int, column: int, held: int) -> list[str]:
+        """A column's items if there are ``held``: one more or less than thought is so at the back."""
+        stack = self._stacks[i][column]
+        return [self.views[i].facing.sku] * (held - len(stack)) + stack[max(len(stack) - held, 0) :]
+
     def _worth_a_look(self, i: int, rest: Bools) -> bool:
         frame = self.views[i].frame
         return bool(np.count_nonzero(frame.of(rest) & frame.mask) >= self.options.min_area * self._typical[i])
 
     def _options(
-        self, i: int, rest: Bools, taken: set[tuple[int, int]], bare: Array, went: Went
+        self, i: int, rest: Bools, taken: set[tuple[int, int]], bare: Array, eye: Eye
     ) -> list[tuple[float, Move]]:
         """All believable moves in one facing with their scores."""
         out = []
-        rows, most = self.views[i].facing.rows, self.options.most_items
-        for column, count in enumerate(self._counts[i]):
+        facing, most = self.views[i].facing, self.options.most_items
+        for column, count in enumerate(self.counts(i)):
             if (i, column) in taken:
                 continue
             for held in (count, count - 1, count + 1):
-                if not 0 <= held <= max(rows, count):
+                if not 0 <= held <= max(facing.rows, count):
                     continue
-                for items in [*range(-min(most, held), 0), *range(1, min(most, rows + 1 - held) + 1)]:
-                    scored = self._score(i, column, held, items, rest, bare[column], went)
+                stack = self._held(i, column, held)
+                tries = [(-n, stack[-1]) for n in range(1, min(most, held) + 1)]
+                tries += [(n, facing.sku) for n in range(1, min(most, facing.rows + 1 - held) + 1)]
+                if held == count and held <= facing.rows and self._stirred(i, column, held, rest):
+                    tries += [(1, sku) for sku in eye.strangers(i, column, self.row(i, held))]
+                for items, sku in tries:
+                    scored = self._score(i, column, stack, items, sku, rest, bare[column], eye)
                     if scored is not None:
                         out.append(scored)
         return out
 
+    def _stirred(self, i: int, column: int, place: int, rest: Bools) -> bool:
+        """Whether something may have come to a place: enough of it has changed."""
+        patch = self.shape(i, column, self.row(i, place), self.views[i].facing.sku)
+        return bool(np.count_nonzero(patch.of(rest) & patch.mask) >= self.options.stirred * patch.area)
+
     def _score(
-        self, i: int, column: int, held: int, items: int, rest: Bools, bare: Array, went: Went
+        self, i: int, column: int, stack: list[str], items: int, sku: str, rest: Bools, bare: Array, eye: Eye
     ) -> tuple[float, Move] | None:
-        options, view = self.options, self.views[i]
-        parts = self._prediction(i, column, held, items)
+        options, held = self.options, len(stack)
+        parts = self._prediction(i, column, stack, items, sku)
         if parts is None:
             return None
         frame, sure, alike = parts
@@ -170,45 +215,51 @@ class Shelves:
             return None
         score = _ratio(counts[0], counts[1], options.sure, options.nothing)
         score += _ratio(counts[2], counts[3], options.alike, options.nothing)
-        price = options.second_penalty * (abs(items) - 1) + options.shift_penalty * abs(held - self._counts[i][column])
+        price = options.second_penalty * (abs(items) - 1) + options.shift_penalty * abs(
+            held - len(self._stacks[i][column])
+        )
+        price += options.stranger_penalty if items > 0 and sku != self.views[i].facing.sku else 0.0
         gain = options.board_weight * (for_count(bare, held + items) - for_count(bare, held))
         region = Patch(frame.top, frame.left, sure | alike)
-        look = went(i, column, min(held, held + items), max(held, held + items), region)
-        gain += options.look_weight * (look if items < 0 else -look)
-        score += (gain - price) * (view.item(column, 0).area or 1) * np.log(options.sure / options.nothing)
+        gain += self._looks(i, column, stack, items, sku, region, eye)
+        score += (gain - price) * (self.views[i].item(column, 0).area or 1) * np.log(options.sure / options.nothing)
         if score <= 0:
             return None
         probability = float(np.clip(0.5 + 0.5 * (cover - options.min_cover) / (0.8 - options.min_cover), 0.5, 0.99))
-        return score, Move(i, column, items, held, probability, region)
+        return score, Move(i, column, items, held, sku, probability, region)
 
-    def _prediction(self, i: int, column: int, held: int, items: int) -> tuple[Patch, Bools, Bools] | None:
+    def _looks(self, i: int, column: int, stack: list[str], items: int, sku: str, region: Patch, eye: Eye) -> float:
+        """What the looks say: the item in front went or came, and the one behind it came to light or was hidden."""
+        low, high = sorted((len(stack), len(stack) + items))
+        front = eye.went(i, column, self.row(i, high - 1), sku, region)
+        gain = self.options.look_weight * (front if items < 0 else -front)
+        if low > 0:
+            behind = eye.went(i, column, self.row(i, low - 1), stack[low - 1], _NOWHERE)
+            gain += self.options.behind_weight * (-behind if items < 0 else behind)
+        return gain
+
+    def _prediction(
+        self, i: int, column: int, stack: list[str], items: int, sku: str
+    ) -> tuple[Patch, Bools, Bools] | None:
         """Where a move shows: a canvas, the pixels that surely change, and those that show the same kind again."""
-        view = self.views[i]
-        low, high = sorted((held, held + items))
-        rows = [view.facing.rows - n for n in range(low + 1, high + 1)]
-        frame = _frame([view.item(column, row) for row in rows])
+        low, high = sorted((len(stack), len(stack) + items))
+        full = stack + [sku] * max(items, 0)
+        moved = [self.shape(i, column, self.row(i, place), full[place]) for place in range(low, high)]
+        frame = _frame(moved)
         if frame is None:
             return None
         seen = np.zeros_like(frame.mask)
-        for row in rows:
-            seen |= view.item(column, row).within(frame)
-        seen &= ~self._in_front(i, column, min(rows), frame)
-        behind = view.facing.rows - low
-        if behind >= view.facing.rows:
+        for patch in moved:
+            seen |= patch.within(frame)
+        for patch in self.in_front(i, column, self.row(i, high - 1)):
+            seen &= ~patch.within(frame)
+        if low == 0 or full[low - 1] != full[high - 1]:
             return frame, seen, np.zeros_like(seen)
-        alike = view.item(column, behind).within(frame) & seen
+        alike = self.shape(i, column, self.row(i, low - 1), full[low - 1]).within(frame) & seen
         return frame, seen & ~alike, alike
 
-    def _in_front(self, i: int, column: int, row: int, frame: Patch) -> Bools:
-        """What the neighbouring columns hide: their items that stand nearer to the front edge than ``row``."""
-        out = np.zeros_like(frame.mask)
-        view, counts = self.views[i], self._counts[i]
-        for other in (column - 1, column + 1):
-            if 0 <= other < len(counts):
-                first = view.facing.rows - counts[other]
-                for r in range(max(first, ON_TOP), max(row, 0)):
-                    out |= view.item(other, r).within(frame)
-        return out
+
+_NOWHERE = Patch(0, 0, np.zeros((1, 1), bool))
 
 
 def _ratio(pixels: int, changed: int, p: float, nothing: float) -> float:

@@ -75,6 +75,8 @@ class FacingView:
     """``floors[column][row]`` is the board under an item, which shows when it and all before it are gone."""
     rail: Patch
     """The price rail below it, which never changes: where it does, something stands before the facing."""
+    cover: Bools
+    """What the boards above hide of its shelf, as a mask of the whole picture."""
 
     def item(self, column: int, row: int) -> Patch:
         return self.items[column][row + 1]
@@ -109,7 +111,7 @@ def _view(site: Site, fixture: Fixture, facing: Facing, model: CameraModel, cove
         tuple(_floor(site, fixture, facing, model, cover, column, row) for row in range(facing.rows))
         for column in range(facing.columns)
     )
-    return FacingView(facing, items, frame, floors, _hull(model, np.array(rail)))
+    return FacingView(facing, items, frame, floors, _hull(model, np.array(rail)), cover)
 
 
 def item_box_m(site: Site, fixture: Fixture, facing: Facing, column: int, row: int, sku: str | None = None) -> Array:
@@ -124,6 +126,12 @@ def item_box_m(site: Site, fixture: Fixture, facing: Facing, column: int, row: i
         fixture.point(u + du, v + dv, z + dz)
         for dz in (0.0, height) for du, dv in ((-width / 2, 0), (width / 2, 0), (width / 2, depth), (-width / 2, depth))
     ])  # fmt: skip
+
+
+def silhouette(site: Site, view: FacingView, model: CameraModel, column: int, row: int, sku: str) -> Patch:
+    """Where an item of any kind shows that stands in a place of a facing."""
+    fixture = site.fixtures[view.facing.fixture]
+    return _without(_hull(model, item_box_m(site, fixture, view.facing, column, row, sku)), view.cover)
 
 
 def _silhouette(site: Site, fixture: Fixture, facing: Facing, model: CameraModel, cover: Bools, column: int,

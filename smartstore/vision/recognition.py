@@ -1,0 +1,116 @@
+"""Which product shows at a place of a shelf: fronts cut out by geometry, compared with catalogue pictures.
+
+In: pictures of one camera, places (facing, column, row). Out: distances and probabilities of products. A product is
+cut out as if it stood there with its own size, so a wrong one is off in shape as well as in print.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.domain.geometry import CameraModel
+from smartstore.site import Site
+from smartstore.vision.embedding import Front, Gallery, cut
+from smartstore.vision.shelf_face import FacingView, item_box_m
+
+Array = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+Picture = NDArray[np.uint8]
+Hidden = Callable[[int, int, int], Bytes]
+"""(facing, column, row): mask (h, w) above 0 where boards and other items hide what stands there."""
+
+SPREAD = 0.32
+"""Distance between a front and its own picture that is nothing special."""
+CELLS_WORTH = 12.0
+"""So many of a front's cells are as good as independent."""
+
+
+@dataclass(slots=True, eq=False)
+class Recogniser:
+    """Knows products by their pictures, under the light of one camera's shelves."""
+
+    site: Site
+    model: CameraModel
+    views: Sequence[FacingView]
+    gallery: Gallery
+    hidden: Hidden
+    _gains: dict[int, Array] = field(default_factory=dict)
+    _tint: Array = field(default_factory=lambda: np.ones(3))
+    _corners: dict[tuple[int, int, int, str], Array | None] = field(default_factory=dict)
+
+    def learn_light(self, i: int, picture: Picture, counts: Sequence[int]) -> None:
+        """How bright and of what colour the light on a facing is, by the front items of its columns."""
+        view = self.views[i]
+        sku = view.facing.sku
+        if sku not in self.gallery:
+            return
+        known = self.gallery.colours(sku)
+        ratios = []
+        for column, count in enumerate(counts):
+            if (
+                count == 0
+                or (front := self._front(picture, i, column, view.facing.rows - count, sku, bare=True)) is None
+            ):
+                continue
+            good = (front.weight[4] > 0) & (known.weight > 0)
+            if np.count_nonzero(good) >= 8:
+                ratios.append(np.median(front.colours[4][good] / np.maximum(known.colours[good], 0.08), axis=0))
+        if ratios:
+            self._gains[i] = np.clip(np.median(ratios, axis=0), 0.03, 3.0)
+            gains = np.stack(list(self._gains.values()))
+            self._tint = np.median(gains / gains.mean(axis=1, keepdims=True), axis=0)
+
+    def distance(self, picture: Picture, i: int, column: int, row: int, sku: str) -> float:
+        """Squared distance between what shows at a place and a product's picture; NaN where that cannot be said."""
+        if sku not in self.gallery:
+            return float("nan")
+        front = self._front(picture, i, column, row, sku)
+        return float("nan") if front is None else self.gallery.distance(front, sku)
+
+    def likeness(self, picture: Picture, i: int, column: int, row: int, sku: str) -> float:
+        """The same as a number from 0 (nothing like it) to 1; NaN where that cannot be said."""
+        return float(np.exp(-self.distance(picture, i, column, row, sku) / (2 * SPREAD**2)))
+
+    def scores(
+        self, picture: Picture, i: int, column: int, row: int, expected: str, trust: float, most: int = 5
+    ) -> dict[str, float]:
+        """Probabilities of the likeliest products at a place; ``expected`` is likelier by ``trust``, a logarithm."""
+        skus = [sku for sku in self.site.items if sku in self.gallery]
+        far = np.array([self.distance(picture, i, column, row, sku) for sku in skus])
+        known = np.isfinite(far)
+        if expected not in skus or not known[skus.index(expected)]:
+            return {}
+        logs = np.where(known, -CELLS_WORTH * far / (2 * SPREAD**2), -np.inf)
+        logs[skus.index(expected)] += trust
+        share = np.exp(logs - logs.max())
+        share /= share.sum()
+        best = np.argsort(-share, kind="stable")[:most]
+        return {skus[k]: float(share[k] / share[best].sum()) for k in best if share[k] > 0}
+
+    def _gain(self, i: int) -> Array:
+        """The light on a facing; its colour is that of the whole face, its brightness its own."""
+        own = self._gains.get(i)
+        if own is not None:
+            return np.asarray(own.mean() * self._tint)
+        level = float(np.median([gain.mean() for gain in self._gains.values()])) if self._gains else 1.0
+        return np.asarray(level * self._tint)
+
+    def _front(self, picture: Picture, i: int, column: int, row: int, sku: str, bare: bool = False) -> Front | None:
+        corners = self._quad(i, column, row, sku)
+        if corners is None:
+            return None
+        return cut(picture, self.hidden(i, column, row), corners, np.ones(3) if bare else self._gain(i))
+
+    def _quad(self, i: int, column: int, row: int, sku: str) -> Array | None:
+        """Corners (4, 2) in pixels of an item's front; None where it does not show."""
+        key = (i, column, row, sku)
+        if key not in self._corners:
+            facing = self.views[i].facing
+            box = item_box_m(self.site, self.site.fixtures[facing.fixture], facing, column, row, sku)
+            pixels = self.model.project(box[[0, 1, 5, 4]])
+            size = np.array([self.model.width_px, self.model.height_px])
+            inside = np.isfinite(pixels).all() and (pixels > 0).all() and (pixels < size).all()
+            self._corners[key] = pixels if inside else None
+        return self._corners[key]
