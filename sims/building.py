@@ -112,7 +112,7 @@ def load_building(path: str | Path) -> Building:
         building = Building(
             store=str(document["store"]),
             name=str(document.get("name", document["store"])),
-            walls_m=tuple((float(x), float(y)) for x, y in document["walls_m"]),
+            walls_m=_round(tuple((float(x), float(y)) for x, y in document["walls_m"])),
             ceiling_m=float(document["ceiling_m"]),
             gates=tuple(_gate(gate) for gate in document.get("gates", [])),
             fixtures=fixtures,
@@ -140,6 +140,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise BuildingError(f"{path}: not a document with keys; compare with configs/stores/corner.yaml")
     return document
+
+
+def _round(corners_m: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """An outline counter-clockwise, whichever way round it was written: the inside is on the left of every wall."""
+    following = (*corners_m[1:], *corners_m[:1])
+    twice_m2 = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(corners_m, following, strict=True))
+    return corners_m if twice_m2 >= 0 else corners_m[::-1]
 
 
 def _point(values: Any) -> Point:

@@ -24,6 +24,8 @@ THIN_M = 0.03
 OPEN_M = 0.40
 """How deep one can look into an open shelf from the front."""
 ARM_M = 0.07
+AT_WALL_M = 0.15
+"""What is so near to a wall is before it."""
 NOSE, EYES, SHOULDERS, ELBOWS, WRISTS, HIPS, ANKLES = 0, (1, 2), (5, 6), (7, 8), (9, 10), (11, 12), (15, 16)
 
 
@@ -94,7 +96,7 @@ class CrowdReader:
 
 
 class Solids:
-    """The fixtures of a building as boxes, open at the front if they have shelves."""
+    """The fixtures of a building as boxes, open at the front if they have shelves, and the walls around it."""
 
     def __init__(self, building: Building) -> None:
         fixtures = list(building.fixtures.values())
@@ -106,11 +108,14 @@ class Solids:
         self._axes = np.stack([np.column_stack([along, zero]), np.column_stack([-normal, zero]), up], axis=1)
         self._size = np.array([(f.width_m, f.depth_m, f.height_m) for f in fixtures]).reshape(-1, 3)
         self._open = np.array([bool(f.shelves) for f in fixtures])
+        self._walls = _inner_walls(building)
 
     def hide(self, eyes_m: Array, points_m: Array) -> Mask:
-        """Which of the points (m, 3) are behind or inside fixtures as seen from each of ``eyes_m`` (c, 3): (c, m)."""
+        """Which of the points (m, 3) are behind or inside fixtures, or behind a wall, as seen from each of ``eyes_m``
+        (c, 3): (c, m)."""
+        walled = self._behind_walls(eyes_m, points_m)
         if not len(points_m) or not len(self._size):
-            return np.zeros((len(eyes_m), len(points_m)), bool)
+            return walled
         start = np.einsum("fij,cfj->cfi", self._axes, eyes_m[:, None] - self._origin)[:, None]
         end = np.einsum("fij,mfj->mfi", self._axes, points_m[:, None] - self._origin)
         ray = end - start
@@ -122,7 +127,34 @@ class Solids:
         length_m = np.sqrt(np.einsum("cmfi,cmfi->cmf", ray, ray))
         chord_m = (np.minimum(leaves, 1.0) - np.maximum(enters, 0.0)) * length_m
         by_front = by_face & (ray[..., 1] > 0) & self._open & (leaves >= 1.0)
-        return np.asarray((chord_m > np.where(by_front, OPEN_M, THIN_M)).any(axis=2))
+        return np.asarray((chord_m > np.where(by_front, OPEN_M, THIN_M)).any(axis=2)) | walled
+
+    def _behind_walls(self, eyes_m: Array, points_m: Array) -> Mask:
+        """Which lines of sight cross a wall, clearly before they end (an elbow may be in the plaster)."""
+        hidden = np.zeros((len(eyes_m), len(points_m)), bool)
+        if not len(self._walls):
+            return hidden
+        eyes = eyes_m[:, None, :2]
+        rays = points_m[None, :, :2] - eyes
+        ends = 1.0 - AT_WALL_M / np.maximum(np.linalg.norm(rays, axis=2), AT_WALL_M)
+        for start, side in self._walls:
+            across = rays[..., 0] * side[1] - rays[..., 1] * side[0]
+            across = np.where(across == 0, 1e-12, across)
+            away = start - eyes
+            share = (away[..., 0] * side[1] - away[..., 1] * side[0]) / across
+            along = (away[..., 0] * rays[..., 1] - away[..., 1] * rays[..., 0]) / across
+            hidden |= (share > 0) & (share < ends) & (along > 0) & (along < 1)
+        return hidden
+
+
+def _inner_walls(building: Building) -> Array:
+    """The sides of the outline as (start, vector), (w, 2, 2); none for a convex one, where no wall hides anything."""
+    corners = np.array(building.walls_m, float)
+    sides = np.roll(corners, -1, axis=0) - corners
+    turns = sides[:, 0] * np.roll(sides[:, 1], -1) - sides[:, 1] * np.roll(sides[:, 0], -1)
+    if (turns >= -1e-9).all() or (turns <= 1e-9).all():
+        return np.empty((0, 2, 2))
+    return np.stack([corners, sides], axis=1)
 
 
 def hidden_by_people(eyes_m: Array, points_m: Array, crowd: Crowd, owners: NDArray[np.intp], own_arms: Mask) -> Mask:
