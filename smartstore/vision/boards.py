@@ -17,8 +17,8 @@ from smartstore.vision.shelf_face import FacingView, Patch
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
 
-TOLERANCE = 12.0
-"""Grey levels by which a colour may be off the board's, at its brightness."""
+TOLERANCE, TOLERANCE_SHARE = 12.0, 0.12
+"""Grey levels, and share of the board's brightness, by which a colour may be off the board's, at its brightness."""
 DARKEST, BRIGHTEST = 0.35, 1.2
 """Brightness against the strip before the first row."""
 LEAST_PX = 10
@@ -89,4 +89,5 @@ def for_count(column: Array, n: int) -> float:
 def _share_alike(pixels: Array, colour: Array) -> float:
     light = pixels.mean(axis=1) / max(float(colour.mean()), 1.0)
     off = np.abs(pixels - light[:, None] * colour).max(axis=1)
-    return float(np.mean((light > DARKEST) & (light < BRIGHTEST) & (off < TOLERANCE)))
+    tolerance = min(TOLERANCE, TOLERANCE_SHARE * float(colour.mean()))
+    return float(np.mean((light > DARKEST) & (light < BRIGHTEST) & (off < max(tolerance, 3.0))))

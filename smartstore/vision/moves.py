@@ -60,7 +60,7 @@ class MoveOptions:
     """What one unit of evidence from a bare board is worth, in items' pixels."""
     look_weight: float = 1.2
     """What it is worth, in items' pixels, that a region wholly stopped to look like the item."""
-    behind_weight: float = 0.5
+    behind_weight: float = 1.2
     """The same of the item behind, which comes to light or is hidden."""
     stranger_penalty: float = 0.25
     """Price of an item that does not belong there."""
