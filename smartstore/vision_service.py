@@ -2,7 +2,7 @@
 
 In: pictures of cameras from the bus. Out: the people in them and the facings of shelf cameras, as messages that a smart
 camera would send; what the worker is doing, as status and progress. Several workers share the cameras of a store: each
-takes those that :class:`~smartstore.vision.crew.Crew` gives it, through the shared subscription ``$share/vision/…`` of
+takes those that :class:`~smartstore.vision.crew.Crew` gives it, through the shared subscription ``$share/vision-…`` of
 each camera, so that no picture is looked at twice while a camera changes hands. Whatever arrives, nothing of it makes
 an exception leave: what cannot be used is counted, named once, and dropped.
 """
@@ -194,7 +194,8 @@ class VisionService:
         self._cameras = wanted
 
     def _filter(self, camera: str) -> str:
-        return f"{SHARED}{KIND}/{topics.FRAME.topic(self._store, camera)}"
+        """A group of its own for each camera: the embedded broker knows a group's name for one filter only."""
+        return f"{SHARED}{KIND}-{camera}/{topics.FRAME.topic(self._store, camera)}"
 
 
 def _on_wire(person: SeenPerson) -> messages.SeenPerson:

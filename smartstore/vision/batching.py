@@ -41,7 +41,7 @@ class Batcher(Generic[P]):
     def __init__(self, options: BatchOptions) -> None:
         self._options = options
         self._waiting: OrderedDict[str, deque[tuple[float, P]]] = OrderedDict()
-        """Per camera, oldest first; the camera that was served longest ago first."""
+        """Per camera, oldest first; the camera that was served longest ago first, also of those with none."""
         self.dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -57,11 +57,10 @@ class Batcher(Generic[P]):
 
     def due_s(self) -> float | None:
         """When the next batch is to be taken; None while nothing waits, 0 when one is full."""
-        if not self._waiting:
+        oldest_s = [queue[0][0] for queue in self._waiting.values() if queue]
+        if not oldest_s:
             return None
-        if len(self._waiting) >= self._options.most:
-            return 0.0
-        return min(queue[0][0] for queue in self._waiting.values()) + self._options.wait_s
+        return 0.0 if len(oldest_s) >= self._options.most else min(oldest_s) + self._options.wait_s
 
     def take(self, now_s: float) -> list[P]:
         """The batch that is due at ``now_s``: of each camera the picture that waits longest; empty if none is due."""
@@ -77,8 +76,6 @@ class Batcher(Generic[P]):
             if queue and len(batch) < self._options.most:
                 batch.append(queue.popleft()[1])
                 self._waiting.move_to_end(camera)
-            if not queue:
-                del self._waiting[camera]
         return batch
 
     def forget(self, camera: str) -> None:
