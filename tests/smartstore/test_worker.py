@@ -1,7 +1,7 @@
 """The vision worker hands every usable picture on, and counts the others."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smartstore.domain.people import SeenPerson
+from smartstore.domain.geometry import CameraModel
+from smartstore.domain.people import PeopleView, SeenPerson
 from smartstore.site import Site, load_site
+from smartstore.site.survey import calibration_fault
 from smartstore.vision.detector import DetectorError
-from smartstore.vision.worker import LazyVision, VisionWorker, decode_jpeg
+from smartstore.vision.face_reader import FaceReader
+from smartstore.vision.movement import MovementOptions
+from smartstore.vision.tracker import FloorTracker
+from smartstore.vision.worker import LazyVision, Shot, VisionWorker
 from smartstore.wire.messages import SeenFacing
 
 SOMEBODY = SeenPerson((1.0, 2.0, 30.0, 60.0), 0.9, np.zeros((17, 3)), np.zeros(0))
@@ -89,11 +94,167 @@ def test_a_picture_that_does_not_fit_is_counted_and_left(
     assert (dict(worker.stats), detector.pictures) == ({reason: 1}, [])
 
 
-def test_a_grey_picture_is_a_picture() -> None:
-    grey = cv2.imencode(".jpg", np.full((36, 64), 90, np.uint8))[1].tobytes()
-    picture = decode_jpeg(grey)
-    assert picture is not None
-    assert picture.shape == (36, 64, 3)
+def big(width: int, height: int) -> bytes:
+    return cv2.imencode(".jpg", np.full((height, width, 3), 90, np.uint8))[1].tobytes()
+
+
+def with_head(width: int, height: int) -> bytes:
+    """A JPEG whose frame header says so, whatever follows."""
+    data = bytearray(jpeg())
+    at = data.index(b"\xff\xc0")
+    data[at + 5 : at + 9] = height.to_bytes(2) + width.to_bytes(2)
+    return bytes(data)
+
+
+def test_a_grey_picture_is_looked_at_counted_and_named_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    grey = cv2.imencode(".jpg", np.full((360, 640), 90, np.uint8))[1].tobytes()
+    detector = OnePerson()
+    worker = VisionWorker(site, detector, OneFacing)
+    for n in range(3):
+        assert worker.observe("c1", n, grey, 640, 360)[0] is not None
+    assert (worker.stats["frame_grey"], detector.pictures[0].shape) == (3, (360, 640, 3))
+    assert [record.getMessage() for record in caplog.records] == [
+        "camera c1: sends grey pictures: clothes and items are told apart less well"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "reason"), [
+    (big(5472, 3648), "frame_of_wrong_size"), (with_head(0, 0), "frame_of_wrong_size"),
+    (with_head(65535, 65535), "frame_of_wrong_size"), (jpeg()[:-2000], "frame_unreadable"),
+    (jpeg()[:3] + b"\x00" * 5000 + b"\xff\xd9", "frame_unreadable"),
+    (b"\xff\xd8" + b"\xff" * 300 + b"\xff\xd9", "frame_unreadable"),
+], ids=["20 megapixels", "0 x 0", "a bomb", "cut", "holes", "nothing but markers"])  # fmt: skip
+def test_what_nobody_can_use_is_named_once_and_never_decoded(
+    site: Site, data: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = VisionWorker(site, OnePerson(), OneFacing)
+    for n in range(3):
+        assert worker.observe("c1", n, data, 640, 360) == (None, None)
+    assert dict(worker.stats) == {reason: 3}
+    assert len(caplog.records) == 1
+    assert "c1" in caplog.text
+
+
+def test_a_camera_that_was_surveyed_with_20_megapixels_is_looked_at(site: Site) -> None:
+    camera = site.cameras["c1"]
+    large = replace(camera, model=replace(camera.model, width_px=5472, height_px=3648))
+    detector = OnePerson()
+    worker = VisionWorker(replace(site, cameras={"c1": large}), detector, OneFacing)
+    assert worker.observe("c1", 0, big(5472, 3648), 5472, 3648)[0] is not None
+    assert detector.pictures[0].shape == (3648, 5472, 3)
+
+
+@pytest.mark.parametrize("spot", range(300, 306))
+def test_flipped_bytes_are_a_picture_or_counted_but_never_a_crash(site: Site, spot: int) -> None:
+    rng = np.random.default_rng(spot)
+    worker = VisionWorker(site, OnePerson(), OneFacing)
+    noise = cv2.imencode(".jpg", rng.integers(0, 255, (360, 640, 3), np.uint8))[1].tobytes()
+    for n in range(20):
+        data = bytearray(noise)
+        for at in rng.integers(0, len(data), 1 + n):
+            data[at] = rng.integers(0, 256)
+        worker.observe("c1", n, bytes(data), 640, 360)
+    assert worker.stats.total() == 20
+
+
+def mirrored(model: CameraModel) -> CameraModel:
+    return replace(model, rotation=np.diag([-1.0, 1.0, 1.0]) @ model.rotation)
+
+
+def turned_up(model: CameraModel) -> CameraModel:
+    return replace(model, rotation=np.diag([1.0, -1.0, -1.0]) @ model.rotation)
+
+
+def inside_out(model: CameraModel) -> CameraModel:
+    return replace(model, k=np.diag([-1.0, 1.0, 1.0]) @ model.k)
+
+
+def unknown(model: CameraModel) -> CameraModel:
+    return replace(model, position_m=np.array([np.nan, 0.0, 3.0]))
+
+
+def stretched(model: CameraModel) -> CameraModel:
+    return replace(model, rotation=1.2 * model.rotation)
+
+
+@pytest.mark.parametrize(("spoil", "why"), [
+    (mirrored, "mirrors the room"), (turned_up, "looks up"), (inside_out, "not both positive"),
+    (unknown, "not finite"), (stretched, "rotation is none"),
+])  # fmt: skip
+def test_a_calibration_that_cannot_be_true_takes_its_camera_out_and_no_other(
+    site: Site, spoil: Callable[[CameraModel], CameraModel], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the shelf camera too: its reader is not even made."""
+    spoilt = {name: replace(site.cameras[name], model=spoil(site.cameras[name].model)) for name in ("c1", "s1")}
+    if spoil is turned_up:
+        del spoilt["s1"]  # a shelf camera on the floor may look up
+    store = replace(site, cameras={**site.cameras, **spoilt})
+    worker = VisionWorker(store, OnePerson(), lambda camera: FaceReader(store, camera))
+    for camera in (*spoilt, "c2"):
+        model = store.cameras[camera].model
+        for n in range(2):
+            worker.observe(camera, n, jpeg(model.width_px, model.height_px), model.width_px, model.height_px)
+    assert worker.stats["frame_of_misplaced_camera"] == 2 * len(spoilt)
+    assert worker.stats["frames_looked"] == 1
+    assert [why in record.getMessage() for record in caplog.records] == [True] * len(spoilt)
+    tracker = FloorTracker(store)
+    assert tracker.observe(PeopleView("c1", 5, (SOMEBODY,))) == []
+    assert tracker.counts.unknown_camera == 1
+    assert tracker.observe(PeopleView("c2", 6, (SOMEBODY,))) != []
+
+
+def test_the_shipped_cameras_can_all_be_true(site: Site) -> None:
+    assert {camera.id: calibration_fault(camera) for camera in site.cameras.values()} == dict.fromkeys(site.cameras)
+
+
+def test_a_picture_from_the_past_is_late_but_a_clock_set_right_is_believed(site: Site) -> None:
+    worker = VisionWorker(site, OnePerson(), OneFacing)
+    times_s = [100.0, 100.2, 100.1, 100.2, 100.4, 50.0, 50.2]
+    seen = [worker.observe("c1", round(t * 1e9), jpeg(), 640, 360)[0] is not None for t in times_s]
+    assert seen == [True, True, False, False, True, True, True]
+    assert worker.stats["frame_late"] == 2
+
+
+def test_a_picture_without_movement_gets_the_last_answer_with_its_own_time(site: Site) -> None:
+    detector = OnePerson()
+    worker = VisionWorker(site, detector, OneFacing)
+    views = [worker.observe("c1", n * 200_000_000, jpeg(), 640, 360)[0] for n in range(10)]
+    assert [view.t_ns for view in views if view] == [n * 200_000_000 for n in range(10)]
+    assert all(view is not None and view.people == (SOMEBODY,) for view in views)
+    assert (len(detector.pictures), worker.stats["frames_repeated"]) == (1, 9)
+
+
+def test_a_change_that_a_shelf_reader_told_is_told_once(site: Site) -> None:
+    class Tells:
+        def observe(self, t_ns: int, image: Any, people: Any) -> list[SeenFacing]:
+            return [SeenFacing(facing="g1-1-a", fill=0.5, change=0.9, scores={"1": 1.0})]
+
+    shelf = kinds(site, "shelf")[0]
+    model = site.cameras[shelf].model
+    data, size = jpeg(model.width_px, model.height_px), (model.width_px, model.height_px)
+    worker = VisionWorker(site, OnePerson(), lambda _: Tells(), MovementOptions(quiet_s=0.5, floor_s=60))
+    told = [worker.observe(shelf, n * 400_000_000, data, *size)[1] for n in range(4)]
+    assert [(m.facings[0].change, bool(m.facings[0].scores)) for m in told if m] == [
+        (0.9, True), (0.9, True), (0.02, False), (0.02, False)]  # fmt: skip
+
+
+def test_alone_or_in_groups_pictures_get_the_same_answers(site: Site) -> None:
+    """Of movement too: what a picture is compared with does not depend on which others came with it."""
+    rng = np.random.default_rng(310)
+    shots = []
+    for n in range(24):
+        picture = np.full((360, 640, 3), 90, np.uint8)
+        picture[100:200, 40 * (n // 6) : 40 * (n // 6) + 60] = 200 if rng.random() < 0.7 else 90
+        data = cv2.imencode(".jpg", picture)[1].tobytes()
+        shots.append(Shot(("c1", "c2", "c3")[n % 3], (n // 3) * 200_000_000, data, 640, 360))
+    counts = []
+    for size in (1, 3, 7, 24):
+        detector = OnePerson()
+        worker = VisionWorker(site, detector, OneFacing)
+        sights = [sight for at in range(0, 24, size) for sight in worker.look(shots[at : at + size])]
+        assert [(view.camera, view.t_ns) for view, _ in sights if view] == [(shot.camera, shot.t_ns) for shot in shots]
+        counts.append(sorted(picture.tobytes() for picture in detector.pictures))
+    assert 3 < len(counts[0]) < 24
+    assert all(count == counts[0] for count in counts)
 
 
 def test_networks_are_loaded_with_the_first_picture_and_once(site: Site) -> None:
