@@ -46,6 +46,9 @@ def run(
     broker: Annotated[str | None, typer.Option(help="mqtt://host:port of a broker of yours")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results")] = None,
     settings: Annotated[Path | None, typer.Option(help="Settings of the pipeline, like configs/pipeline.yaml")] = None,
+    edge: Annotated[
+        Path | None, typer.Option(help="Error model of edge cameras, like configs/edge/default.yaml")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON and nothing else")] = False,
 ) -> None:
     """Run a scenario to settled receipts and score them against the truth."""
@@ -56,7 +59,7 @@ def run(
     results = []
     for number in numbers:
         folder = out if out is None or seeds is None else out / str(number)
-        request = RunRequest(scenario, store, number, fidelity.value, cameras_fps, broker, folder, settings)
+        request = RunRequest(scenario, store, number, fidelity.value, cameras_fps, broker, folder, settings, edge)
         with _Spectator() as watch:
             results.append(run_scenario(request, watch))
     if as_json:
@@ -89,10 +92,10 @@ def dataset(
     print(f"{out}: " + ", ".join(f"{count} pictures to {split}" for split, count in counts.items()))
 
 
-def _seed_range(text: str) -> list[int]:
+def _seed_range(text: str, option: str = "--seeds") -> list[int]:
     first, dash, last = text.partition("-")
     if not (first.isdigit() and (last.isdigit() or not dash)) or int(last or first) < int(first):
-        raise typer.BadParameter(f"{text!r} is not a range of seeds; write for example 1-10", param_hint="--seeds")
+        raise typer.BadParameter(f"{text!r} is not a range of seeds; write for example 1-10", param_hint=option)
     return list(range(int(first), int(last or first) + 1))
 
 
@@ -176,3 +179,56 @@ def _show(results: Sequence[dict[str, Any]]) -> None:
 
 def _cell(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+@app.command("fit-edge")
+def fit_edge(
+    stores: Annotated[
+        list[Path] | None, typer.Option(help="Store document; may be given several times, the seeds take turns")
+    ] = None,
+    scenario: Annotated[Path, typer.Option(help="Who comes; played in every store")] = Path(
+        "configs/scenarios/corner-rush.yaml"
+    ),
+    seeds: Annotated[str, typer.Option(help="Seeds to fit to, A-B")] = "1-4",
+    held_out: Annotated[str, typer.Option(help="Seeds to judge the fit by, A-B")] = "400-401",
+    out: Annotated[Path, typer.Option(help="Model to write; its picture lies beside it")] = Path(
+        "configs/edge/default.yaml"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the goodness of fit as JSON and nothing else")] = False,
+) -> None:
+    """Fit the error model of edge cameras to the real detector on rendered frames."""
+    from sims.lab.fit_edge import FitRequest, known_stores
+    from sims.lab.fit_edge import fit_edge as fit
+    from sims.lab.fit_edge_goodness import table
+
+    given = tuple(stores) if stores else known_stores()
+    request = FitRequest(given, scenario, tuple(_seed_range(seeds)), tuple(_seed_range(held_out, "--held-out")), out)
+    console = Console(stderr=True)
+    with console.status("starting ...") as status:
+        fitted = fit(request, lambda step: status.update(f"{step.what}  {step.share:.0%}"))
+    if as_json:
+        print(json.dumps(fitted, indent=2))
+        return
+    rows = Table("held-out seeds", "measured", "fitted", "set by hand", title=str(out))
+    for row in table(fitted["goodness"]):
+        rows.add_row(*row)
+    Console(file=sys.stdout).print(rows)
+
+
+@app.command()
+def fidelity(
+    scenarios: Annotated[list[Path], typer.Argument(help="Scenario documents")],
+    seeds: Annotated[str, typer.Option(help="Seeds, A-B")] = "1-5",
+    edge: Annotated[Path | None, typer.Option(help="Error model of edge cameras")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the runs; those that are there are not run again")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON and nothing else")] = False,
+) -> None:
+    """Run scenarios in both fidelities and show the results side by side."""
+    from sims.lab.fidelity import compare, document, markdown
+
+    console = Console(stderr=True)
+    with _Spectator() as watch:
+        rows = compare(scenarios, _seed_range(seeds), out, edge, watch, console.log)
+    print(json.dumps(document(rows), indent=2) if as_json else markdown(rows))

@@ -23,6 +23,7 @@ from smartstore.wire.messages import People, SeenPerson
 
 MOST_PEOPLE = 256
 MIRROR = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+FORGOTTEN_S = 1e-6
 MOST_GROWTH = 2.0
 """Logarithm of how much larger than usual errors become."""
 
@@ -39,6 +40,7 @@ class _Drawn(NamedTuple):
     scores: Array
     boxes: Array
     looks: Array
+    fresh: Array
 
 
 class PeopleFinders:
@@ -50,10 +52,10 @@ class PeopleFinders:
         count, errors = len(specs), model.people
         self._viewer, self._errors, self._randoms = Viewer(specs, solids), errors, randoms
         self._numbers = errors.looks.numbers
-        self._sizes = (1, 1, 1, 1, 2, 34, 17, 4, self._numbers)
+        self._sizes = (1, 1, 1, 1, 2, 34, 17, 4, self._numbers, 34)
         self._rows: dict[str, int] = {}
         self._looks = np.zeros((MOST_PEOPLE, self._numbers))
-        self._tints = np.array([_unit(random.normal(size=self._numbers)) for random in randoms])[:, None]
+        self._tints = np.array([_aside(random, self._numbers) for random in randoms])[:, None]
         self._states = _Drawn(
             *(_start(randoms, size) for size in self._sizes[:4]),
             *(np.zeros((count, MOST_PEOPLE, size)) for size in self._sizes[4:]),
@@ -61,13 +63,13 @@ class PeopleFinders:
         finding, joints = errors.finding, errors.joints
         self._memory_s = (
             finding.memory_s, joints.memory_s, joints.swap_memory_s, errors.doubles.memory_s, joints.memory_s,
-            joints.memory_s, joints.memory_s, errors.boxes.memory_s, errors.looks.memory_s,
+            joints.memory_s, joints.memory_s, errors.boxes.memory_s, errors.looks.memory_s, FORGOTTEN_S,
         )  # fmt: skip
         self._joint_laws = (joints.covered, joints.seen)
         self._sigmas = np.stack([law.sigma.joints for law in self._joint_laws])
         self._sinks = np.stack([law.sink.joints for law in self._joint_laws])
         self._grows = np.stack([law.grows.vector for law in self._joint_laws])
-        self._tails = np.array([law.tail for law in self._joint_laws])
+        self._tails = np.stack([law.tail.joints for law in self._joint_laws])
         self._follows = np.array([law.score_follows for law in self._joint_laws])
         self._scores = joints.scores.table
         self._false = [
@@ -149,10 +151,11 @@ class PeopleFinders:
         shape = view.visible.shape
         normal = now.joints.reshape(*shape, 2)
         normal = np.sqrt(1.0 - law.common) * normal + np.sqrt(law.common) * now.shared[:, :, None]
+        normal = np.sqrt(1.0 - law.fresh) * normal + np.sqrt(law.fresh) * now.fresh.reshape(*shape, 2)
         radius2 = np.einsum("cnjk,cnjk->cnj", normal, normal)
         growth = view.features @ self._grows.T + law.trouble * now.trouble
         growth = np.where(view.visible, growth[..., 1:], growth[..., :1])
-        growth = np.minimum(growth, MOST_GROWTH) + self._tails[state] * np.minimum(radius2, 12.0) / 2
+        growth = np.minimum(growth, MOST_GROWTH) + self._tails[state, np.arange(17)] * np.minimum(radius2, 12.0) / 2
         size = view.tall_px[..., None] * self._sigmas[state, np.arange(17)] * np.exp(growth)
         places = np.nan_to_num(view.pixels, nan=0.0) + normal * size[..., None]
         places[..., 1] += view.tall_px[..., None] * self._sinks[state, np.arange(17)]
@@ -251,8 +254,14 @@ def _bounded(middle: float, spread: float, least: float, random: np.random.Gener
 
 def clothes(outfit: int, numbers: int) -> tuple[Array, Array]:
     """What an outfit looks like, as unit vectors: what all outfits have in common, and its own."""
-    common = stream(0, "clothes").normal(size=numbers)
-    return _unit(common), _unit(stream(outfit, "outfit").normal(size=numbers))
+    common = np.zeros(numbers)
+    common[0] = 1.0
+    return common, _aside(stream(outfit, "outfit"), numbers)
+
+
+def _aside(random: np.random.Generator, numbers: int) -> Array:
+    """A random unit vector across what all outfits have in common."""
+    return np.concatenate([[0.0], _unit(random.normal(size=numbers - 1))])
 
 
 def _unit(vectors: Array) -> Array:

@@ -25,9 +25,7 @@ class FalseBoxes:
         if self._now:
             stays = random.random(len(self._now)) < np.exp(-passed_s / law.lasts_s)
             self._now = [person for person, stay in zip(self._now, stays, strict=True) if stay]
-        # A box that would begin and end between two frames is never seen.
-        begin = law.per_min / 60.0 * passed_s * min(1.0, law.lasts_s / passed_s)
-        if random.random() < begin:
+        if random.random() < law.per_min / 60.0 * passed_s:
             self._now.append(self._new())
         return list(self._now)
 

@@ -92,7 +92,7 @@ class Groups(_Part):
     @property
     def joints(self) -> Array:
         """One number per COCO joint (17,)."""
-        return np.array([getattr(self, name) for name in GROUPS])[GROUP_OF]
+        return np.asarray([float(getattr(self, name)) for name in GROUPS])[GROUP_OF]
 
 
 class JointErrors(_Part):
@@ -103,7 +103,8 @@ class JointErrors(_Part):
     sink: Groups
     """Median error downwards."""
     grows: Slopes
-    tail: Annotated[float, Field(ge=0.0, le=0.45)]
+    tail: Groups
+    """Tukey's h, 0 to 0.45."""
     score_follows: Annotated[float, Field(ge=0.0, le=0.99)]
     """How surely a large error has a low score (rank correlation)."""
 
@@ -140,6 +141,8 @@ class Joints(_Part):
     seen: JointErrors
     covered: JointErrors
     memory_s: Memory
+    fresh: Share
+    """Share of an error's variance that is new in every frame; the rest has a memory."""
     common: Share
     """Share of an error's variance that all joints of a person have in common."""
     trouble: Size
