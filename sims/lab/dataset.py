@@ -8,6 +8,7 @@ sixth shard is for validation: its bodies, outfits, scenes and (with ``wide``) l
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,6 +134,7 @@ def _render_shard(
         images.append(image | {"camera": camera.id, "kind": camera.kind})
         for label in labels:
             note = annotation(label) | {"body": people[label.person][0], "outfit": people[label.person][1]}
+            note["elevation_deg"] = elevation_deg(camera, label)
             annotations.append(note | {"id": len(annotations) + 1, "image_id": number + 1})
     if own is not None:
         own.close()
@@ -164,6 +166,7 @@ def views(
 def annotation(label: PersonLabel) -> dict[str, Any]:
     """A label as a COCO keypoint annotation (without ids)."""
     left, top, right, bottom = label.box_px
+    x0, y0, x1, y1 = label.full_box_px
     width, height = right - left, bottom - top
     sight = label.visibility.astype(int)
     joints = np.where(sight[:, None] > 0, np.nan_to_num(label.joints_px), 0.0)
@@ -179,7 +182,14 @@ def annotation(label: PersonLabel) -> dict[str, Any]:
         "keypoints": keypoints,
         "num_keypoints": 0 if crowd else int((sight > 0).sum()),
         "visible": round(label.visible, 3),
+        "full_bbox": [round(v, 1) for v in (x0, y0, x1 - x0, y1 - y0)],
     }
+
+
+def elevation_deg(camera: CameraSpec, label: PersonLabel) -> float:
+    """How steeply the camera looks down at the middle of the hips; 90 is from straight above."""
+    x, y, z = np.asarray(camera.position_m) - label.joints_m[[11, 12]].mean(axis=0)
+    return round(math.degrees(math.atan2(z, math.hypot(x, y))), 1)
 
 
 def as_sent(picture: NDArray[np.uint8], rng: np.random.Generator) -> bytes:

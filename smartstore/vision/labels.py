@@ -7,6 +7,7 @@ on demand.
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +30,19 @@ class LabelledPerson:
     joints_px: NDArray[np.float32]
     crowd: bool
     """Too little shows: left out of training and judging."""
+    visible: float = 1.0
+    """Share of the body's side towards the camera that shows in the picture."""
+    body: int = -1
+    """Which body was rendered; -1 where the file does not say."""
+    elevation_deg: float | None = None
+    """How steeply the camera looks down at this person, where the file says it."""
+    full_box_px: tuple[float, float, float, float] | None = None
+    """Around the whole body, covered parts and those outside the picture included, where the file says it."""
+
+    @property
+    def height_px(self) -> float:
+        """Height of the box."""
+        return self.box_px[3] - self.box_px[1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +56,12 @@ class LabelledPicture:
     kind: str
     """Kind of the camera: ``ceiling`` or ``shelf``."""
     people: tuple[LabelledPerson, ...]
+    camera: str = ""
+
+    @property
+    def look(self) -> str:
+        """Name of the shard: pictures of one ``wide`` shard share one random look and one set of camera poses."""
+        return self.path.parent.name
 
     def read(self) -> Picture:
         """The RGB picture; raises :class:`LabelsError`."""
@@ -71,10 +91,7 @@ def read_labels(dataset: Path, split: str) -> list[LabelledPicture]:
         document = json.loads(path.read_text(encoding="utf-8"))
         people: dict[int, list[LabelledPerson]] = {}
         for note in document["annotations"]:
-            left, top, width, height = (float(v) for v in note["bbox"])
-            joints = np.asarray(note["keypoints"], np.float32).reshape(17, 3)
-            person = LabelledPerson((left, top, left + width, top + height), joints, bool(note.get("iscrowd", 0)))
-            people.setdefault(int(note["image_id"]), []).append(person)
+            people.setdefault(int(note["image_id"]), []).append(_person(note))
         return [
             LabelledPicture(
                 int(image["id"]),
@@ -83,8 +100,27 @@ def read_labels(dataset: Path, split: str) -> list[LabelledPicture]:
                 int(image["height"]),
                 str(image.get("kind", "")),
                 tuple(people.get(int(image["id"]), ())),
+                str(image.get("camera", "")),
             )
             for image in document["images"]
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise LabelsError(f"{path}: not COCO keypoint labels ({error}); render the set again") from error
+
+
+def _person(note: dict[str, Any]) -> LabelledPerson:
+    steepness, whole = note.get("elevation_deg"), note.get("full_bbox")
+    return LabelledPerson(
+        _corners(note["bbox"]),
+        np.asarray(note["keypoints"], np.float32).reshape(17, 3),
+        bool(note.get("iscrowd", 0)),
+        float(note.get("visible", 1.0)),
+        int(note.get("body", -1)),
+        None if steepness is None else float(steepness),
+        None if whole is None else _corners(whole),
+    )
+
+
+def _corners(box: list[float]) -> tuple[float, float, float, float]:
+    left, top, width, height = (float(v) for v in box)
+    return left, top, left + width, top + height
