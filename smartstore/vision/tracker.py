@@ -199,11 +199,27 @@ class FloorTracker:
         options, age_s = self.options, (self._t_ns - track.born_ns) / 1e9
         if track.hits < options.confirm_hits or track.share_seen(self._views) < options.confirm_share:
             return
-        if age_s >= options.recover_after_s and (self._recover(track) or self._is_echo(track)):
+        alone = self._shown_alone(track)
+        recover_s = options.recover_after_alone_s if alone else options.recover_after_s
+        if age_s >= recover_s and (self._recover(track) or self._is_echo(track)):
             return
-        if age_s >= (options.confirm_entry_s if track.expected else options.confirm_s):
+        at_entry_s = options.confirm_entry_alone_s if alone else options.confirm_entry_s
+        elsewhere_s = options.confirm_alone_s if alone else options.confirm_s
+        if age_s >= (at_entry_s if track.expected else elsewhere_s):
             self._numbers += 1
             track.number, track.life = self._numbers, Life.CONFIRMED
+
+    def _shown_alone(self, track: Track) -> bool:
+        """Whether one camera alone shows a tentative track, and another one has its place in the picture."""
+        if len(track.shown) > 1:
+            return False
+        chest = [(*track.mean[:2], self.options.chest_m)]
+        for camera in self._views.keys() - track.shown.keys():
+            model = self._tables[camera].model
+            pixel = model.project(chest)[0]
+            if np.all((pixel > 0) & (pixel < (model.width_px, model.height_px))):
+                return True
+        return False
 
     def _is_echo(self, born: Track) -> bool:
         """Whether ``born`` is somebody known who was seen beside their place; it then is given up."""

@@ -36,6 +36,9 @@ class TrackerOptions:
     confirm_entry_s: float = 0.35
     confirm_s: float = 1.2
     """Age at which a birth away from the entry is believed."""
+    confirm_entry_alone_s: float = 2.0
+    confirm_alone_s: float = 3.0
+    """The same while one camera alone shows it although others look there: boxes around nobody last a while."""
     confirm_hits: int = 3
     confirm_share: float = 0.45
     """Share of the pictures since birth, of the camera that sees it best, that must show a new track."""
@@ -46,6 +49,10 @@ class TrackerOptions:
     """A lost track is still reported for so long."""
     forget_s: float = 45.0
     recover_after_s: float = 0.4
+    recover_after_alone_s: float = 0.8
+    """The same while one camera alone shows the new track."""
+    chest_m: float = 1.2
+    """A camera looks at a place if it has this height above it in its picture."""
     recover_m: float = 0.8
     recover_speed_m_s: float = 1.3
     recover_limit_m: float = 3.5
