@@ -109,8 +109,11 @@ def vision_serve(
     from smartstore.site import load_site
     from smartstore.vision_service import VisionService, vision_status
 
+    name = name or f"{socket.gethostname()}-{os.getpid()}"
+    if set(name) & set("/+#"):
+        raise UsageError(f"--id {name!r} cannot be part of a topic; leave out /, + and #")
     options, site = read_settings(settings).vision, load_site(store)
-    worker, name = _vision_worker(site, options), name or f"{socket.gethostname()}-{os.getpid()}"
+    worker = _vision_worker(site, options)
     _log()
     will = vision_status(site.store, name, "offline", 0)
     trusted = str(ca_file) if ca_file else None
