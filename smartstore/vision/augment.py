@@ -4,6 +4,7 @@ In: labelled pictures and a generator. Out: canvases with boxes for the people n
 landmark network.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,7 +22,9 @@ STORED_WIDTH_PX = 640
 """Pictures are kept in memory at most this wide."""
 JOINT_WEIGHTS = np.array([1, 0.6, 0.6, 0.6, 0.6, 1, 1, 1.5, 1.5, 2.5, 2.5, 1, 1, 1, 1, 1, 1], np.float32)
 """Wrists decide who took what."""
-COVERED_WEIGHT = 0.35
+COVERED_WEIGHT = 0.8
+SMALL_PX, MOST_HARD = 55.0, 3
+"""Height below which somebody is small, and how many people at most make a picture worth learning more often."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +55,17 @@ def box_sample(labelled: LabelledPicture) -> BoxSample:
     return BoxSample(picture, boxes * np.float32(scale))
 
 
+def picture_weights(pictures: Sequence[LabelledPicture]) -> NDArray[np.float64]:
+    """How often each picture should be learned from, relative to one where everybody stands in plain view: what is
+    missed are the half-covered and the small.
+    """
+    hard = [
+        sum(not p.crowd and (0.25 <= p.visible < 0.85 or p.height_px < SMALL_PX) for p in picture.people)
+        for picture in pictures
+    ]
+    return np.asarray(1.0 + np.minimum(hard, MOST_HARD), float)
+
+
 def joint_samples(labelled: LabelledPicture) -> list[JointSample]:
     """Reads one picture and cuts out its people for the landmark network."""
     chosen = [p for p in labelled.people if not p.crowd and np.sum(p.joints_px[:, 2] == 2) >= 3]
@@ -62,7 +76,7 @@ def _pieces(picture: Picture, chosen: list[tuple[Box, Floats]]) -> list[JointSam
     height, width = picture.shape[:2]
     samples = []
     for (left, top, right, bottom), joints in chosen:
-        room_x, room_y = 0.5 * (right - left) + 0.2 * (bottom - top), 0.45 * (bottom - top)
+        room_x, room_y = 0.5 * (right - left) + 0.4 * (bottom - top), 0.5 * (bottom - top)
         x0, y0 = int(max(0, left - room_x)), int(max(0, top - room_y))
         piece = picture[y0 : int(min(height, bottom + room_y)) + 1, x0 : int(min(width, right + room_x)) + 1]
         scale = min(1.0, 260 / (bottom - top), 200 / (right - left))
@@ -95,7 +109,7 @@ def box_example(sample: BoxSample, rng: np.random.Generator) -> tuple[Picture, F
 
 
 def joint_example(sample: JointSample, rng: np.random.Generator) -> tuple[Picture, Floats]:
-    """A crop (128, 96, 3) and its joints (17, 3) in crop pixels; 0 in the third column where a joint is not in the
+    """A crop (144, 112, 3) and its joints (17, 3) in crop pixels; 0 in the third column where a joint is not in the
     crop.
     """
     box = _jittered(sample.box, rng)
@@ -162,12 +176,15 @@ def recolour(picture: Picture, rng: np.random.Generator) -> Picture:
 
 
 def _jittered(box: Box, rng: np.random.Generator) -> Box:
-    """The box with each side off by some per cent, as a detector would give it; sometimes with its lower part
-    missing.
+    """The box with each side off by some per cent, as a detector would give it; often with its lower part missing,
+    as behind a shelf, sometimes another one.
     """
     left, top, right, bottom = box
     width, height = right - left, bottom - top
     off = rng.normal(0, 0.05, 4)
-    if rng.random() < 0.08:
-        off[3] -= rng.uniform(0.1, 0.4)
+    if rng.random() < 0.22:
+        off[3] -= rng.uniform(0.1, 0.6)
+    if rng.random() < 0.1:
+        side = int(rng.integers(3))
+        off[side] += rng.uniform(0.1, 0.35) * (-1 if side == 2 else 1)
     return left + off[0] * width, top + off[1] * height, right + off[2] * width, bottom + off[3] * height

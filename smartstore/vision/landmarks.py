@@ -2,7 +2,7 @@
 picture.
 
 In: an RGB picture and a box. Out: 17 COCO joints as (x, y, score) in pixels of the picture, continuous (pixel i
-covers [i, i + 1)). The network gives, per joint, a probability for each of 32 × 24 cells of the crop and the
+covers [i, i + 1)). The network gives, per joint, a probability for each of 36 × 28 cells of the crop and the
 probability that the joint can be seen.
 """
 
@@ -16,12 +16,12 @@ Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
-CROP_WIDTH_PX, CROP_HEIGHT_PX = 96, 128
+CROP_WIDTH_PX, CROP_HEIGHT_PX = 112, 144
 CELL_PX = 4
 """Crop pixels per heatmap cell along a side."""
 CELLS_X, CELLS_Y = CROP_WIDTH_PX // CELL_PX, CROP_HEIGHT_PX // CELL_PX
-MARGIN = 1.25
-"""Size of the crop's content relative to the box: arms reach out of boxes that are a little too small."""
+MARGIN = 1.45
+"""Size of the crop's content relative to the box: boxes end where somebody is covered, their joints do not."""
 SIGMA_CELLS = 1.2
 """Standard deviation of the Gaussian that the network was taught to draw around a joint."""
 _NEAR = 2
@@ -45,7 +45,7 @@ def crop_matrix(box_px: tuple[float, float, float, float], zoom: float = 1.0, tu
 
 
 def cut(picture: Picture, matrix: Matrix) -> Picture:
-    """The crop (128, 96, 3) of the picture under ``matrix``; pictures much larger than the crop are averaged down
+    """The crop (144, 112, 3) of the picture under ``matrix``; pictures much larger than the crop are averaged down
     first.
     """
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
@@ -66,7 +66,7 @@ def cut(picture: Picture, matrix: Matrix) -> Picture:
 
 
 def decode(heat: Floats, seen: Floats) -> Floats:
-    """Joints (n, 17, 3) in crop pixels with scores, from probabilities (n, 17, 32, 24) and visibilities (n, 17).
+    """Joints (n, 17, 3) in crop pixels with scores, from probabilities (n, 17, 36, 28) and visibilities (n, 17).
 
     The peak is refined by the parabola through the logarithms of its neighbours, which is exact for a Gaussian
     (Zhang et al., "Distribution-aware coordinate representation for human pose estimation", 2020, for one axis at a

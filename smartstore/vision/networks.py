@@ -1,7 +1,7 @@
 """The two networks as PyTorch modules, and their way into OpenVINO files. Only training imports this module.
 
 People: Ultralytics' YOLO11 at a quarter of its width with one class. Joints: a small U-shaped convolutional network
-on crops of 96 × 128 pixels that gives, for each of 17 joints, logits over 24 × 32 cells and one logit for "can be
+on crops of 112 × 144 pixels that gives, for each of 17 joints, logits over 28 × 36 cells and one logit for "can be
 seen".
 """
 
@@ -47,7 +47,7 @@ class LandmarkNet(nn.Module):
         self.seen = nn.Sequential(nn.AdaptiveAvgPool2d((4, 3)), nn.Flatten(), nn.Linear(coarse * 12, JOINTS))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (n, 17, 32, 24) and (n, 17) for crops (n, 3, 128, 96) in 0..1."""
+        """Logits (n, 17, 36, 28) and (n, 17) for crops (n, 3, 144, 112) in 0..1."""
         fine = self.fine_in(self.stem(crops))
         middle = self.middle_in(self.down1(fine))
         coarse = self.bottom(self.down2(middle))
@@ -86,14 +86,14 @@ class PeopleFromBytes(nn.Module):
 
 
 class LandmarksFromBytes(nn.Module):
-    """The landmark network for export: crops (1, 128, 96, 3) of bytes in, probabilities out."""
+    """The landmark network for export: crops (1, 144, 112, 3) of bytes in, probabilities out."""
 
     def __init__(self, network: LandmarkNet) -> None:
         super().__init__()
         self.network = network.eval()
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Probabilities per cell (1, 17, 32, 24) and of being seen (1, 17)."""
+        """Probabilities per cell (1, 17, 36, 28) and of being seen (1, 17)."""
         heat, seen = self.network(crops.permute(0, 3, 1, 2).float() / 255)
         return torch.softmax(heat.flatten(2), dim=2).reshape(heat.shape), torch.sigmoid(seen)
 

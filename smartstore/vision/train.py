@@ -35,7 +35,13 @@ def _run(given: argparse.Namespace) -> None:
         recipe = training.PEOPLE if given.step == "people" else training.LANDMARKS
         changed = {name: value for name in ("epochs", "threads", "rate") if (value := getattr(given, name)) is not None}
         train = training.train_people if given.step == "people" else training.train_landmarks
-        train(given.dataset, given.run, replace(recipe, **changed), lambda line: print(line, flush=True), given.start)
+        train(
+            [given.dataset, *given.more],
+            given.run,
+            replace(recipe, **changed),
+            lambda line: print(line, flush=True),
+            given.start,
+        )
     elif given.step == "export":
         training.export(given.run, given.models)
         quantise.quantise(given.dataset, given.models)
@@ -49,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train the people and landmark networks on a rendered set.")
     parser.add_argument("step", choices=("people", "landmarks", "export", "evaluate", "card"))
     parser.add_argument("--dataset", type=Path, default=DATASET, help="folder with train.json and val.json")
+    parser.add_argument("--more", type=Path, nargs="*", default=[], help="further sets to train on")
     parser.add_argument("--run", type=Path, default=RUN, help="folder of the checkpoints; training goes on from them")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the exported networks")
     parser.add_argument("--epochs", type=int)

@@ -1,13 +1,13 @@
 """Trains the two networks on a labelled set, resumes where an earlier run stopped, and exports them to OpenVINO.
 
-In: a folder with ``train.json`` and ``val.json`` (see :mod:`smartstore.vision.labels`). Out: checkpoints
+In: folders with ``train.json`` and ``val.json`` (see :mod:`smartstore.vision.labels`). Out: checkpoints
 (``people.pt``, ``landmarks.pt``) in a run folder after every epoch, and OpenVINO files in a model folder. Everything
 random comes from one seed.
 """
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.vision import augment
-from smartstore.vision.labels import LabelsError, read_labels
+from smartstore.vision.labels import LabelledPicture, LabelsError, read_labels
 
 Log = Callable[[str], None]
 LossOf = Callable[[Any, NDArray[np.intp], np.random.Generator], Any]
@@ -50,7 +50,7 @@ LANDMARKS = Recipe(epochs=28, batch=32, rate=0.003)
 
 
 def train_people(
-    dataset: Path, out: Path, recipe: Recipe = PEOPLE, log: Log = print, start: Path | None = None
+    datasets: Sequence[Path], out: Path, recipe: Recipe = PEOPLE, log: Log = print, start: Path | None = None
 ) -> Path:
     """Trains the people network; returns the checkpoint ``out/people.pt``. Goes on from it where it exists, or begins
     with the weights of the checkpoint ``start``, whose network may be narrower.
@@ -60,8 +60,8 @@ def train_people(
     from smartstore.vision.networks import people_network
     from smartstore.vision.widening import widened
 
-    samples = [augment.box_sample(picture) for picture in read_labels(dataset, "train")]
-    _need_some(len(samples), dataset)
+    pictures = _pictures(datasets)
+    samples = [augment.box_sample(picture) for picture in pictures]
 
     def step(model: Any, chosen: NDArray[np.intp], rng: np.random.Generator) -> Any:
         examples = [augment.box_example(samples[i], rng) for i in chosen]
@@ -75,11 +75,11 @@ def train_people(
     model = _seeded(recipe, people_network)
     if start is not None:
         model.load_state_dict(widened(_load(start)["averaged"], model, noise=0.02, seed=recipe.seed))
-    return _train(model, step, len(samples), out / "people.pt", recipe, log)
+    return _train(model, step, augment.picture_weights(pictures), out / "people.pt", recipe, log)
 
 
 def train_landmarks(
-    dataset: Path, out: Path, recipe: Recipe = LANDMARKS, log: Log = print, start: Path | None = None
+    datasets: Sequence[Path], out: Path, recipe: Recipe = LANDMARKS, log: Log = print, start: Path | None = None
 ) -> Path:
     """Trains the landmark network; returns the checkpoint ``out/landmarks.pt``. Goes on from it where it exists, or
     begins with the weights of the checkpoint ``start``.
@@ -88,8 +88,7 @@ def train_landmarks(
 
     from smartstore.vision.networks import LandmarkNet
 
-    samples = [sample for picture in read_labels(dataset, "train") for sample in augment.joint_samples(picture)]
-    _need_some(len(samples), dataset)
+    samples = [sample for picture in _pictures(datasets) for sample in augment.joint_samples(picture)]
     log(f"{len(samples)} crops")
 
     def step(model: Any, chosen: NDArray[np.intp], rng: np.random.Generator) -> Any:
@@ -104,7 +103,7 @@ def train_landmarks(
     model = _seeded(recipe, LandmarkNet)
     if start is not None:
         model.load_state_dict(_load(start)["averaged"])
-    return _train(model, step, len(samples), out / "landmarks.pt", recipe, log)
+    return _train(model, step, np.ones(len(samples)), out / "landmarks.pt", recipe, log)
 
 
 def export(run: Path, models: Path) -> None:
@@ -124,8 +123,13 @@ def epochs_done(checkpoint: Path) -> int:
     return int(_load(checkpoint)["epochs"]) if checkpoint.exists() else 0
 
 
-def _train(model: Any, loss_of: LossOf, count: int, checkpoint: Path, recipe: Recipe, log: Log) -> Path:
-    """The loop that both networks share: AdamW, clipped gradients, averaged weights, a checkpoint per epoch."""
+def _train(
+    model: Any, loss_of: LossOf, weights: NDArray[np.float64], checkpoint: Path, recipe: Recipe, log: Log
+) -> Path:
+    """The loop that both networks share: AdamW, clipped gradients, averaged weights, a checkpoint per epoch.
+
+    A sample comes up as often as its weight says, once an epoch in the mean.
+    """
     import torch
 
     torch.set_num_threads(recipe.threads)
@@ -141,12 +145,12 @@ def _train(model: Any, loss_of: LossOf, count: int, checkpoint: Path, recipe: Re
         optimiser.load_state_dict(state["optimiser"])
         averaged, first = state["averaged"], int(state["epochs"])
         log(f"going on from {checkpoint} after epoch {first}")
-    per_epoch = max(1, count // recipe.batch)
+    per_epoch = max(1, len(weights) // recipe.batch)
     for epoch in range(first, recipe.epochs):
         model.train()
         rng = np.random.default_rng([recipe.seed, epoch])
         total = 0.0
-        for number, chosen in enumerate(_batches(count, recipe.batch, rng)):
+        for number, chosen in enumerate(_batches(weights, recipe.batch, rng)):
             done = epoch * per_epoch + number
             for group in optimiser.param_groups:
                 group["lr"] = recipe.rate_at(done, recipe.epochs * per_epoch)
@@ -182,10 +186,13 @@ def _average(averaged: dict[str, Any], model: Any, step: int, over_steps: float)
             averaged[name].copy_(value)
 
 
-def _batches(count: int, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    order = rng.permutation(count)
-    for start in range(0, max(1, count // size) * size, size):
-        yield order[start : start + size]
+def _batches(weights: NDArray[np.float64], size: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Numbers of samples, ``size`` at a time: every sample as often as its share of the weights, rounded by chance."""
+    wanted = weights / weights.sum() * len(weights)
+    often = np.floor(wanted + rng.random(len(weights))).astype(int)
+    order = rng.permutation(np.repeat(np.arange(len(weights)), often))
+    order = np.resize(order, max(1, len(weights) // size) * size)
+    yield from order.reshape(-1, size)
 
 
 def _seeded(recipe: Recipe, build: Callable[[], Any]) -> Any:
@@ -213,8 +220,10 @@ def _load(path: Path) -> dict[str, Any]:
     return state
 
 
-def _need_some(count: int, dataset: Path) -> None:
-    if count == 0:
-        raise LabelsError(
-            f"{dataset}: no pictures to train on; render more with python -m sims.lab.dataset --out {dataset}"
-        )
+def _pictures(datasets: Sequence[Path]) -> list[LabelledPicture]:
+    """The training pictures of all sets; raises :class:`LabelsError` where there are none."""
+    pictures = [picture for dataset in datasets for picture in read_labels(dataset, "train")]
+    if not pictures:
+        where = ", ".join(map(str, datasets))
+        raise LabelsError(f"{where}: no pictures to train on; render more with smartstore sim dataset --out FOLDER")
+    return pictures

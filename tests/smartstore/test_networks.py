@@ -9,6 +9,7 @@ import pytest
 from smartstore.vision import networks
 from smartstore.vision.detector import LANDMARK_MODEL, MODELS, DetectorError, compile_network, int8_file
 from smartstore.vision.labels import LabelsError
+from smartstore.vision.landmarks import CELLS_X, CELLS_Y, CROP_HEIGHT_PX, CROP_WIDTH_PX
 
 torch = pytest.importorskip("torch")
 
@@ -57,10 +58,10 @@ def test_the_shipped_eight_bit_copy_sees_what_the_exact_network_sees() -> None:
     exact = compile_network(MODELS / LANDMARK_MODEL, 1)
     small = compile_network(int8_file(MODELS / LANDMARK_MODEL), 1)
     picture = cv2.imread(str(MODELS.parent / "pictures" / "detector.jpg"))
-    crop = cv2.resize(np.asarray(picture)[:180, :140], (96, 128))[None]
+    crop = cv2.resize(np.asarray(picture)[:180, :140], (CROP_WIDTH_PX, CROP_HEIGHT_PX))[None]
     far = np.abs(exact([crop])[1] - small([crop])[1])
     assert far.max() < 0.25
-    assert small([crop])[0].shape == (1, 17, 32, 24)
+    assert small([crop])[0].shape == (1, 17, CELLS_Y, CELLS_X)
 
 
 def test_without_a_labelled_set_nothing_is_quantised(tmp_path: Path) -> None:
