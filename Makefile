@@ -1,9 +1,10 @@
 # Each target does all set-up itself: a virtual environment in .venv with everything in pyproject.toml.
 #   make demo    one visit after the other, from rendered frames to settled receipts
 #   make test    lint, types, import contracts and tests
-#   make bench   real-time factors of both fidelities
+#   make bench   how fast everything is, as ratios, in one go
+#   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
 
-.PHONY: demo test bench setup clean
+.PHONY: demo test bench soak setup clean
 .DEFAULT_GOAL := demo
 SHELL := /bin/bash
 
@@ -23,6 +24,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m sims.lab.bench
+
+soak: $(STAMP)
+	$(BIN)/python -m sims.lab.vision_bench --frames 30000
 
 setup: $(STAMP)
 

@@ -20,6 +20,7 @@ from sims.devices.look import Look
 from sims.devices.renderer import Renderer
 from sims.lab.run import RunRequest, run
 from sims.lab.scenes import Cast, random_scene
+from sims.lab.vision_bench import vision_rows
 from sims.scene import Scene
 
 CORNER = Path("configs/stores/corner.yaml")
@@ -29,7 +30,7 @@ OUT = Path("data/runs/bench")
 
 def main() -> None:
     """Run everything, show it and keep it."""
-    rows = [*_real_time_factors(), *_views(), *_detector()]
+    rows = [*_real_time_factors(), *_views(), *_detector(), *vision_rows(OUT / "frames", CORNER)]
     table = Table(
         "what", "figure", "unit", title=f"{platform.processor() or platform.machine()}, {platform.python_version()}"
     )

@@ -254,7 +254,7 @@ class Listener:
         received = decode(packet)
         if received is None:
             return
-        if received.channel is topics.PROGRESS:
+        if received.channel is topics.PROGRESS and received.device == SERVICE:
             self.processed_ns = max(self.processed_ns, received.message.processed_ns)
         elif received.channel is topics.STATUS and received.device == f"service-{SERVICE}":
             if received.message.state == "online":
