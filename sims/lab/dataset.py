@@ -49,6 +49,9 @@ class Shard:
 
     number: int
     wide: bool
+    pictures: int = SHARD_PICTURES
+    scale: float = 1.0
+    """Resolution as a share of the cameras' own."""
 
     @property
     def name(self) -> str:
@@ -66,21 +69,29 @@ class Shard:
 
 
 def render_dataset(
-    store: Path, out: Path, pictures: int, seed: int, wide: bool = False, progress: Progress | None = None
+    store: Path,
+    out: Path,
+    pictures: int,
+    seed: int,
+    wide: bool = False,
+    progress: Progress | None = None,
+    shard_pictures: int = SHARD_PICTURES,
+    scale: float = 1.0,
 ) -> dict[str, int]:
     """Renders what is still missing of ``pictures`` pictures under ``out``; returns the number of pictures per split.
 
+    Shards hold ``shard_pictures`` (a ``wide`` shard has one look), drawn at ``scale`` times the cameras' resolution.
     Raises :class:`~sims.building.BuildingError` or :class:`~sims.devices.renderer.RendererError`.
     """
     building = load_building(store)
     library = BodyLibrary.load()
-    shards = [Shard(number, wide) for number in range(max(1, -(-pictures // SHARD_PICTURES)))]
-    painter = None if wide else Renderer(building, Look.shipped(), library)
+    shards = [Shard(i, wide, shard_pictures, scale) for i in range(max(1, -(-pictures // shard_pictures)))]
+    painter = None if wide else Renderer(building, Look.shipped(), library, scale)
     for index, shard in enumerate(shards):
         if not (out / shard.name / "labels.json").exists():
             _render_shard(building, library, out, shard, seed, painter)
         if progress is not None:
-            progress((index + 1) * SHARD_PICTURES, len(shards) * SHARD_PICTURES)
+            progress((index + 1) * shard_pictures, len(shards) * shard_pictures)
     return merge(out)
 
 
@@ -121,11 +132,11 @@ def _render_shard(
     folder.mkdir(parents=True, exist_ok=True)
     own = None
     if painter is None:
-        own = painter = Renderer(_moved(building, rng), Look.random(int(rng.integers(2**31))), library)
+        own = painter = Renderer(_moved(building, rng), Look.random(int(rng.integers(2**31))), library, shard.scale)
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, (camera, picture, labels, people) in enumerate(views(painter, cast(library, shard.split), rng)):
-        if number >= SHARD_PICTURES:
+        if number >= shard.pictures:
             break
         name = f"{number:03d}-{camera.id}.jpg"
         (folder / name).write_bytes(as_sent(picture, rng))
@@ -227,6 +238,8 @@ def main() -> None:
     parser.add_argument(
         "--wide", action="store_true", help="random looks and moved cameras instead of the shipped look"
     )
+    parser.add_argument("--shard", type=int, default=SHARD_PICTURES, help="pictures per shard")
+    parser.add_argument("--scale", type=float, default=1.0, help="resolution as a share of the cameras' own")
     given = parser.parse_args()
     counts = render_dataset(
         given.store,
@@ -235,6 +248,8 @@ def main() -> None:
         given.seed,
         given.wide,
         lambda done, of: print(f"{done}/{of}", flush=True),
+        given.shard,
+        given.scale,
     )
     print(counts)
 
