@@ -26,9 +26,11 @@ FRONT_PX = (CELLS[0] * CELL_PX, CELLS[1] * CELL_PX)
 """Height and width to which a front is brought."""
 MARGIN_PX = 4
 """Kept around a seen front, so that it can be shifted a little."""
-SHIFTS = tuple((dy, dx) for dy in (-3, 0, 3) for dx in (-3, 0, 3))
+SHIFT_PX = 2
+SHIFTS = tuple((dy, dx) for dy in (-SHIFT_PX, 0, SHIFT_PX) for dx in (-SHIFT_PX, 0, SHIFT_PX))
 SHIFT_COST = 0.01
-"""Squared distance that a shift by one cell costs."""
+"""Squared distance that a shift to one side costs."""
+STILL = SHIFTS.index((0, 0))
 LIGHT_WEIGHT = 0.5
 """Of a cell's brightness against its colour."""
 MEAN_WEIGHT = 0.15
@@ -69,9 +71,12 @@ class Gallery:
         """The print of a product."""
         return self._prints[sku]
 
-    def distance(self, front: Front, sku: str) -> float:
-        """Squared distance, about 0 to 2, between a seen front and a product's picture; NaN where too little shows."""
-        return far(front, self._prints[sku])
+    def distance(self, front: Front, sku: str, still: bool = False) -> float:
+        """Squared distance, about 0 to 2, between a seen front and a product's picture; NaN where too little shows.
+
+        The front may be shifted a little for it, unless it is to be ``still``.
+        """
+        return far(Front(front.colours[STILL][None], front.weight[STILL][None]) if still else front, self._prints[sku])
 
 
 def describe(picture: Picture) -> Print:
@@ -116,7 +121,8 @@ def far(front: Front, print_: Print) -> float:
     squares = (weight[..., None] * (seen - known) ** 2).sum(axis=(1, 2)) / total[:, None]
     light = np.log(np.maximum(seen_mean, 0.01) / np.maximum(known_mean, 0.01))
     cost = LIGHT_WEIGHT * squares[:, 0] + squares[:, 1] + squares[:, 2] + MEAN_WEIGHT * light**2
-    cost += SHIFT_COST * np.array([abs(dy) + abs(dx) for dy, dx in SHIFTS]) / 3
+    if len(cost) == len(SHIFTS):
+        cost += SHIFT_COST * np.array([abs(dy) + abs(dx) for dy, dx in SHIFTS]) / SHIFT_PX
     return float(cost[visible >= LEAST_VISIBLE].min())
 
 

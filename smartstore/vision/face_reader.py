@@ -194,8 +194,10 @@ class FaceReader:
             shelves.assume(i, boards.counts(i, picture))
         for i in new:
             recogniser.learn_light(i, picture, shelves.counts(i))
-        for i in (*new, *new):  # once more, now that it is known what stands before what
-            shelves.assume(i, first_counts(boards, recogniser, i, picture))
+        for _ in range(2):  # once more when it is known what stands before what
+            for i in new:
+                shelves.assume(i, first_counts(boards, recogniser, i, picture))
+            recogniser.align(picture, {i: shelves.counts(i) for i in new})
         for i in new:
             face = self._faces[i]
             face.known = True

@@ -4,7 +4,7 @@ In: pictures of one camera, places (facing, column, row). Out: distances and pro
 cut out as if it stood there with its own size, so a wrong one is off in shape as well as in print.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smartstore.domain.geometry import CameraModel
 from smartstore.site import Site
-from smartstore.vision.embedding import Front, Gallery, cut
+from smartstore.vision.embedding import STILL, Front, Gallery, cut
 from smartstore.vision.shelf_face import FacingView, item_box_m
 
 Array = NDArray[np.float64]
@@ -25,6 +25,10 @@ SPREAD = 0.32
 """Distance between a front and its own picture that is nothing special."""
 CELLS_WORTH = 12.0
 """So many of a front's cells are as good as independent."""
+OFFSETS_PX = tuple((dx, dy) for dy in (-4, -2, 0, 2, 4) for dx in (-4, -2, 0, 2, 4))
+OFFSET_COST = 0.001
+"""Squared distance per squared pixel of offset."""
+_NONE = np.zeros(2)
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +42,8 @@ class Recogniser:
     hidden: Hidden
     _gains: dict[int, Array] = field(default_factory=dict)
     _tint: Array = field(default_factory=lambda: np.ones(3))
+    _offsets: dict[str, Array] = field(default_factory=dict)
+    """By shelf: how many pixels its fronts lie beside where the camera's model puts them."""
     _corners: dict[tuple[int, int, int, str], Array | None] = field(default_factory=dict)
 
     def learn_light(self, i: int, picture: Picture, counts: Sequence[int]) -> None:
@@ -54,13 +60,37 @@ class Recogniser:
                 or (front := self._front(picture, i, column, view.facing.rows - count, sku, bare=True)) is None
             ):
                 continue
-            good = (front.weight[4] > 0) & (known.weight > 0)
+            good = (front.weight[STILL] > 0) & (known.weight > 0)
             if np.count_nonzero(good) >= 8:
-                ratios.append(np.median(front.colours[4][good] / np.maximum(known.colours[good], 0.08), axis=0))
+                ratios.append(np.median(front.colours[STILL][good] / np.maximum(known.colours[good], 0.08), axis=0))
         if ratios:
             self._gains[i] = np.clip(np.median(ratios, axis=0), 0.03, 3.0)
             gains = np.stack(list(self._gains.values()))
             self._tint = np.median(gains / gains.mean(axis=1, keepdims=True), axis=0)
+
+    def align(self, picture: Picture, counts: Mapping[int, Sequence[int]]) -> None:
+        """Learns how far every shelf's fronts lie beside where they should; ``counts`` per facing and column."""
+        by_shelf: dict[str, list[tuple[int, int, int]]] = {}
+        for i, columns in counts.items():
+            facing = self.views[i].facing
+            if facing.sku in self.gallery:
+                fronts = [(i, c, facing.rows - n) for c, n in enumerate(columns) if n > 0]
+                by_shelf.setdefault(facing.shelf, []).extend(fronts)
+        for shelf, places in by_shelf.items():
+            costs = {offset: self._mean_distance(picture, places, np.array(offset, float)) for offset in OFFSETS_PX}
+            if all(np.isfinite(cost) for cost in costs.values()):
+                self._offsets[shelf] = np.array(min(costs, key=lambda offset: costs[offset]), float)
+
+    def _mean_distance(self, picture: Picture, places: Sequence[tuple[int, int, int]], offset: Array) -> float:
+        """How far fronts are from their pictures when moved by ``offset``, held to none."""
+        found = []
+        for i, column, row in places:
+            sku = self.views[i].facing.sku
+            front = self._front(picture, i, column, row, sku, offset=offset)
+            if front is not None:
+                found.append(min(self.gallery.distance(front, sku, still=True), 0.6))
+        good = [far for far in found if np.isfinite(far)]
+        return float(np.mean(good)) + OFFSET_COST * float(offset @ offset) if good else float("nan")
 
     def distance(self, picture: Picture, i: int, column: int, row: int, sku: str) -> float:
         """Squared distance between what shows at a place and a product's picture; NaN where that cannot be said."""
@@ -97,11 +127,14 @@ class Recogniser:
         level = float(np.median([gain.mean() for gain in self._gains.values()])) if self._gains else 1.0
         return np.asarray(level * self._tint)
 
-    def _front(self, picture: Picture, i: int, column: int, row: int, sku: str, bare: bool = False) -> Front | None:
+    def _front(
+        self, picture: Picture, i: int, column: int, row: int, sku: str, bare: bool = False, offset: Array | None = None
+    ) -> Front | None:
         corners = self._quad(i, column, row, sku)
         if corners is None:
             return None
-        return cut(picture, self.hidden(i, column, row), corners, np.ones(3) if bare else self._gain(i))
+        beside = self._offsets.get(self.views[i].facing.shelf, _NONE) if offset is None else offset
+        return cut(picture, self.hidden(i, column, row), corners + beside, np.ones(3) if bare else self._gain(i))
 
     def _quad(self, i: int, column: int, row: int, sku: str) -> Array | None:
         """Corners (4, 2) in pixels of an item's front; None where it does not show."""
