@@ -24,6 +24,9 @@ DATASET = Path("data/runs/people")
 PICTURE = Path("data/pictures/detector.jpg")
 
 Dataset = Annotated[Path, typer.Option(help="Labelled set: a folder with train.json and val.json")]
+Datasets = Annotated[
+    list[Path] | None, typer.Option(help=f"Labelled set; may be given several times; if not said, {DATASET}")
+]
 Models = Annotated[Path | None, typer.Option(help="Folder of the exported networks; if not said, the shipped ones")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else")]
 
@@ -47,7 +50,7 @@ class Part(StrEnum):
 @app.command()
 def train(
     part: Annotated[Part, typer.Argument(help="Which network; all: both, then export and model card")] = Part.both,
-    dataset: Dataset = DATASET,
+    dataset: Datasets = None,
     run: Annotated[Path, typer.Option(help="Folder of the checkpoints; training goes on from them")] = RUN,
     models: Models = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs instead of the recipe's")] = None,
@@ -57,7 +60,9 @@ def train(
     note: Annotated[str, typer.Option(help="For the model card: what was special about this training")] = "",
 ) -> None:
     """Train the networks on a labelled set, export them to OpenVINO and write their card; goes on where it stopped."""
-    _need_set(dataset)
+    datasets = dataset or [DATASET]
+    for one in datasets:
+        _need_set(one)
     from smartstore.vision import card, training
 
     if start is not None and not start.is_file():
@@ -74,21 +79,26 @@ def train(
     if part is Part.both:
         folder = _models(models)
         training.export(run, folder)
-        card.write(dataset, run, folder, PICTURE if models is None else folder / "detector.jpg", note)
+        _eight_bits(datasets[0], folder)
+        card.write(datasets[0], run, folder, PICTURE if models is None else folder / "detector.jpg", note)
         typer.echo(f"networks and their card are in {folder}", err=True)
 
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Option(help="Folder of the checkpoints")] = RUN, models: Models = None
-) -> None:  # fmt: skip
-    """Write the trained networks as OpenVINO files."""
+    run: Annotated[Path, typer.Option(help="Folder of the checkpoints")] = RUN,
+    dataset: Dataset = DATASET,
+    models: Models = None,
+) -> None:
+    """Write the trained networks as OpenVINO files: in full precision, and in eight bits tuned on the labelled set."""
     from smartstore.vision import training
 
     for name in ("people", "landmarks"):
         if not (run / f"{name}.pt").is_file():
             raise VisionUsageError(f"{run / name}.pt: no such checkpoint; train first with `smartstore vision train`")
+    _need_set(dataset)
     training.export(run, _models(models))
+    _eight_bits(dataset, _models(models))
 
 
 @app.command("eval")
@@ -190,6 +200,20 @@ def _need_set(dataset: Path) -> None:
         raise VisionUsageError(
             f"{dataset}: no labelled set there; render one: smartstore sim dataset --out {dataset} --pictures 3000"
         )
+
+
+def _eight_bits(dataset: Path, models: Path) -> None:
+    """Writes eight-bit copies; without the library for it the former ones go, for they are of other networks."""
+    from smartstore.vision import quantise
+    from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, DetectorError, int8_file
+
+    try:
+        quantise.quantise(dataset, models)
+    except DetectorError as error:
+        for name in (PEOPLE_MODEL, LANDMARK_MODEL):
+            for file in (int8_file(models / name), int8_file(models / name).with_suffix(".bin")):
+                file.unlink(missing_ok=True)
+        typer.echo(f"no eight-bit copies: {error}", err=True)
 
 
 def _models(folder: Path | None) -> Path:
