@@ -14,8 +14,9 @@ from sims.devices.look import Look, Picture, rgba
 from sims.devices.panda import Node, Pose, Stage, View, open_door
 from sims.devices.prints import atlas
 
-TALL_PX = 160
-"""Height of a catalogue picture; its width follows from the product's."""
+HALF_PX = 80
+"""Half the longer side of a catalogue picture."""
+SAMPLES = 4
 AWAY_M = 4.0
 """From so far away a product shows as in its plan."""
 
@@ -25,7 +26,7 @@ def packshots(building: Building, look: Look) -> dict[str, Picture]:
     prints = atlas(building.items, replace(look, exposure=1.0))
     stage, door = Stage(), open_door()
     stage.add_texture("atlas", prints.picture, repeats=False)
-    view = View(door, stage, 2 * TALL_PX, 2 * TALL_PX, 4)
+    view = View(door, stage, 2 * HALF_PX, 2 * HALF_PX, SAMPLES)
     looks_along_y = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
     pictures = {}
     for sku, item in building.items.items():
@@ -34,12 +35,12 @@ def packshots(building: Building, look: Look) -> dict[str, Picture]:
         shade = np.clip(0.35 - 0.60 * mesh.normals[:, 1:2] + 0.15 * mesh.normals[:, 2:3], 0.2, 1.0)
         node = Node(stage.still, mesh.points, rgba(mesh.colours * shade), mesh.uv, mesh.faces, stage.textures["atlas"])
         width_m, depth_m, height_m = item.size_m
-        focal_px = 1.9 * TALL_PX * AWAY_M / max(height_m, width_m)
+        focal_px = 1.9 * HALF_PX * AWAY_M / max(height_m, width_m)
         pose = Pose(looks_along_y, (0.0, -depth_m / 2 - AWAY_M, height_m / 2), focal_px)
         view.draw(pose, stage.still, (1, 1, 1, 1))
         shown = view.picture()[::-1, :, 2::-1]
         half = np.array([height_m, width_m]) * focal_px / AWAY_M / 2
-        (top, left), (bottom, right) = np.rint(TALL_PX - half).astype(int), np.rint(TALL_PX + half).astype(int)
+        (top, left), (bottom, right) = np.rint(HALF_PX - half).astype(int), np.rint(HALF_PX + half).astype(int)
         pictures[sku] = np.ascontiguousarray(shown[top:bottom, left:right])
         node.remove()
     view.close()

@@ -1,6 +1,6 @@
 """Items for sale, and what is seen to change on a shelf."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,8 @@ class Item:
     grams_sigma: float
     size_m: tuple[float, float, float]
     """Width, depth and height in metres, as it stands on the shelf."""
+    picture: str | None = field(default=None, compare=False)
+    """File of its catalogue picture: the front, cropped to the product, before white."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from smartstore.domain.items import Item
-from smartstore.site.checks import catalogue_problems, id_problems, shelf_problems
+from smartstore.site.checks import catalogue_problems, id_problems, picture_of, shelf_problems
 from smartstore.site.document import (
     CameraNode,
     CatalogueDocument,
@@ -45,7 +45,7 @@ def load_site(path: str | Path) -> Site:
     store, catalogue, problems = _examine(Path(path))
     if problems or store is None or catalogue is None:
         raise SiteError(problems)
-    return _site(store, catalogue)
+    return _site(store, catalogue, (Path(path).parent / store.catalogue).parent)
 
 
 def check_document(path: str | Path) -> list[Problem]:
@@ -107,8 +107,8 @@ def _items(catalogue: Parsed[CatalogueDocument]) -> dict[str, ItemNode | None]:
     return items
 
 
-def _site(store: StoreDocument, catalogue: CatalogueDocument) -> Site:
-    items = {node.sku: _item(node) for node in catalogue.items}
+def _site(store: StoreDocument, catalogue: CatalogueDocument, folder: Path) -> Site:
+    items = {node.sku: _item(node, picture_of(node, catalogue.pictures, folder)) for node in catalogue.items}
     return Site(
         store=store.store,
         name=store.name,
@@ -124,8 +124,11 @@ def _site(store: StoreDocument, catalogue: CatalogueDocument) -> Site:
     )
 
 
-def _item(node: ItemNode) -> Item:
-    return Item(node.sku, node.name, node.price_minor, node.tax_class, node.grams, node.grams_sigma, node.size_m)
+def _item(node: ItemNode, picture: Path | None) -> Item:
+    return Item(
+        node.sku, node.name, node.price_minor, node.tax_class, node.grams, node.grams_sigma, node.size_m,
+        str(picture) if picture is not None else None,
+    )  # fmt: skip
 
 
 def _fixture(node: FixtureNode, items: dict[str, Item]) -> Fixture:

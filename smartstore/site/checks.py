@@ -5,6 +5,7 @@ In: parsed documents. Out: one problem per error, placed where somebody has to c
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 from smartstore.site.document import (
     CatalogueDocument,
@@ -33,6 +34,7 @@ def catalogue_problems(catalogue: Parsed[CatalogueDocument], tax_classes: Mappin
     """Check digits, double entries, tax classes and impossible weights of the items."""
     if catalogue.node is None:
         return
+    yield from _picture_problems(catalogue)
     seen: dict[str, Loc] = {}
     for index, item in enumerate(catalogue.node.items):
         loc: Loc = ("items", index)
@@ -49,6 +51,27 @@ def catalogue_problems(catalogue: Parsed[CatalogueDocument], tax_classes: Mappin
         if item.grams_sigma > LARGEST_SPREAD * item.grams:
             what = f"a spread of {item.grams_sigma:g} g is impossible for an item of {item.grams:g} g"
             yield catalogue.problem((*loc, "grams_sigma"), what, "give one standard deviation in grams")
+
+
+def picture_of(item: ItemNode, pictures: str | None, folder: Path) -> Path | None:
+    """The file of an item's picture: the one it names, else the one in the catalogue's folder; None without either."""
+    if item.picture is not None:
+        return folder / item.picture
+    names = [folder / pictures / f"{item.sku}{kind}" for kind in (".png", ".jpg")] if pictures is not None else []
+    return next((name for name in names if name.is_file()), None)
+
+
+def _picture_problems(catalogue: Parsed[CatalogueDocument]) -> Iterator[Problem]:
+    """Named pictures, and the folder of pictures, that are not there."""
+    assert catalogue.node is not None
+    folder = Path(catalogue.source.file).parent
+    if catalogue.node.pictures is not None and not (folder / catalogue.node.pictures).is_dir():
+        what = f"there is no folder {folder / catalogue.node.pictures}"
+        yield catalogue.problem(("pictures",), what, "give its path relative to this file, or leave the key out")
+    for index, item in enumerate(catalogue.node.items):
+        if item.picture is not None and not (folder / item.picture).is_file():
+            what = f"there is no file {folder / item.picture}"
+            yield catalogue.problem(("items", index, "picture"), what, "give its path relative to this file")
 
 
 def id_problems(store: Parsed[StoreDocument]) -> Iterator[Problem]:

@@ -129,11 +129,17 @@ class ItemNode(Node):
     size_m: tuple[Length, Length, Length] = Field(description="Width, depth and height as it stands on the shelf.")
     shape: Literal["box", "bottle", "can", "bag"]
     colour: Annotated[str, Field(strict=True, pattern="^#[0-9a-fA-F]{6}$")]
+    picture: Text | None = Field(
+        default=None, description="Picture of its front before white, cropped to the product; relative to this file."
+    )
 
 
 class CatalogueDocument(Node):
     """What a store sells."""
 
+    pictures: Text | None = Field(
+        default=None, description="Folder of pictures named SKU.png or SKU.jpg, relative to this file."
+    )
     items: tuple[ItemNode, ...] = Field(min_length=1)
 
 

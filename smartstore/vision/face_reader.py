@@ -24,7 +24,7 @@ from smartstore.vision.embedding import Gallery
 from smartstore.vision.glance import Glance, first_counts
 from smartstore.vision.looks import Looks
 from smartstore.vision.moves import Move, MoveOptions, Shelves
-from smartstore.vision.recognition import Recogniser
+from smartstore.vision.recognition import Recogniser, catalogue_pictures
 from smartstore.vision.registration import RegistrationOptions, register
 from smartstore.vision.shelf_face import FacingView, Patch, facing_views, gap_patches, marks, silhouette
 from smartstore.wire.messages import SeenFacing
@@ -86,8 +86,8 @@ class FaceReader:
         self, site: Site, camera: str, options: ReaderOptions | None = None, moves: MoveOptions | None = None,
         registration: RegistrationOptions | None = None, pictures: Mapping[str, Picture] | None = None,
     ) -> None:  # fmt: skip
-        """``pictures`` are catalogue pictures by SKU (RGB, cropped to the product's front); without one, an item is
-        known by how its own facing looks."""
+        """``pictures`` are catalogue pictures by SKU (RGB, cropped to the product's front), by default those of the
+        site; without one, an item is known by how its own facing looks."""
         self.options = options or ReaderOptions()
         self._site, self._camera = site, site.cameras[camera]
         self._moves, self._registration = moves or MoveOptions(), registration or RegistrationOptions()
@@ -97,7 +97,7 @@ class FaceReader:
         self._shelves: Shelves | None = None
         self._boards: Boards | None = None
         self._looks = Looks()
-        self._gallery = Gallery(pictures or {})
+        self._gallery = Gallery(catalogue_pictures(site) if pictures is None else pictures)
         self._recogniser: Recogniser | None = None
         self._shapes: dict[tuple[int, int, int, str], Patch] = {}
         self._kept: Picture | None = None

@@ -4,9 +4,11 @@ In: pictures of one camera, places (facing, column, row). Out: distances and pro
 cut out as if it stood there with its own size, so a wrong one is off in shape as well as in print.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,8 @@ from smartstore.domain.geometry import CameraModel
 from smartstore.site import Site
 from smartstore.vision.embedding import STILL, Front, Gallery, cut
 from smartstore.vision.shelf_face import FacingView, item_box_m
+
+log = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -29,6 +33,20 @@ OFFSETS_PX = tuple((dx, dy) for dy in (-4, -2, 0, 2, 4) for dx in (-4, -2, 0, 2,
 OFFSET_COST = 0.001
 """Squared distance per squared pixel of offset."""
 _NONE = np.zeros(2)
+
+
+def catalogue_pictures(site: Site) -> dict[str, Picture]:
+    """The catalogue pictures (RGB) of the products that have one which can be read, by SKU."""
+    pictures = {}
+    for sku, item in site.items.items():
+        if item.picture is None:
+            continue
+        read = cv2.imread(item.picture, cv2.IMREAD_COLOR)
+        if read is None:
+            log.warning("%s: not a picture; %s is known by its own facing only", item.picture, item.name)
+            continue
+        pictures[sku] = np.asarray(cv2.cvtColor(read, cv2.COLOR_BGR2RGB), np.uint8)
+    return pictures
 
 
 @dataclass(slots=True, eq=False)
