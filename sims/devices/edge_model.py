@@ -92,7 +92,8 @@ class Groups(_Part):
     @property
     def joints(self) -> Array:
         """One number per COCO joint (17,)."""
-        return np.asarray([float(getattr(self, name)) for name in GROUPS])[GROUP_OF]
+        values: Array = np.array([float(getattr(self, name)) for name in GROUPS])
+        return np.asarray(values[GROUP_OF])
 
 
 class JointErrors(_Part):

@@ -10,22 +10,23 @@ from scipy.special import expit, ndtr, ndtri
 Array = NDArray[np.float64]
 
 MEMORIES_S = np.geomspace(0.05, 12.0, 23)
+SLOPES = ("base", "size", "shown", "cut", "crowd")
 FRACTIONS = np.linspace(0.1, 0.98, 23)
 
 
 def logistic(features: Array, outcomes: NDArray[np.bool_], ridge: float = 1.0) -> Array:
     """Slopes of a logistic regression by Newton's method; ``ridge`` holds all but the first towards 0."""
-    slopes = np.zeros(features.shape[1])
+    slopes: Array = np.zeros(features.shape[1])
     share = np.clip(outcomes.mean(), 1e-4, 1 - 1e-4) if len(outcomes) else 0.5
     slopes[0] = np.log(share / (1 - share))
     hold = np.full(len(slopes), ridge)
     hold[0] = 1e-6
     for _ in range(40):
-        chance = expit(features @ slopes)
+        chance: Array = np.asarray(expit(features @ slopes))
         gradient = features.T @ (outcomes - chance) - hold * slopes
         curve = (features * (chance * (1 - chance))[:, None]).T @ features + np.diag(hold)
         step = np.linalg.solve(curve, gradient)
-        slopes = slopes + np.clip(step, -3, 3)
+        slopes += np.clip(step, -3, 3)
         if np.abs(step).max() < 1e-7:
             break
     return slopes
@@ -36,10 +37,10 @@ def linear(features: Array, outcomes: Array, ridge: float = 3.0) -> Array:
     hold = np.full(features.shape[1], ridge)
     hold[0] = 1e-6
     weights = np.ones(len(outcomes))
-    slopes = np.zeros(features.shape[1])
+    slopes: Array = np.zeros(features.shape[1])
     for _ in range(8):
         weighted = features * weights[:, None]
-        slopes = np.linalg.solve(weighted.T @ features + np.diag(hold), weighted.T @ outcomes)
+        slopes[:] = np.linalg.solve(weighted.T @ features + np.diag(hold), weighted.T @ outcomes)
         rest = np.abs(outcomes - features @ slopes)
         scale = 1.5 * np.median(rest) + 1e-9
         weights = np.minimum(1.0, scale / np.maximum(rest, 1e-9))
@@ -85,7 +86,7 @@ def noise_memory(first: Array, second: Array, gap_s: Array, all_kept: bool = Fal
     The autocorrelation is taken for ``share * exp(-gap / memory)``; with ``all_kept`` the share is 1.
     """
     product = np.clip(first, -3, 3) * np.clip(second, -3, 3)
-    square = (np.mean(np.clip(first, -3, 3) ** 2) * np.mean(np.clip(second, -3, 3) ** 2)) ** 0.5
+    square = float(np.mean(np.clip(first, -3, 3) ** 2) * np.mean(np.clip(second, -3, 3) ** 2)) ** 0.5
     product = product / max(square, 1e-9)
     best = (np.inf, 1.0, 0.3)
     for memory_s in MEMORIES_S:
@@ -154,3 +155,8 @@ def kolmogorov(one: Array, other: Array) -> float:
     points = np.sort(np.concatenate([one, other]))
     below = [np.searchsorted(np.sort(values), points, side="right") / len(values) for values in (one, other)]
     return float(np.abs(below[0] - below[1]).max())
+
+
+def named(slopes: Array) -> dict[str, float]:
+    """Slopes by their names in a model."""
+    return {name: float(value) for name, value in zip(SLOPES, slopes, strict=True)}

@@ -6,6 +6,7 @@ can be compared distribution by distribution.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ NEAR_JOINTS, NEAR_BOX = 0.25, 0.7
 """A detection is somebody's when its joints are off by less than this share of the height, or 1 - IoU is less."""
 SAME_PLACE = 0.2
 """Boxes around nobody that overlap more (intersection over union) are one and the same."""
+PAIR_S = (0.05, 1.3)
+"""Pairs of frames so far apart tell how long errors last."""
 WITHIN = 0.7
 """A surplus box of which so much lies in somebody's detection is a second box of theirs."""
 
@@ -89,6 +92,16 @@ class Samples:
             one.append(a[good])
             two.append(b[good])
         return np.concatenate(one), np.concatenate(two)
+
+    def pairs_among(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+        """Pairs of frames not far apart of the same person and camera, as positions in ``rows``; their gaps in
+        seconds."""
+        place = np.full(len(self.found), -1)
+        place[rows] = np.arange(len(rows))
+        a, b = self.pairs(*PAIR_S)
+        good = (place[a] >= 0) & (place[b] >= 0)
+        a, b = a[good], b[good]
+        return place[a], place[b], self.t_s[b] - self.t_s[a]
 
 
 @dataclass(slots=True)
@@ -264,7 +277,10 @@ def _table(frames: Sequence[_Frame], minutes: float) -> Samples:
             surplus.append(Surplus(nth, row, frame.found[j].box, frame.found[j].score, tall, begins))
     full = [f for f in frames if f.names]
     starts = [s for f, s in zip(frames, first, strict=False) if f.names]
-    join = lambda name: np.concatenate([getattr(f.view, name)[0] for f in full])  # noqa: E731
+
+    def join(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(f.view, name)[0] for f in full])
+
     ids = np.repeat(np.arange(len(frames)), np.diff(first))
     people = [(frame, i) for frame in full for i in range(len(frame.names))]
     return Samples(
