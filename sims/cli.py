@@ -232,3 +232,41 @@ def fidelity(
     with _Spectator() as watch:
         rows = compare(scenarios, _seed_range(seeds), out, edge, watch, console.log)
     print(json.dumps(document(rows), indent=2) if as_json else markdown(rows))
+
+
+@app.command()
+def facings(
+    store: Annotated[Path, typer.Option(help="Store document")] = Path("configs/stores/corner.yaml"),
+    seeds: Annotated[
+        str, typer.Option(help="Seeds, A-B; each draws camera pose, light, prints, stock and people")
+    ] = "1-3",
+    out: Annotated[Path | None, typer.Option(help="Folder for the figures and the sheet of failures")] = None,
+    pictures: Annotated[bool, typer.Option(help="Whether the reader has a catalogue picture per item")] = True,
+    true_people: Annotated[bool, typer.Option("--true-people", help="Exact people instead of the detector's")] = False,
+    visits: Annotated[int, typer.Option(min=1, max=100, help="Visits to the shelf per seed")] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON and nothing else")] = False,
+) -> None:
+    """Try the reader of shelf cameras: takes, put-backs, misplaced items, touches, people in the way."""
+    from sims.lab.facing_trial import Trial, TrialError, show, trial
+
+    people = "true" if true_people else "detector"
+    try:
+        result = trial(Trial(store, tuple(_seed_range(seeds)), visits, people, pictures, out))
+    except TrialError as error:
+        raise typer.BadParameter(str(error), param_hint="--store") from error
+    print(json.dumps(result, indent=2)) if as_json else show(result)
+
+
+@app.command()
+def pictures(
+    store: Annotated[Path, typer.Option(help="Store document")],
+    out: Annotated[Path, typer.Option(help="Folder, for example data/catalogues/pictures/corner")],
+) -> None:
+    """Draw a catalogue picture of every product of a store; name the folder as ``pictures`` in its catalogue."""
+    from sims.building import BuildingError
+    from sims.lab.pictures import save_pictures
+
+    try:
+        print(f"{len(save_pictures(store, out))} pictures in {out}")
+    except BuildingError as error:
+        raise typer.BadParameter(str(error), param_hint="--store") from error

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sims.bodies.library import BodyLibrary
-from sims.building import Building, load_building
+from sims.building import Building, BuildingError, load_building
 from sims.devices.camera import FrameCamera, encode
 from sims.devices.look import Look, Picture
 from sims.devices.mounting import as_built
@@ -29,7 +29,7 @@ from sims.lab.facing_stories import Episode, Story
 from sims.optics import CameraSpec
 from sims.scenario import Mounting
 from smartstore.domain.people import SeenPerson
-from smartstore.site import Site, load_site
+from smartstore.site import Site, SiteError, load_site
 from smartstore.vision.face_reader import FaceReader
 from smartstore.vision.facings import FacingWatcher
 from smartstore.vision.worker import decode_jpeg
@@ -40,6 +40,10 @@ LABELS = ("kind", "light", "pose", "camera")
 JPEG_QUALITY = 88
 MOUNTINGS = {"small": 0.5, "usual": 1.0, "large": 1.6}
 """How far off the survey cameras hang, in times of what scenarios do."""
+
+
+class TrialError(Exception):
+    """A trial that cannot be run: one line."""
 
 
 Stock = Mapping[str, tuple[tuple[str, ...], ...]]
@@ -122,7 +126,13 @@ class Film:
 
 def run(trial: Trial, finder: Finder | None = None) -> Outcome:
     """Every seed's story, filmed, read and scored."""
-    building, site, library = load_building(trial.store), load_site(trial.store), BodyLibrary.load()
+    try:
+        building, site = load_building(trial.store), load_site(trial.store)
+    except (BuildingError, SiteError) as error:
+        raise TrialError(str(error)) from error
+    if not any(camera.kind == "shelf" for camera in building.cameras.values()):
+        raise TrialError(f"{trial.store}: no camera of kind 'shelf'; name a store that has one")
+    library = BodyLibrary.load()
     if finder is None and trial.people == "detector":
         from smartstore.vision.detector import OpenVinoDetector
 
@@ -250,18 +260,18 @@ def _cell(value: float | None) -> str:
     return "-" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
-def trial(
-    store: Path = STORE, seeds: Sequence[int] = (1,), out: Path | None = None, people: str = "detector",
-    pictures: bool = True, visits: int = 8,
-) -> dict[str, Any]:  # fmt: skip
-    """Runs a trial, keeps figures and the sheet of failures in ``out``, and returns the figures."""
-    request = Trial(store, tuple(seeds), visits, people, pictures, out)
+def trial(request: Trial) -> dict[str, Any]:
+    """Runs a trial, keeps figures and the sheet of failures in its folder, and returns the figures.
+
+    Raises:
+        TrialError: the store cannot be read, or has no shelf camera.
+    """
     outcome = run(request)
     result = report(request, outcome)
-    if out is not None:
+    if request.out is not None:
         from sims.lab.facing_sheet import save_sheet
 
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "facings.json").write_text(json.dumps(result, indent=2))
-        save_sheet(outcome.failures, out / "failures.jpg")
+        request.out.mkdir(parents=True, exist_ok=True)
+        (request.out / "facings.json").write_text(json.dumps(result, indent=2))
+        save_sheet(outcome.failures, request.out / "failures.jpg")
     return result
