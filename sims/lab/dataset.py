@@ -52,6 +52,8 @@ class Shard:
     pictures: int = SHARD_PICTURES
     scale: float = 1.0
     """Resolution as a share of the cameras' own."""
+    held_out: bool = False
+    """Whether this shard is for validation whatever its number."""
 
     @property
     def name(self) -> str:
@@ -61,7 +63,7 @@ class Shard:
     @property
     def split(self) -> str:
         """``train`` or ``val``."""
-        return "val" if self.number % VAL_EVERY == VAL_EVERY - 1 else "train"
+        return "val" if self.held_out or self.number % VAL_EVERY == VAL_EVERY - 1 else "train"
 
     def generator(self, seed: int) -> np.random.Generator:
         """The shard's own randomness."""
@@ -77,15 +79,17 @@ def render_dataset(
     progress: Progress | None = None,
     shard_pictures: int = SHARD_PICTURES,
     scale: float = 1.0,
+    held_out: bool = False,
 ) -> dict[str, int]:
     """Renders what is still missing of ``pictures`` pictures under ``out``; returns the number of pictures per split.
 
     Shards hold ``shard_pictures`` (a ``wide`` shard has one look), drawn at ``scale`` times the cameras' resolution.
-    Raises :class:`~sims.building.BuildingError` or :class:`~sims.devices.renderer.RendererError`.
+    With ``held_out`` all of them are for validation, with bodies and outfits of no training picture. Raises :class:`~sims.building.BuildingError` or :class:`~sims.devices.renderer.RendererError`.
     """
     building = load_building(store)
     library = BodyLibrary.load()
-    shards = [Shard(i, wide, shard_pictures, scale) for i in range(max(1, -(-pictures // shard_pictures)))]
+    count = max(1, -(-pictures // shard_pictures))
+    shards = [Shard(i, wide, shard_pictures, scale, held_out) for i in range(count)]
     painter = None if wide else Renderer(building, Look.shipped(), library, scale)
     for index, shard in enumerate(shards):
         if not (out / shard.name / "labels.json").exists():
@@ -240,6 +244,7 @@ def main() -> None:
     )
     parser.add_argument("--shard", type=int, default=SHARD_PICTURES, help="pictures per shard")
     parser.add_argument("--scale", type=float, default=1.0, help="resolution as a share of the cameras' own")
+    parser.add_argument("--held-out", action="store_true", help="all for validation: bodies no training has seen")
     given = parser.parse_args()
     counts = render_dataset(
         given.store,
@@ -250,6 +255,7 @@ def main() -> None:
         lambda done, of: print(f"{done}/{of}", flush=True),
         given.shard,
         given.scale,
+        given.held_out,
     )
     print(counts)
 

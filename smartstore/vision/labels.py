@@ -57,6 +57,7 @@ class LabelledPicture:
     """Kind of the camera: ``ceiling`` or ``shelf``."""
     people: tuple[LabelledPerson, ...]
     camera: str = ""
+    split: str = "val"
 
     @property
     def look(self) -> str:
@@ -101,6 +102,7 @@ def read_labels(dataset: Path, split: str) -> list[LabelledPicture]:
                 str(image.get("kind", "")),
                 tuple(people.get(int(image["id"]), ())),
                 str(image.get("camera", "")),
+                split,
             )
             for image in document["images"]
         ]
