@@ -96,6 +96,9 @@ def can_reach(places_m: Array, fixture: Fixture, u_m: float, others: Iterable[Fi
     arms = target + offset[near][:, None] * np.linspace(0.02, 1, 25)[:, None]
     free = np.ones(len(arms), bool)
     for other in others:
+        middle = np.asarray(other.point(other.width_m / 2, other.depth_m / 2, 0.0)[:2])
+        if float(np.linalg.norm(middle - target)) > ARM_REACH_M + np.hypot(other.width_m, other.depth_m) / 2:
+            continue
         free &= (_distances(arms.reshape(-1, 2), other).reshape(arms.shape[:2]) > 0).all(axis=1)
     return bool(free.any())
 

@@ -206,3 +206,22 @@ def test_one_person_before_another_stays_two() -> None:
     assert once_each((one, behind), here) == [0, 1]
     assert once_each((one, again), here) == [0]
     assert once_each((one, again), here * [[1.0, 1.0], [2.0, 1.0]]) == [0, 1]
+
+
+def _box_around_nobody(camera: str, model_px: tuple[int, int], t_s: float) -> PeopleView:
+    x, y = model_px[0] / 2, model_px[1] / 2
+    joints = np.zeros((17, 3))
+    box = (x - 20.0, y - 60.0, x + 20.0, y + 60.0)
+    return PeopleView(camera, round((1000 + t_s) * SECOND), (SeenPerson(box, 0.7, joints, np.zeros(16)),))
+
+
+@pytest.mark.parametrize("others_look_there", [True, False])
+def test_a_box_that_one_camera_alone_shows_for_two_seconds_is_nobody_where_others_look_too(
+    corner: Site, others_look_there: bool
+) -> None:
+    model = corner.cameras["c1"].model
+    views = [_box_around_nobody("c1", (model.width_px, model.height_px), k / 5) for k in range(11)]
+    if others_look_there:
+        views += [PeopleView(c, round((1000.01 + k / 5) * SECOND), ()) for c in ("c2", "c3", "c4") for k in range(11)]
+    states = track(corner, sorted(views, key=lambda view: view.t_ns))
+    assert any(state.tracks for state in states) is not others_look_there
