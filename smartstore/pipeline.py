@@ -13,11 +13,14 @@ import numpy as np
 
 from smartstore.domain.events import ItemReturned, ItemTaken, StoreEvent, VisitLeft
 from smartstore.domain.people import FloorState, PeopleView, SeenPerson
-from smartstore.fusion.attribution import AttributionOptions, Attributor, Known, ScaleAlive
+from smartstore.fusion.alive import ScaleAlive
+from smartstore.fusion.attribution import AttributionOptions, Attributor, Known
+from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
 from smartstore.fusion.reach import ReachOptions
 from smartstore.fusion.touches import FacingsSeen, TouchOptions
+from smartstore.fusion.unseen import UnseenOptions
 from smartstore.fusion.visits import BeamBroken, GateEntered, VisitKeeper, VisitOptions
 from smartstore.scales.candidates import CandidateFinder, CandidateOptions
 from smartstore.scales.steps import StepDetector, StepOptions
@@ -60,6 +63,8 @@ class PipelineOptions:
     hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
     reach: ReachOptions = field(default_factory=ReachOptions)
     touches: TouchOptions = field(default_factory=TouchOptions)
+    dips: DipOptions = field(default_factory=DipOptions)
+    unseen: UnseenOptions = field(default_factory=UnseenOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
 
 
@@ -81,6 +86,8 @@ class Pipeline:
             self._options.hypotheses,
             self._options.reach,
             self._options.touches,
+            self._options.dips,
+            self._options.unseen,
         )
         self._holdings: dict[str, Counter[str]] = {}
         self._leaving: list[VisitLeft] = []

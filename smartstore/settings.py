@@ -16,10 +16,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic import Field as PydanticField
 
 from smartstore.fusion.attribution import AttributionOptions
+from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
 from smartstore.fusion.reach import ReachOptions
 from smartstore.fusion.touches import TouchOptions
+from smartstore.fusion.unseen import UnseenOptions
 from smartstore.fusion.visits import VisitOptions
 from smartstore.ledger.settlement import SettlementOptions
 from smartstore.scales.candidates import CandidateOptions
@@ -94,6 +96,8 @@ class Settings:
     hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
     reach: ReachOptions = field(default_factory=ReachOptions)
     touches: TouchOptions = field(default_factory=TouchOptions)
+    dips: DipOptions = field(default_factory=DipOptions)
+    unseen: UnseenOptions = field(default_factory=UnseenOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     settlement: SettlementOptions = field(default_factory=SettlementOptions)
 

@@ -15,7 +15,8 @@ from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.geometry import CameraModel
 from smartstore.domain.items import FacingChange
 from smartstore.domain.people import FloorState, FloorTrack, Hand
-from smartstore.fusion.attribution import Attributor, Known, ScaleAlive
+from smartstore.fusion.alive import ScaleAlive
+from smartstore.fusion.attribution import Attributor, Known
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.scales.candidates import CandidateFinder
 from smartstore.scales.steps import StepDetector

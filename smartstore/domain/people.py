@@ -43,13 +43,17 @@ class PeopleView:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """A wrist in store coordinates, metres. ``sigma_m`` is one standard deviation of its position."""
+    """A wrist in store coordinates, metres. ``sigma_m`` is one standard deviation of its position.
+
+    ``seen_ns`` is when a camera last saw it; None: at the time of its track.
+    """
 
     side: str
     x_m: float
     y_m: float
     z_m: float
     sigma_m: float
+    seen_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

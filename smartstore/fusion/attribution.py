@@ -6,23 +6,27 @@ who holds what and whose track is whose, as plain data. Out: :class:`ItemTaken`,
 
 A change is decided a while after it ended, so that slower cameras have spoken, together with the changes that overlap
 it. Where scales are alive, facing changes are evidence for weight steps; elsewhere they are the changes themselves,
-and a touch that no clear view explains is doubt.
+and what hands may have done there unseen is doubt.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from smartstore.domain.events import CaseRaised
 from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
+from smartstore.fusion.alive import LivingScales, ScaleAlive
 from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
 from smartstore.fusion.changes import Change, grouped, joined, of_step, of_view, with_grams
+from smartstore.fusion.dips import DipFinder, DipOptions
 from smartstore.fusion.evidence import EvidenceOptions, press_log
 from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
 from smartstore.fusion.joint import Hypothesis, solve
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import ReachMemory, ReachOptions
 from smartstore.fusion.touches import FacingsSeen, OpenTouches, TouchOptions
+from smartstore.fusion.unseen import Moved, UnseenOptions, UnseenPairs
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
@@ -64,15 +68,6 @@ class AttributionOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleAlive:
-    """The plates of a fixture that give numbers at ``t_ns``."""
-
-    fixture: str
-    t_ns: int
-    plates: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Known:
     """What others know at the time of a decision: carts, owners of tracks, and the visits inside."""
 
@@ -95,6 +90,8 @@ class Attributor:
         hypotheses: HypothesisOptions | None = None,
         reach: ReachOptions | None = None,
         touches: TouchOptions | None = None,
+        dips: DipOptions | None = None,
+        unseen: UnseenOptions | None = None,
     ) -> None:
         self._site, self._explain = site, explain
         self._options, self._evidence = options or AttributionOptions(), evidence or EvidenceOptions()
@@ -105,7 +102,9 @@ class Attributor:
         self._views: list[FacingChange] = []
         self._standing: list[FacingChange] = []
         self._touches = OpenTouches(touches)
-        self._scales: dict[str, ScaleAlive] = {}
+        self._scales = LivingScales(site, self._options.scale_silent_s)
+        self._dips = DipFinder(site, dips or DipOptions())
+        self._unseen = UnseenPairs(self._scales.weighed, unseen or UnseenOptions())
         self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates)
         self.ignored: Counter[str] = Counter()
 
@@ -114,29 +113,23 @@ class Attributor:
         match fact:
             case FloorState():
                 self._touches.add(self._reach.observe(fact))
+                self._unseen.add(self._dips.observe(fact))
             case ScaleAlive():
-                self._scales[fact.fixture] = fact
+                self._scales.observe(fact)
             case FacingsSeen():
                 self._touches.see(fact)
+                self._unseen.see(fact)
             case WeightStep():
                 self._changes.append(of_step(fact, self._site))
             case FacingChange() if fact.facing not in self._site.facings:
                 self.ignored["facing_unknown"] += 1
-            case FacingChange() if self.weighed(fact.facing, fact.t_end_ns):
+            case FacingChange() if self._scales.weighed(fact.facing, fact.t_end_ns):
                 self._views.append(fact)
             case FacingChange() if self._told_by_another(fact):
                 self.ignored["facing_change_seen_twice"] += 1
             case FacingChange():
                 self._standing.append(fact)
                 self._changes.append(of_view(fact, self._site))
-
-    def weighed(self, facing: str, t_ns: int) -> bool:
-        """Whether living plates carry a facing at ``t_ns``."""
-        place = self._site.facings[facing]
-        alive = self._scales.get(place.fixture)
-        if alive is None or t_ns - alive.t_ns > self._options.scale_silent_s * NS_PER_S:
-            return False
-        return any(plate in alive.plates for plate in place.plates)
 
     def _told_by_another(self, seen: FacingChange) -> bool:
         """Whether another camera said the same of an unweighed facing a moment ago."""
@@ -151,8 +144,8 @@ class Attributor:
 
     def undecided_since(self) -> int | None:
         """The begin of the oldest change that is not yet decided; None when there is none."""
-        touched = self._touches.since
-        return min([c.t_start_ns for c in self._changes] + ([] if touched is None else [touched]), default=None)
+        waiting = [since for since in (self._touches.since, self._unseen.since) if since is not None]
+        return min([change.t_start_ns for change in self._changes] + waiting, default=None)
 
     def decide(self, now_ns: int, known: Known, final: bool = False) -> list[ItemEvent]:
         """Everything that is due at ``now_ns``; with ``final`` everything there is."""
@@ -160,8 +153,10 @@ class Attributor:
         holdings = {visit: Counter(dict(held)) for visit, held in known.holdings.items()}
         while group := self._due(now_ns, final):
             events += self._decide_group(group, replace(known, holdings=holdings), holdings)
-        for touch in self._touches.untold(now_ns, self.weighed, final):
+        for touch in self._touches.untold(now_ns, self._scales.weighed, final):
             events += self._bookings.touched(touch, known.owners.get(touch.track))
+        for pair in self._unseen.due(now_ns, known.owners, final):
+            events += self._bookings.unseen(pair)
         oldest = now_ns - round(self._options.view_memory_s * NS_PER_S)
         self._views = [view for view in self._views if view.t_end_ns > oldest]
         self._standing = [view for view in self._standing if view.t_end_ns > oldest]
@@ -201,6 +196,8 @@ class Attributor:
             booked = self._bookings.book(change, choice, self._time(change), holdings)
             for event in booked:
                 self._touches.explain(change.t_start_ns, change.t_end_ns, event.place)
+                count = 1 if isinstance(event, CaseRaised) else event.quantity
+                self._unseen.moved(Moved(event.visit, change.t_start_ns, change.t_end_ns, event.place, count))
             events += booked
         return events
 

@@ -12,6 +12,7 @@ from smartstore.fusion.changes import Change
 from smartstore.fusion.joint import Choice, Hypothesis
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import Touch
+from smartstore.fusion.unseen import UnseenPair
 from smartstore.site import Site
 
 ItemEvent = ItemTaken | ItemReturned | CaseRaised
@@ -88,3 +89,16 @@ class Bookings:
         place = touch.facings[0][0]
         caused_by = f"touch:{touch.track}:{touch.side}:{place}:{touch.t_start_ns}"
         return [CaseRaised(visit, touch.t_end_ns, caused_by, caused_by.replace(":", "-"), place, candidates)]
+
+    def unseen(self, pair: UnseenPair) -> list[ItemEvent]:
+        """The case of two hands in a facing between which nobody saw it: something was there and back, or nothing."""
+        total = sum(fit for _, fit in pair.facings)
+        candidates = tuple(
+            Candidate(pair.visit, self._site.facings[name].sku, quantity, name, round(0.25 * fit / total, 6))
+            for name, fit in pair.facings[: self._most]
+            for quantity in (1, -1)
+        )[: self._most]
+        place, second = pair.facings[0][0], pair.second
+        caused_by = f"unseen:{second.track}:{place}:{pair.first.t_start_ns}:{second.t_start_ns}"
+        t_ns = (second.t_start_ns + second.t_end_ns) // 2
+        return [CaseRaised(pair.visit, t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)]

@@ -102,7 +102,7 @@ class HandTracker:
             sigma_m = math.sqrt((palm.cov[0, 0] + palm.cov[1, 1] + palm.cov[2, 2]) / 3)
             if (t_ns - palm.t_ns) / 1e9 <= self.options.stale_s and sigma_m <= self.options.max_sigma_m:
                 x, y, z = (float(value) for value in palm.mean)
-                hands.append(Hand(side, x, y, z, sigma_m))
+                hands.append(Hand(side, x, y, z, sigma_m, palm.t_ns))
         return tuple(hands)
 
     def drop(self, track: Track) -> None:

@@ -1,0 +1,40 @@
+"""Which facings a living scale carries.
+
+In: what scales say of themselves. Out: whether a facing is weighed at a time, or only seen.
+"""
+
+from dataclasses import dataclass, field
+
+from smartstore.site import Site
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleAlive:
+    """The plates of a fixture that give numbers at ``t_ns``."""
+
+    fixture: str
+    t_ns: int
+    plates: frozenset[str]
+
+
+@dataclass
+class LivingScales:
+    """Remembers the last word of every scale; one that was silent for ``silent_s`` is off."""
+
+    site: Site
+    silent_s: float
+    _last: dict[str, ScaleAlive] = field(default_factory=dict)
+
+    def observe(self, alive: ScaleAlive) -> None:
+        """A scale spoke."""
+        self._last[alive.fixture] = alive
+
+    def weighed(self, facing: str, t_ns: int) -> bool:
+        """Whether living plates carry a facing at ``t_ns``."""
+        place = self.site.facings[facing]
+        alive = self._last.get(place.fixture)
+        if alive is None or t_ns - alive.t_ns > self.silent_s * NS_PER_S:
+            return False
+        return any(plate in alive.plates for plate in place.plates)
