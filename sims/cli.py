@@ -189,20 +189,21 @@ def fit_edge(
     scenario: Annotated[Path, typer.Option(help="Who comes; played in every store")] = Path(
         "configs/scenarios/corner-rush.yaml"
     ),
-    seeds: Annotated[str, typer.Option(help="Seeds to fit to, A-B")] = "1-4",
+    seeds: Annotated[str, typer.Option(help="Seeds to fit to, A-B")] = "6-9",
     held_out: Annotated[str, typer.Option(help="Seeds to judge the fit by, A-B")] = "400-401",
+    seconds: Annotated[float, typer.Option(min=10, help="Event time recorded of each run")] = 80.0,
     out: Annotated[Path, typer.Option(help="Model to write; its picture lies beside it")] = Path(
         "configs/edge/default.yaml"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print the goodness of fit as JSON and nothing else")] = False,
 ) -> None:
     """Fit the error model of edge cameras to the real detector on rendered frames."""
-    from sims.lab.fit_edge import FitRequest, known_stores
+    from sims.lab.fit_edge import STORES, FitRequest
     from sims.lab.fit_edge import fit_edge as fit
     from sims.lab.fit_edge_goodness import table
 
-    given = tuple(stores) if stores else known_stores()
-    request = FitRequest(given, scenario, tuple(_seed_range(seeds)), tuple(_seed_range(held_out, "--held-out")), out)
+    fitted_to, judged_by = tuple(_seed_range(seeds)), tuple(_seed_range(held_out, "--held-out"))
+    request = FitRequest(tuple(stores or STORES), scenario, fitted_to, judged_by, out, seconds)
     console = Console(stderr=True)
     with console.status("starting ...") as status:
         fitted = fit(request, lambda step: status.update(f"{step.what}  {step.share:.0%}"))

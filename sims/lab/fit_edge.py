@@ -24,6 +24,8 @@ from sims.lab.fit_edge_samples import Staged, samples, stage
 from sims.scenario import Scenario, load_scenario
 from smartstore.vision.detector import DetectorOptions
 
+STORES = tuple(Path("configs/stores") / f"{name}.yaml" for name in ("corner", "kiosk", "corner", "market"))
+"""The stores that take turns by default."""
 CACHE = Path("data/runs/edge")
 BY_HAND = FOLDER / "by-hand.yaml"
 LEAST_ROWS = 500
@@ -42,8 +44,11 @@ class FitRequest:
     seeds: tuple[int, ...]
     held_out: tuple[int, ...]
     out: Path
+    seconds: float = 80.0
+    """How much of each run is recorded, in event time."""
     ceiling: int = 1
-    """Ceiling cameras that are recorded per run, in turn."""
+    shelf: int = 3
+    """So many ceiling and shelf cameras are recorded per run, in turn."""
     cache: Path = CACHE
 
 
@@ -56,15 +61,6 @@ class Step:
 
 
 Watch = Callable[[Step], None]
-
-
-def known_stores() -> tuple[Path, ...]:
-    """The shipped stores that have ceiling and shelf cameras."""
-    kept = []
-    for path in sorted(Path("configs/stores").glob("*.yaml")):
-        kinds = {camera.kind for camera in load_building(path).cameras.values()}
-        kept += [path] if {"ceiling", "shelf"} <= kinds else []
-    return tuple(kept)
 
 
 def fit_edge(request: FitRequest, watch: Watch = lambda _: None) -> dict[str, Any]:
@@ -109,7 +105,7 @@ def fit_edge(request: FitRequest, watch: Watch = lambda _: None) -> dict[str, An
 
 def _staged(request: FitRequest, scenario: Scenario, seeds: Sequence[int], what: str, watch: Watch) -> list[Staged]:
     """Recordings, made or found, with everybody posed."""
-    wanted = takes(list(request.stores), scenario, list(seeds), request.ceiling)
+    wanted = takes(request.stores, scenario, seeds, request.ceiling, request.shelf, request.seconds)
     for take in wanted:
         scenario.check(load_building(take.store))
     staged = []

@@ -8,8 +8,8 @@ in time can be measured.
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -88,12 +88,13 @@ class Take:
     store: Path
     scenario: Scenario
     seed: int
-    ceiling: tuple[str, ...]
-    """Ceiling cameras to record."""
+    cameras: tuple[str, ...]
+    seconds: float
+    """How much of the run is recorded, in event time."""
 
     def key(self) -> str:
         """Digest of all that the recording depends on, except the program."""
-        digest = hashlib.sha256(f"{LAYOUT}|{self.seed}|{self.ceiling}".encode())
+        digest = hashlib.sha256(f"{LAYOUT}|{self.seed}|{self.cameras}|{self.seconds:g}".encode())
         digest.update(self.scenario.model_dump_json(exclude={"seed"}).encode())
         digest.update(self.store.read_bytes())
         digest.update(detector_id().encode())
@@ -108,15 +109,20 @@ def detector_id() -> str:
     return digest.hexdigest()[:12]
 
 
-def takes(stores: list[Path], scenario: Scenario, seeds: list[int], ceiling: int) -> list[Take]:
-    """One take per seed, the stores in turn; ``ceiling`` of each store's ceiling cameras, also in turn."""
-    turns: dict[Path, itertools.cycle[str]] = {}
+def takes(
+    stores: Sequence[Path], scenario: Scenario, seeds: Sequence[int], ceiling: int, shelf: int, seconds: float
+) -> list[Take]:
+    """One take per seed, the stores in turn; so many ceiling and shelf cameras of each store, also in turn."""
+    turns: dict[tuple[Path, str], itertools.cycle[str]] = {}
     found = []
     for store, seed in zip(itertools.cycle(stores), seeds, strict=False):
-        building = load_building(store)
-        names = [c.id for c in building.cameras.values() if c.kind == "ceiling"]
-        turn = turns.setdefault(store, itertools.cycle(names))
-        found.append(Take(store, scenario, seed, tuple(sorted({next(turn) for _ in range(min(ceiling, len(names)))}))))
+        cameras = load_building(store).cameras.values()
+        chosen: set[str] = set()
+        for kind, count in (("ceiling", ceiling), ("shelf", shelf)):
+            names = [camera.id for camera in cameras if camera.kind == kind]
+            turn = turns.setdefault((store, kind), itertools.cycle(names))
+            chosen |= {next(turn) for _ in range(min(count, len(names)))}
+        found.append(Take(store, scenario, seed, tuple(sorted(chosen)), seconds))
     return found
 
 
@@ -153,14 +159,13 @@ def _shots(
 ) -> Iterator[Shot]:
     figures = BodyLibrary.load()
     palms = Palms(building.store, take.seed)
-    off = [c.id for c in building.cameras.values() if c.kind == "ceiling" and c.id not in take.ceiling]
+    off = [name for name in building.cameras if name not in take.cameras]
     scenario = take.scenario.model_copy(update={"cameras_off": tuple(off), "clock_offsets_s": {}})
     world = World(building, scenario, take.seed, figures, palms.scan, palms.enrol)
     cameras = FrameCameras(hung(building, scenario, take.seed), scenario, take.seed, figures, None)
-    expected_s = max(s.plan.arrive_s + 16.0 + 8.5 * len(s.plan.errands) for s in world.shoppers)
     before: dict[str, Stock] = {}
     try:
-        while not world.empty:
+        while not world.empty and world.t_s < take.seconds:
             scene = world.scene()
             for _, camera, message in cameras.observe(scene):
                 if not isinstance(message, Frame):
@@ -183,7 +188,7 @@ def _shots(
                 )  # fmt: skip
                 before[camera] = stock
             world.step()
-            progress(min(1.0, world.t_s / expected_s))
+            progress(world.t_s / take.seconds)
     finally:
         cameras.close()
 
@@ -192,18 +197,3 @@ def _found(person: SeenPerson) -> Found:
     box = tuple(round(float(v), 1) for v in person.box_px)
     joints = [tuple(row) for row in np.round(np.asarray(person.joints_px, float), 2).tolist()]
     return Found(box, round(float(person.score), 3), joints, np.round(person.appearance, 4).tolist())  # type: ignore[arg-type]
-
-
-__all__ = [
-    "Found",
-    "Read",
-    "Recording",
-    "Shot",
-    "Take",
-    "detector_id",
-    "hung",
-    "record",
-    "recorded",
-    "replace",
-    "takes",
-]
