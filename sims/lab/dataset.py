@@ -84,7 +84,8 @@ def render_dataset(
     """Renders what is still missing of ``pictures`` pictures under ``out``; returns the number of pictures per split.
 
     Shards hold ``shard_pictures`` (a ``wide`` shard has one look), drawn at ``scale`` times the cameras' resolution.
-    With ``held_out`` all of them are for validation, with bodies and outfits of no training picture. Raises :class:`~sims.building.BuildingError` or :class:`~sims.devices.renderer.RendererError`.
+    With ``held_out`` all of them are for validation, with bodies and outfits of no training picture.
+    Raises :class:`~sims.building.BuildingError` or :class:`~sims.devices.renderer.RendererError`.
     """
     building = load_building(store)
     library = BodyLibrary.load()

@@ -80,7 +80,7 @@ class BlazePose:
         landmarks, presence = self._run(np.asarray(cut(picture, matrix)[None] / 255, np.float32))
         points = landmarks.reshape(39, 5)
         places = (points[:, :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-        joints = np.column_stack([places, 1 / (1 + np.exp(-points[:, 3]))])[list(COCO)]
+        joints = np.column_stack([places, 1 / (1 + np.exp(-np.clip(points[:, 3], -30, 30)))])[list(COCO)]
         return Verdict(joints, float(presence.ravel()[0]), _circle(places[_MIDDLE], places[_RIM]))
 
 

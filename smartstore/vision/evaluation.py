@@ -1,15 +1,15 @@
 """Judges the exported networks on labelled pictures that they were not trained on.
 
-In: a labelled set and a model folder. Out: a dictionary of figures. Average precisions of boxes and of keypoints
+In: labelled sets and a model folder. Out: a dictionary of figures per set. Average precisions of boxes and of joints
 (OKS) are pycocotools', over all people but those labelled as a crowd. PCK@0.2 torso is the share of seen joints that
 lie within a fifth of the torso's length (the longer of the two diagonals between shoulders and hips, as it appears
-in the picture) of where they are.
+in the picture) of where they are. Tables say the same by how tall people are in the picture, which is how far away
+they are, and by how much of them shows.
 """
 
-import contextlib
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,20 @@ from numpy.typing import NDArray
 from smartstore.domain.people import SeenPerson
 from smartstore.vision import people as boxes
 from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, Detector, DetectorOptions, OpenVinoDetector
-from smartstore.vision.labels import LabelledPerson, LabelledPicture, labels_file, read_labels
+from smartstore.vision.labels import LabelledPerson, LabelledPicture, read_labels
+from smartstore.vision.precision import Judge
 
 Figures = dict[str, Any]
 Array = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+"""Called with the number of pictures done and of all."""
 TALL_PX = 80.0
 SURE = 0.5
 """Score above which a joint counts as claimed."""
+LEAST_SCORE, JOINTS_FROM_SCORE = 0.01, 0.02
+"""Boxes weaker than the first are not asked for; the joints of boxes weaker than the second are not looked for."""
+HEIGHTS_PX = (0, 40, 60, 80, 120, 160, 240, 10_000)
+SHARES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.01)
 PARTS = {
     "shoulders": (5, 6),
     "elbows": (7, 8),
@@ -47,33 +54,79 @@ class Pair:
     @property
     def height_px(self) -> float:
         """Height of the true box."""
-        return self.truth.box_px[3] - self.truth.box_px[1]
+        return self.truth.height_px
 
 
-def evaluate(dataset: Path, model_dir: Path, split: str = "val", most: int | None = None, looks: str = "") -> Figures:
-    """Figures of the networks in ``model_dir`` on a split of ``dataset``: of the shards whose names begin with
-    ``looks``
-    (``shipped`` or ``wide``; "" for all), the first ``most`` pictures.
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """What to judge on: a folder, which of its splits (``val``, or both where nothing of it was trained on), and the
+    shards whose names begin with ``looks`` (``shipped`` or ``wide``; "" for all).
     """
-    all_boxes = OpenVinoDetector(model_dir / PEOPLE_MODEL, model_dir / LANDMARK_MODEL, DetectorOptions(min_score=0.01))
-    pictures = [p for p in read_labels(dataset, split) if p.path.parent.name.startswith(looks)][:most]
-    found = [look(all_boxes, picture) for picture in pictures]
+
+    dataset: Path
+    splits: tuple[str, ...] = ("val",)
+    looks: str = ""
+
+    def pictures(self) -> list[LabelledPicture]:
+        """Its pictures, in the files' order; raises :class:`~smartstore.vision.labels.LabelsError`."""
+        listed = [picture for split in self.splits for picture in read_labels(self.dataset, split)]
+        return [picture for picture in listed if picture.look.startswith(self.looks)]
+
+
+def evaluate(
+    dataset: Path,
+    model_dir: Path,
+    split: str = "val",
+    most: int | None = None,
+    looks: str = "",
+    progress: Progress | None = None,
+    int8: bool = True,
+) -> Figures:
+    """Figures of the networks in ``model_dir`` on a split of ``dataset``: of the shards whose names begin with
+    ``looks``, ``most`` pictures spread evenly over them. ``int8``: with the eight-bit copies where there are some.
+    """
+    return evaluate_set(LabelledSet(dataset, (split,), looks), model_dir, most, progress, int8)
+
+
+def evaluate_set(
+    chosen: LabelledSet, model_dir: Path, most: int | None = None, progress: Progress | None = None, int8: bool = True
+) -> Figures:
+    """Figures of the networks in ``model_dir`` on a labelled set."""
+    pictures = chosen.pictures()
+    if most is not None and most < len(pictures):
+        pictures = [pictures[i * len(pictures) // most] for i in range(most)]
+    options = DetectorOptions(min_score=LEAST_SCORE, most_people=40, int8=int8)
+    detector = OpenVinoDetector(model_dir / PEOPLE_MODEL, model_dir / LANDMARK_MODEL, options)
+    found = []
+    for number, picture in enumerate(pictures, start=1):
+        found.append(look_closely(detector, picture))
+        if progress is not None and (number % 10 == 0 or number == len(pictures)):
+            progress(number, len(pictures))
+    return {"split": "+".join(chosen.splits)} | figures_of(chosen.dataset, pictures, found)
+
+
+def figures_of(dataset: Path, pictures: Sequence[LabelledPicture], found: Sequence[tuple[SeenPerson, ...]]) -> Figures:
+    """Figures of a detector's answers to labelled pictures."""
     bold = DetectorOptions().min_score
     kept = [tuple(p for p in seen if p.score >= bold) for seen in found]
     pairs = [pair for picture, seen in zip(pictures, kept, strict=True) for pair in match(picture, seen)]
     crowds = sum(_on_crowd(picture, person) for picture, seen in zip(pictures, kept, strict=True) for person in seen)
     hits, claims = sum(p.seen is not None for p in pairs), sum(map(len, kept)) - crowds
+    judge = Judge(dataset, pictures, found)
     return {
-        "split": split,
         "pictures": len(pictures),
         "people": len(pairs),
-        "boxes": _coco(dataset, split, pictures, found, "bbox"),
-        "keypoints_oks": _coco(dataset, split, pictures, found, "keypoints"),
+        "boxes": judge.boxes(),
+        "boxes_half_shows": judge.boxes(least_visible=0.5),
+        "keypoints_oks": judge.joints(),
+        "keypoints_oks_half_shows": judge.joints(least_visible=0.5),
+        "keypoints_oks_seen_joints": judge.joints(seen_only=True),
         "at_default_score": {"recall": _share(hits, len(pairs)), "precision": _share(min(hits, claims), claims)},
         "recall_by_kind": {
-            kind: _share(sum(p.seen is not None for p in pairs if p.kind == kind), sum(p.kind == kind for p in pairs))
-            for kind in ("ceiling", "shelf")
+            kind: _recall([p for p in pairs if p.kind == kind]) for kind in sorted({p.kind for p in pairs})
         },
+        "by_height_px": table(pairs, HEIGHTS_PX, lambda pair: pair.height_px),
+        "by_share_visible": table(pairs, SHARES, lambda pair: pair.truth.visible),
         "pck_torso": joint_figures(pairs),
         "pck_torso_ceiling": joint_figures([p for p in pairs if p.kind == "ceiling"]),
         "pck_torso_shelf": joint_figures([p for p in pairs if p.kind == "shelf"]),
@@ -84,6 +137,20 @@ def evaluate(dataset: Path, model_dir: Path, split: str = "val", most: int | Non
 def look(detector: Detector, picture: LabelledPicture) -> tuple[SeenPerson, ...]:
     """What the detector sees in one picture of the set."""
     return detector.detect([picture.read()])[0]
+
+
+def look_closely(detector: OpenVinoDetector, picture: LabelledPicture) -> tuple[SeenPerson, ...]:
+    """What both networks see in one picture, down to faint boxes; without what judging does not need (appearance, the
+    joints of the very faintest).
+    """
+    image = picture.read()
+    seen = []
+    for corners, score in zip(*detector.boxes(image), strict=True):
+        left, top, right, bottom = (float(v) for v in corners)
+        box = (left, top, right, bottom)
+        joints = detector.joints(image, box) if score >= JOINTS_FROM_SCORE else np.zeros((17, 3))
+        seen.append(SeenPerson(box, float(score), joints, np.zeros(0)))
+    return tuple(seen)
 
 
 def match(picture: LabelledPicture, seen: Sequence[SeenPerson], least_overlap: float = 0.5) -> list[Pair]:
@@ -121,28 +188,49 @@ def joint_figures(pairs: Sequence[Pair]) -> Figures:
     return {
         "people": len(rows),
         "all": _share(right[there].sum(), there.sum()),
-        **{name: _share(right[:, w][there[:, w]].sum(), there[:, w].sum()) for name, w in _columns()},
+        **{name: _share(right[:, list(w)][there[:, list(w)]].sum(), there[:, list(w)].sum())
+           for name, w in PARTS.items()},
         "wrists_claimed_share_of_seen": _share((claimed & there[:, wrists]).sum(), there[:, wrists].sum()),
         "wrists_claimed_right": _share(
             (right[:, wrists] & claimed & there[:, wrists]).sum(), (claimed & there[:, wrists]).sum()
         ),
         "wrists_claimed_but_covered": _share((claimed & ~there[:, wrists]).sum(), claimed.sum()),
-    }
+    }  # fmt: skip
+
+
+def table(pairs: Sequence[Pair], steps: Sequence[float], of: Callable[[Pair], float]) -> Figures:
+    """People, recall at the default score and PCK (all joints, wrists) on every step of a quantity."""
+    figures = {}
+    for low, high in pairwise(steps):
+        chosen = [pair for pair in pairs if low <= of(pair) < high]
+        if chosen:
+            joints = joint_figures(chosen)
+            figures[f"{low:g}-{high:g}" if high < max(steps) else f"{low:g}+"] = {
+                "people": len(chosen),
+                "recall": _recall(chosen),
+                "joints": joints.get("all"),
+                "wrists": joints.get("wrists"),
+            }
+    return figures
 
 
 def errors(pair: Pair) -> Array | None:
     """Distances (17,) of the joints from the truth in torso lengths; None where the torso is not wholly in the
     picture.
     """
-    true = pair.truth.joints_px
-    if pair.seen is None or np.any(true[[5, 6, 11, 12], 2] == 0):
+    if pair.seen is None or np.any(pair.truth.joints_px[[5, 6, 11, 12], 2] == 0):
         return None
+    return joint_errors(pair.truth.joints_px, pair.seen.joints_px)
+
+
+def joint_errors(true: NDArray[Any], found: NDArray[Any]) -> Array:
+    """Distances (17,) between two answers (17, 2 or more) in torso lengths of the first."""
     torso = max(float(np.linalg.norm(true[5, :2] - true[12, :2])), float(np.linalg.norm(true[6, :2] - true[11, :2])))
-    return np.asarray(np.linalg.norm(pair.seen.joints_px[:, :2] - true[:, :2], axis=1) / max(torso, 1.0))
+    return np.asarray(np.linalg.norm(found[:, :2] - true[:, :2], axis=1) / max(torso, 1.0))
 
 
-def _columns() -> list[tuple[str, list[int]]]:
-    return [(name, list(which)) for name, which in PARTS.items()]
+def _recall(pairs: Sequence[Pair]) -> float:
+    return _share(sum(p.seen is not None for p in pairs), len(pairs))
 
 
 def _on_crowd(picture: LabelledPicture, person: SeenPerson) -> bool:
@@ -155,40 +243,6 @@ def _on_crowd(picture: LabelledPicture, person: SeenPerson) -> bool:
             x0, y0, x1, y1 = other.box_px
             best = max(best, max(0.0, min(right, x1) - max(left, x0)) * max(0.0, min(bottom, y1) - max(top, y0)) / area)
     return best >= 0.5 and all(p.seen is not person for p in match(picture, [person]))
-
-
-def _coco(
-    dataset: Path, split: str, pictures: Sequence[LabelledPicture], found: Sequence[Sequence[SeenPerson]], what: str
-) -> Figures:
-    """pycocotools' average precision over the pictures; areas for OKS are 0.53 of the box, as Ultralytics takes
-    them.
-    """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    answers = [
-        {
-            "image_id": picture.number,
-            "category_id": 1,
-            "bbox": [p.box_px[0], p.box_px[1], p.box_px[2] - p.box_px[0], p.box_px[3] - p.box_px[1]],
-            "keypoints": p.joints_px.ravel().tolist(),
-            "score": p.score if what == "bbox" else p.score * max(0.05, float(np.mean(p.joints_px[:, 2]))),
-        }
-        for picture, seen in zip(pictures, found, strict=True)
-        for p in seen
-    ]
-    if not answers:
-        return {"ap50": 0.0, "ap50_95": 0.0}
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO(str(labels_file(dataset, split)))
-        for note in truth.dataset["annotations"]:
-            note["area"] = 0.53 * note["bbox"][2] * note["bbox"][3]
-        judge = COCOeval(truth, truth.loadRes(answers), what)
-        judge.params.imgIds = [picture.number for picture in pictures]
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    return {"ap50": round(float(judge.stats[1]), 4), "ap50_95": round(float(judge.stats[0]), 4)}
 
 
 def _share(part: float, whole: float) -> float:

@@ -1,0 +1,251 @@
+"""An independent examiner: a landmark network that has seen only photographs judges the rendered people.
+
+In: labelled sets, as training uses them. Out: figures and a contact sheet. If BlazePose, which knows real people
+only, finds the joints of rendered people where the labels have them, then bodies, poses and labels resemble real ones;
+where it does not, the tables say at which size, light, view and body. It is a landmark network and no detector, so it
+is told where somebody is: the labels give it the alignment that its own detector would if that were perfect.
+
+Who counts is one fixed rule (:class:`Rule`): the whole body is in the picture and hardly anything stands before it.
+The tables also have everybody else who was looked at. Nothing is corrected: where the examiner's idea of a joint
+differs from the labels' by habit, that is reported beside the figures.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.vision import examiner_sheet, photographs
+from smartstore.vision.blazepose import NETWORK, BlazePose, Verdict, circle_of
+from smartstore.vision.evaluation import PARTS, joint_errors
+from smartstore.vision.labels import LabelledPerson, LabelledPicture, LabelsError, Picture, read_labels
+from smartstore.vision.wheels import fetched
+
+Figures = dict[str, Any]
+Progress = Callable[[int, int], None]
+"""Called with the number of people looked at and wanted."""
+RIGHT = 0.2
+"""Torso lengths within which a joint is right."""
+MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
+NAMES = (
+    "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder", "left elbow",
+    "right elbow", "left wrist", "right wrist", "left hip", "right hip", "left knee", "right knee", "left ankle",
+    "right ankle",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who counts: all 17 joints lie in the picture, this share of the body shows, and the box is this tall."""
+
+    least_visible: float = 0.9
+    least_height_px: float = 80.0
+
+    def counts(self, person: LabelledPerson) -> bool:
+        """Whether the rule takes this person."""
+        return person.visible >= self.least_visible and person.height_px >= self.least_height_px
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """Somebody who was looked at."""
+
+    picture: LabelledPicture
+    person: LabelledPerson
+    verdict: Verdict
+    errors: NDArray[np.float64]
+    """(17,) torso lengths."""
+    brightness: float
+    """Mean of the picture within the box, 0 to 255."""
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """(17,) which joints can be seen, says the label."""
+        return np.asarray(self.person.joints_px[:, 2] == 2)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the examiner took front for back: shoulders and hips all lie nearer to those of the other side."""
+        true, found = self.person.joints_px[:, :2], self.verdict.joints_px[:, :2]
+        trunk = [5, 6, 11, 12]
+        straight = np.linalg.norm(found - true, axis=1)[trunk]
+        crossed = np.linalg.norm(found[list(MIRRORED)] - true, axis=1)[trunk]
+        return bool(np.all(crossed < straight))
+
+
+def examine(
+    datasets: Sequence[Path],
+    out: Path | None = None,
+    sheet: Path | None = None,
+    models: Path | None = None,
+    most: int = 600,
+    rule: Rule = Rule(),  # noqa: B008 - frozen
+    progress: Progress | None = None,
+    cache: Path | None = None,
+) -> Figures:
+    """Figures of the examiner on up to ``most`` people who count, spread over all of ``datasets``, and of our detector
+    in ``models`` on photographs; written to ``out`` and a contact sheet to ``sheet`` where these are given.
+
+    Raises :class:`~smartstore.vision.wheels.WheelError` and :class:`~smartstore.vision.labels.LabelsError`.
+    """
+    candidates = _candidates(datasets, most, rule)
+    examiner = BlazePose(fetched(NETWORK, cache))
+    wanted = sum(len(people) for _, people in candidates)
+    examined: list[Examined] = []
+    for found in _look(examiner, candidates):
+        examined.append(found)
+        if progress is not None and len(examined) % 20 == 0:
+            progress(len(examined), wanted)
+    figures = {
+        "network": f"{NETWORK.member.rpartition('/')[2]} of {NETWORK.wheel.name} {NETWORK.wheel.version}",
+        "sets": [str(dataset) for dataset in datasets],
+        "rule": asdict(rule),
+        **judged(examined, rule),
+        "photographs": photographs.compare(examiner, models, cache),
+        "photographs_made_small": photographs.shrunk(examiner, cache),
+    }
+    if sheet is not None:
+        examiner_sheet.write([e for e in examined if rule.counts(e.person)], sheet)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return figures
+
+
+def judged(examined: Sequence[Examined], rule: Rule) -> Figures:
+    """Figures over who counts, tables over them and over the others, and the examiner's habits."""
+    counted = [e for e in examined if rule.counts(e.person)]
+    tables = {
+        "height_px": (examined, lambda e: _step(e.person.height_px, (60, 80, 100, 120, 160, 240))),
+        "visible": (examined, lambda e: _step(100 * e.person.visible, (50, 70, 80, 90)) + " %"),
+        "camera": (counted, lambda e: f"{e.picture.kind}, {e.picture.width_px} px wide"),
+        "elevation_deg": (counted, _steepness),
+        "body": (counted, lambda e: str(e.person.body)),
+        "look": (counted, lambda e: f"{e.picture.path.parent.parent.name}/{e.picture.look}"),
+        "brightness": (counted, lambda e: _step(e.brightness, (0, 50, 80, 110, 140))),
+        "facing": (counted, _facing),
+    }
+    return {
+        "counted": _figures(counted),
+        "mirrored_share": _share(sum(e.mirrored for e in counted), len(counted)),
+        "counted_but_for_mirrored": _figures([e for e in counted if not e.mirrored]),
+        **{f"by_{name}": _by(group, key) for name, (group, key) in tables.items()},
+        "habits": habits(counted),
+    }
+
+
+def habits(examined: Sequence[Examined]) -> Figures:
+    """Where the examiner puts seen joints, compared with the labels, in torso lengths: median offset to the person's
+    left and upwards along the trunk. What is not zero is a different idea of the joint, or a body unlike real ones.
+    """
+    whole = [e for e in examined if not e.mirrored]
+    if not whole:
+        return {}
+    offsets = np.stack([_in_body(e) for e in whole])
+    seen = np.stack([e.seen for e in whole])
+    return {
+        name: [round(float(np.median(offsets[seen[:, i], i, axis])), 3) for axis in (0, 1)]
+        for i, name in enumerate(NAMES)
+        if seen[:, i].any()
+    }
+
+
+def _candidates(datasets: Sequence[Path], most: int, rule: Rule) -> list[tuple[LabelledPicture, list[LabelledPerson]]]:
+    """Pictures evenly out of all splits of the sets, until ``most`` people who count are in them."""
+    pictures: list[tuple[LabelledPicture, list[LabelledPerson]]] = []
+    for dataset in datasets:
+        for split in ("val", "train"):
+            if (dataset / f"{split}.json").is_file():
+                listed = [(p, [q for q in p.people if _complete(q)]) for p in read_labels(dataset, split)]
+                pictures += [(picture, people) for picture, people in listed if people]
+    counting = sum(rule.counts(q) for _, people in pictures for q in people)
+    if not counting:
+        raise LabelsError(f"{', '.join(map(str, datasets))}: nobody in these sets counts for the examiner ({rule})")
+    stride = max(1.0, counting / most)
+    return [pictures[int(i * stride)] for i in range(int(len(pictures) / stride))]
+
+
+def _complete(person: LabelledPerson) -> bool:
+    """Whether somebody is worth a look at all: all joints in the picture, at least half shows, 60 px tall."""
+    in_picture = bool(np.all(person.joints_px[:, 2] > 0))
+    return not person.crowd and in_picture and person.visible >= 0.5 and person.height_px >= 60
+
+
+def _look(
+    examiner: BlazePose, candidates: Sequence[tuple[LabelledPicture, list[LabelledPerson]]]
+) -> Iterator[Examined]:
+    for labelled, people in candidates:
+        picture = labelled.read()
+        for person in people:
+            circle = circle_of(person.joints_px, person.full_box_px or person.box_px)
+            verdict = examiner.look(picture, circle)
+            errors = joint_errors(person.joints_px, verdict.joints_px)
+            yield Examined(labelled, person, verdict, errors, _brightness(picture, person))
+
+
+def _brightness(picture: Picture, person: LabelledPerson) -> float:
+    left, top, right, bottom = (int(v) for v in person.box_px)
+    return float(picture[top : max(bottom, top + 1), left : max(right, left + 1)].mean())
+
+
+def _figures(examined: Sequence[Examined]) -> Figures:
+    """PCK@0.2 torso over seen joints, all and by part, and in whose crop the examiner believes somebody to be."""
+    if not examined:
+        return {"people": 0}
+    seen = np.stack([e.seen for e in examined])
+    right = np.stack([e.errors <= RIGHT for e in examined])
+    return {
+        "people": len(examined),
+        "all": _share(right[seen].sum(), seen.sum()),
+        **{
+            part: _share(right[:, list(w)][seen[:, list(w)]].sum(), seen[:, list(w)].sum()) for part, w in PARTS.items()
+        },
+        "head": _share(right[:, :5][seen[:, :5]].sum(), seen[:, :5].sum()),
+        "wrists_seen": int(seen[:, [9, 10]].sum()),
+        "presence": _share(sum(e.verdict.presence >= 0.5 for e in examined), len(examined)),
+    }
+
+
+def _by(examined: Sequence[Examined], key: Callable[[Examined], str]) -> Figures:
+    names = sorted({key(e) for e in examined}, key=lambda name: (len(name.split("-")[0]), name))
+    return {name: _figures([e for e in examined if key(e) == name]) for name in names}
+
+
+def _step(value: float, steps: Sequence[float]) -> str:
+    """The step that a value is on: ``80-100``, ``240+``."""
+    above = [i for i, step in enumerate(steps) if value >= step]
+    last = above[-1] if above else 0
+    return f"{steps[last]:.0f}-{steps[last + 1]:.0f}" if last + 1 < len(steps) else f"{steps[last]:.0f}+"
+
+
+def _steepness(one: Examined) -> str:
+    steep = one.person.elevation_deg
+    return "not said" if steep is None else _step(steep, (-90, 0, 10, 20, 30, 45, 60))
+
+
+def _facing(one: Examined) -> str:
+    """How the person stands to the camera, by the true shoulders."""
+    joints = one.person.joints_px
+    torso = np.linalg.norm(joints[[5, 6], :2].mean(axis=0) - joints[[11, 12], :2].mean(axis=0))
+    across = float((joints[5, 0] - joints[6, 0]) / max(float(torso), 1.0))
+    return "front" if across > 0.3 else "back" if across < -0.3 else "side"
+
+
+def _in_body(one: Examined) -> NDArray[np.float64]:
+    """Offsets (17, 2) of the examiner's joints from the labels', to the person's left and up, in torso lengths."""
+    true, found = one.person.joints_px.astype(float), one.verdict.joints_px
+    up = true[[5, 6], :2].mean(axis=0) - true[[11, 12], :2].mean(axis=0)
+    length = max(float(np.linalg.norm(up)), 1.0)
+    up = up / length
+    aside = np.array([-up[1], up[0]])
+    towards_left = aside if float((true[5, :2] - true[6, :2]) @ aside) >= 0 else -aside
+    moved = (found[:, :2] - true[:, :2]) / length
+    return np.stack([moved @ towards_left, moved @ up], axis=1)
+
+
+def _share(part: float, whole: float) -> float:
+    return round(float(part) / float(whole), 4) if whole else 0.0
