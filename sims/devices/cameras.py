@@ -88,7 +88,7 @@ class EdgeCameras:
     ) -> None:
         rates = dict(frame_rates(building, scenario, ceiling_fps))
         specs = [building.cameras[name] for name in rates]
-        model = load_edge_model(scenario.edge_file)
+        model = load_edge_model(scenario.edge_file).under(getattr(scenario, "light", "shipped"))
         self._names = list(rates)
         self._crowds = CrowdReader(building, figures)
         self._people = PeopleFinders(

@@ -9,10 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
 
 from sims.building import Building, Facing
-from sims.devices.edge_model import FacingErrors
+from sims.devices.edge_model import FacingErrors, shifted
 from sims.devices.sight import Array, Crowd, Mask, hidden_by_arms, hidden_by_people
 from sims.optics import CameraSpec
 from sims.scene import Scene
@@ -119,7 +118,7 @@ class FacingReader:
             chance = (
                 1 - np.exp(-passed_s / errors.second_look_s)
                 if late
-                else 1 - _odds(errors.missed, errors.missed_small, small)
+                else 1 - shifted(errors.missed, errors.missed_small * small)
             )
             if self._random.random() < chance:
                 change, scores = self._noticed(memory, stock, late, small)
@@ -153,7 +152,7 @@ class FacingReader:
     def _scores(self, skus: list[str], small: float) -> dict[str, float]:
         """Probabilities over what changed and what looks like it."""
         scores: dict[str, float] = {}
-        misnamed = _odds(self._errors.misnamed, self._errors.misnamed_small, small)
+        misnamed = shifted(self._errors.misnamed, self._errors.misnamed_small * small)
         for sku in skus:
             names = [sku, *self._alike[sku]]
             if len(names) > 1 and self._random.random() < misnamed:
@@ -163,11 +162,6 @@ class FacingReader:
             for name, share in zip(names, (best, *rest), strict=False):
                 scores[name] = scores.get(name, 0.0) + float(share) / len(skus)
         return {name: round(share, 4) for name, share in sorted(scores.items(), key=lambda s: (-s[1], s[0]))}
-
-
-def _odds(chance: float, slope: float, small: float) -> float:
-    """A chance whose log-odds grow by ``slope * small``; certainties stay certain."""
-    return chance if chance in (0.0, 1.0) else float(expit(logit(chance) + slope * small))
 
 
 def _fill(memory: _Memory) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from scipy.special import expit, logit
 
 Array = NDArray[np.float64]
 
@@ -256,6 +257,17 @@ class FacingErrors(_Part):
         return self
 
 
+class LightErrors(_Part):
+    """What a light does, compared with the one that everything else was fitted under."""
+
+    found: Real = 0.0
+    """Added to the log-odds of being found."""
+    joints: Real = 0.0
+    """Added to the logarithm of the errors of joints."""
+    facings: Real = 0.0
+    """Added to the log-odds that a change of a facing is missed, miscounted or misnamed."""
+
+
 class EdgeModel(_Part):
     """An error model of cameras with inference on board."""
 
@@ -265,6 +277,8 @@ class EdgeModel(_Part):
     """What it was fitted to and how well it fits: for readers only."""
     people: PeopleErrors
     facings: FacingErrors
+    lights: dict[str, LightErrors] = {}
+    """By the name of the light in a scenario."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -272,6 +286,24 @@ class EdgeModel(_Part):
         if finding.score_least >= finding.score_most:
             raise ValueError("people.finding: score_least must be less than score_most; swap them")
         return self
+
+    def under(self, light: str) -> "EdgeModel":
+        """The model as it is under a light; itself where nothing is known of that light."""
+        change = self.lights.get(light)
+        if change is None:
+            return self
+        document = self.model_dump(by_alias=True, exclude={"lights"})
+        document["people"]["finding"]["chance"]["base"] += change.found
+        for state in ("seen", "covered"):
+            document["people"]["joints"][state]["grows"]["base"] += change.joints
+        for key in ("missed", "miscounted", "misnamed"):
+            document["facings"][key] = shifted(document["facings"][key], change.facings)
+        return EdgeModel.model_validate(document)
+
+
+def shifted(chance: float, by: float) -> float:
+    """A chance with something added to its log-odds; certainties stay certain."""
+    return chance if chance in (0.0, 1.0) else float(expit(logit(chance) + by))
 
 
 def load_edge_model(path: str | Path | None = None) -> EdgeModel:
