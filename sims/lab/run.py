@@ -170,11 +170,12 @@ class _Run:
         site = load_site(self.store)
         prices = {sku: item.price_minor for sku, item in site.items.items()}
         shelf_of = {facing.id: facing.shelf for facing in site.facings.values()}
+        fixture_of = {facing.id: facing.fixture for facing in site.facings.values()}
         result = {
             "scenario": self.scenario.scenario,
             "seed": self.seed,
             "fidelity": self.request.fidelity,
-            **score(truth, said, shelf_of, prices, self.building.walls_m),
+            **score(truth, said, shelf_of, prices, self.building.walls_m, fixture_of),
             "real_time_factor": event_s / wall_s,
             "wall_s": wall_s,
             "renderer": live.renderer,

@@ -21,6 +21,8 @@ from smartstore.wire.codec import Packet, decode
 from smartstore.wire.messages import Receipt, ShelfChange
 
 MATCH_NS = 1_000_000_000
+FATE_NS = 10_000_000_000
+"""How far from a take what the product says about it may be: a shelf camera waits for whoever stands before it."""
 
 
 @dataclass(slots=True)
@@ -59,8 +61,9 @@ def score(
     shelf_of: Mapping[str, str],
     prices: Mapping[str, int],
     walls_m: Sequence[tuple[float, float]],
+    fixture_of: Mapping[str, str],
 ) -> dict[str, Any]:
-    """All measures of one run. ``shelf_of`` maps facings to shelves, ``prices`` SKUs to minor units.
+    """All measures of one run. ``shelf_of`` and ``fixture_of`` map facings, ``prices`` maps SKUs to minor units.
 
     The truth has everybody within ``walls_m``; tracks outside, such as of somebody waiting at the palm scanner, do not
     count.
@@ -85,6 +88,7 @@ def score(
         "time_to_receipt_s": receipt_delays(truth, said.receipts),
         "event_precision": event_precision,
         "event_recall": event_recall,
+        "takes": take_fates(truth.changes, said.changes, shelf_of, fixture_of),
         "floor": floor_metrics(truth.positions, within(walls_m, said.floor)),
     }
 
@@ -149,6 +153,38 @@ def event_scores(
     rows, columns = linear_sum_assignment(cost)
     hits = int(np.sum(cost[rows, columns] <= MATCH_NS))
     return hits / len(given), hits / len(wanted)
+
+
+def take_fates(
+    true: Sequence[TrueChange],
+    found: Sequence[tuple[str, ShelfChange]],
+    shelf_of: Mapping[str, str],
+    fixture_of: Mapping[str, str],
+) -> dict[str, dict[str, int]]:
+    """What became of the true takes, per fixture: found, doubted or missed.
+
+    Found is a take of the right SKU by the right visit from the right shelf, doubted a case at that shelf, each within
+    10 s; missed is the rest.
+    """
+    fates = {fixture: {"found": 0, "doubted": 0, "missed": 0} for fixture in sorted(set(fixture_of.values()))}
+    given = [
+        (shelf_of.get(place, place), change.visit, change.sku, change.happened_ns)
+        for place, change in found
+        if change.kind == "take"
+        for _ in range(change.quantity)
+    ]
+    doubts = [(shelf_of.get(place, place), change.happened_ns) for place, change in found if change.kind == "doubt"]
+    for take in sorted((change for change in true if change.kind == "take"), key=lambda change: change.t_ns):
+        shelf = shelf_of.get(take.facing, take.facing)
+        mine = [g for g in given if g[:3] == (shelf, take.visit, take.sku) and abs(g[3] - take.t_ns) <= FATE_NS]
+        fate = "missed"
+        if mine:
+            given.remove(min(mine, key=lambda g: abs(g[3] - take.t_ns)))
+            fate = "found"
+        elif any(place == shelf and abs(t_ns - take.t_ns) <= FATE_NS for place, t_ns in doubts):
+            fate = "doubted"
+        fates[fixture_of[take.facing]][fate] += 1
+    return fates
 
 
 def _distance(wanted: tuple[str, str, int], given: tuple[str, str, int]) -> float:

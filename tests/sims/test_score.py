@@ -3,7 +3,7 @@
 import pytest
 
 from sims.lab.floor import floor_metrics
-from sims.lab.score import event_scores, exact_rate, item_scores, money_scores, within
+from sims.lab.score import event_scores, exact_rate, item_scores, money_scores, take_fates, within
 from sims.truth import TrueChange
 from smartstore.wire.messages import ShelfChange
 
@@ -53,6 +53,17 @@ def test_a_double_take_counts_twice_and_a_doubt_counts_as_seen() -> None:
     assert event_scores(
         [truth(10), truth(10.5), truth(20)], [("f1", change(10.2, quantity=2)), ("f1", change(20, "doubt", 0))], {}
     ) == (1.0, 1.0)
+
+
+def test_every_take_is_found_doubted_or_missed() -> None:
+    shelf_of = {"f1": "s1", "f2": "s1", "f3": "s2"}
+    true = [truth(10), truth(12), truth(40), truth(80), truth(81, kind="put_back"), truth(120, "f3")]
+    found = [("f2", change(14, quantity=1)), ("f1", change(45, "doubt", 0)), ("f3", change(119, "put_back"))]
+    fixtures = {"f1": "g1", "f2": "g1", "f3": "g2"}
+    assert take_fates(true, found, shelf_of, fixtures) == {
+        "g1": {"found": 1, "doubted": 1, "missed": 2},
+        "g2": {"found": 0, "doubted": 0, "missed": 1},
+    }
 
 
 def walk(identity: object, x_m: float, start: int = 0, stop: int = 50) -> list[tuple[int, tuple]]:
