@@ -125,6 +125,7 @@ def judged(examined: Sequence[Examined], rule: Rule) -> Figures:
         "camera": (counted, lambda e: f"{e.picture.kind}, {e.picture.width_px} px wide"),
         "elevation_deg": (counted, _steepness),
         "body": (counted, lambda e: str(e.person.body)),
+        "set": (counted, lambda e: f"{e.picture.path.parent.parent.name}, {e.picture.look.split('-')[0]} looks"),
         "look": (counted, lambda e: f"{e.picture.path.parent.parent.name}/{e.picture.look}"),
         "brightness": (counted, lambda e: _step(e.brightness, (0, 50, 80, 110, 140))),
         "facing": (counted, _facing),
