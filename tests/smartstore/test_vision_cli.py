@@ -118,6 +118,7 @@ def test_public_pose_weights_drop_in_by_a_setting(folder: Path, tmp_path: Path) 
     (["detect", str(SHEET), "--min-score", "2"], "--min-score"),
     (["train", "--dataset", "{tmp}"], "render one: smartstore sim dataset --out"),
     (["eval", "--dataset", "{tmp}"], "render one: smartstore sim dataset --out"),
+    (["examine", "--dataset", "{tmp}"], "render one: smartstore sim dataset --out"),
     (["export", "--run", "{tmp}"], "train first"),
     (["serve", "--store", str(CORNER), "--broker", "mqtt://127.0.0.1:9"], "no MQTT broker at"),
     (["serve", "--store", "{tmp}/none.yaml", "--broker", "mqtt://127.0.0.1:9"], "none.yaml"),
