@@ -189,9 +189,9 @@ def fit_edge(
     scenario: Annotated[Path, typer.Option(help="Who comes; played in every store")] = Path(
         "configs/scenarios/corner-rush.yaml"
     ),
-    seeds: Annotated[str, typer.Option(help="Seeds to fit to, A-B")] = "6-9",
+    seeds: Annotated[str, typer.Option(help="Seeds to fit to, A-B")] = "6-10",
     held_out: Annotated[str, typer.Option(help="Seeds to judge the fit by, A-B")] = "400-401",
-    seconds: Annotated[float, typer.Option(min=10, help="Event time recorded of each run")] = 80.0,
+    seconds: Annotated[float, typer.Option(min=10, help="Event time recorded of each run")] = 65.0,
     out: Annotated[Path, typer.Option(help="Model to write; its picture lies beside it")] = Path(
         "configs/edge/default.yaml"
     ),
@@ -203,7 +203,7 @@ def fit_edge(
     from sims.lab.fit_edge_goodness import table
 
     fitted_to, judged_by = tuple(_seed_range(seeds)), tuple(_seed_range(held_out, "--held-out"))
-    request = FitRequest(tuple(stores or STORES), scenario, fitted_to, judged_by, out, seconds)
+    request = FitRequest(tuple(stores or STORES), scenario, fitted_to, judged_by, out, seconds=seconds)
     console = Console(stderr=True)
     with console.status("starting ...") as status:
         fitted = fit(request, lambda step: status.update(f"{step.what}  {step.share:.0%}"))

@@ -15,17 +15,19 @@ import yaml
 
 from sims.building import load_building
 from sims.devices.edge_model import FOLDER, EdgeModel, load_edge_model
-from sims.lab.fit_edge_facings import fit_facings, story
+from sims.lab.fit_edge_facings import FaceStory, facing_shift, fit_facings, story
 from sims.lab.fit_edge_goodness import goodness, see
-from sims.lab.fit_edge_people import fit_people
+from sims.lab.fit_edge_joints import error_shift
+from sims.lab.fit_edge_people import fit_people, found_shift
 from sims.lab.fit_edge_picture import draw_fit
 from sims.lab.fit_edge_record import detector_id, recorded, takes
-from sims.lab.fit_edge_samples import Staged, samples, stage
+from sims.lab.fit_edge_samples import Samples, Staged, samples, stage
 from sims.scenario import Scenario, load_scenario
 from smartstore.vision.detector import DetectorOptions
 
-STORES = tuple(Path("configs/stores") / f"{name}.yaml" for name in ("corner", "kiosk", "corner", "market"))
-"""The stores that take turns by default."""
+STORES = tuple(Path("configs/stores") / f"{name}.yaml" for name in ("corner", "kiosk", "corner", "market", "corner"))
+LIGHTS = ("shipped", "shipped", "dim", "shipped", "evening")
+"""The stores and lights that take turns by default; what is held out has the first light only."""
 CACHE = Path("data/runs/edge")
 BY_HAND = FOLDER / "by-hand.yaml"
 LEAST_ROWS = 500
@@ -44,7 +46,8 @@ class FitRequest:
     seeds: tuple[int, ...]
     held_out: tuple[int, ...]
     out: Path
-    seconds: float = 80.0
+    lights: tuple[str, ...] = LIGHTS
+    seconds: float = 65.0
     """How much of each run is recorded, in event time."""
     ceiling: int = 1
     shelf: int = 3
@@ -73,18 +76,20 @@ def fit_edge(request: FitRequest, watch: Watch = lambda _: None) -> dict[str, An
         raise FitError(f"seed {min(set(request.seeds) & set(request.held_out))} is fitted and held out; choose others")
     started = time.monotonic()
     scenario = load_scenario(request.scenario)
-    fitted_to = _staged(request, scenario, request.seeds, "recording", watch)
-    held_out = _staged(request, scenario, request.held_out, "recording what is held out", watch)
+    fitted_to = _staged(request, scenario, request.seeds, request.lights, "recording", watch)
+    held_out = _staged(request, scenario, request.held_out, request.lights[:1], "recording what is held out", watch)
     watch(Step("fitting", 0.0))
-    rows = samples(fitted_to)
+    plain = [staged for staged in fitted_to if staged.take.light == request.lights[0]]
+    rows, told = samples(plain), story(plain)
     if rows.found.sum() < LEAST_ROWS:
         raise FitError(f"only {rows.found.sum()} people were found in {rows.frames} frames; give more seeds")
     document = {
         "schema": 1,
         "name": request.out.stem,
         "people": fit_people(rows, DetectorOptions().min_score),
-        "facings": fit_facings(story(fitted_to)),
+        "facings": fit_facings(told),
     }
+    document["lights"] = _lights(request, fitted_to, document, rows, told)
     model, by_hand = EdgeModel.model_validate(document), load_edge_model(BY_HAND)
     watch(Step("judging", 0.0))
     seen = [see(held_out, which) for which in (None, model, by_hand)]
@@ -103,14 +108,16 @@ def fit_edge(request: FitRequest, watch: Watch = lambda _: None) -> dict[str, An
     return document["fitted"] | {"wall_s": time.monotonic() - started}  # type: ignore[operator, no-any-return]
 
 
-def _staged(request: FitRequest, scenario: Scenario, seeds: Sequence[int], what: str, watch: Watch) -> list[Staged]:
+def _staged(
+    request: FitRequest, scenario: Scenario, seeds: Sequence[int], lights: Sequence[str], what: str, watch: Watch
+) -> list[Staged]:
     """Recordings, made or found, with everybody posed."""
-    wanted = takes(request.stores, scenario, seeds, request.ceiling, request.shelf, request.seconds)
+    wanted = takes(request.stores, lights, scenario, seeds, request.ceiling, request.shelf, request.seconds)
     for take in wanted:
         scenario.check(load_building(take.store))
     staged = []
     for nth, take in enumerate(wanted):
-        name = f"{what}: {take.store.stem}, seed {take.seed} ({nth + 1} of {len(wanted)})"
+        name = f"{what}: {take.store.stem}, seed {take.seed}, {take.light} light ({nth + 1} of {len(wanted)})"
         recording = recorded(take, request.cache, lambda share, name=name: watch(Step(name, share)))  # type: ignore[misc]
         if not recording.shots:
             raise FitError(f"{take.store}: no camera took a picture with seed {take.seed}; choose another store")
@@ -118,9 +125,25 @@ def _staged(request: FitRequest, scenario: Scenario, seeds: Sequence[int], what:
     return staged
 
 
+def _lights(
+    request: FitRequest, staged: Sequence[Staged], document: Mapping[str, Any], rows: Samples, told: FaceStory
+) -> dict[str, dict[str, float]]:
+    """What each other light changes."""
+    found = {}
+    for light in sorted({s.take.light for s in staged} - {request.lights[0]}):
+        here = [s for s in staged if s.take.light == light]
+        seen = samples(here)
+        found[light] = {
+            "found": found_shift(seen, document["people"]["finding"]),
+            "joints": error_shift(rows, seen, document["people"]["joints"]),
+            "facings": facing_shift(told, story(here)),
+        }
+    return found
+
+
 def write_model(path: Path, document: Mapping[str, Any]) -> None:
     """Writes a model with numbers that people can read."""
-    order = ("schema", "name", "people", "facings", "fitted")
+    order = ("schema", "name", "people", "facings", "lights", "fitted")
     text = yaml.dump(
         _rounded({key: document[key] for key in order if key in document}),
         sort_keys=False,

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from sims.building import Building
 from sims.chance import stream
@@ -25,6 +26,8 @@ Columns = tuple[tuple[str, ...], ...]
 HIDDEN_SHARE = 0.25
 SOON_S = 3.0
 """A change that is noticed later than this after the view became clear was overlooked at first."""
+HELD = 10.0
+"""How firmly a light is held for harmless: as by so many changes."""
 GIVE_UP_S = 40.0
 WARM_S = 2.0
 """A reader may look around for so long before anything counts."""
@@ -123,6 +126,19 @@ def fit_facings(told: FaceStory) -> dict[str, Any]:
         "sure_first": _range(first, (0.7, 0.99)),
         "sure_late": _range(second, (0.4, 0.75)),
     }
+
+
+def facing_shift(plain: FaceStory, other: FaceStory) -> float:
+    """What must be added to the log-odds that a change goes wrong, held towards 0."""
+
+    def wrong(told: FaceStory) -> tuple[int, int]:
+        bad = [a.delay_s > SOON_S or a.wrong_by != 0 or a.named is False for a in told.answers]
+        return sum(bad), len(bad)
+
+    (bad, count), (bad_here, count_here) = wrong(plain), wrong(other)
+    usual = (bad + 0.5) / (count + 1.0)
+    here = (bad_here + HELD * usual) / (count_here + HELD)
+    return float(np.clip(logit(here) - logit(usual), -3.0, 5.0))
 
 
 def _by_size(hits: NDArray[np.bool_], small: NDArray[np.float64]) -> tuple[float, float]:

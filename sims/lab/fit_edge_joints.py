@@ -3,6 +3,7 @@
 In: :class:`~sims.lab.fit_edge_samples.Samples`. Out: the ``joints`` part of an error model, as plain values.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,17 @@ from scipy.special import ndtr
 
 from sims.devices.edge import MIRROR
 from sims.devices.edge_model import COVER, GROUP_OF, GROUPS, KNOT_FIRST, KNOT_STEP, KNOTS, STATES
-from sims.lab.fit_edge_maths import linear, luck_memory, named, noise_memory, radial, ranks, tail_beside, to_normal
+from sims.lab.fit_edge_maths import (
+    SLOPES,
+    linear,
+    luck_memory,
+    named,
+    noise_memory,
+    radial,
+    ranks,
+    tail_beside,
+    to_normal,
+)
 from sims.lab.fit_edge_samples import Samples
 
 Array = NDArray[np.float64]
@@ -63,6 +74,20 @@ def fit_joints(s: Samples) -> dict[str, Any]:
             for g, group in enumerate(GROUPS)
         },
     }
+
+
+def error_shift(plain: Samples, other: Samples, laws: Mapping[str, Any]) -> float:
+    """How much larger the errors of clear joints are in ``other`` rows, as a difference of logarithms."""
+    levels = []
+    for s in (plain, other):
+        use = (s.visible & s.found[:, None])[:, 5:]
+        error = np.linalg.norm(s.joints[:, 5:, :2] - np.nan_to_num(s.pixels[:, 5:]), axis=2) / s.tall_px[:, None]
+        growth = s.features @ np.array([laws["seen"]["grows"][name] for name in SLOPES])
+        sigma = np.array([laws["seen"]["sigma"][group] for group in GROUPS])[GROUP_OF][5:]
+        levels.append((np.log(np.maximum(error, 1e-4)) - growth[:, None] - np.log(np.maximum(sigma, 1e-4)))[use])
+    few = 50.0
+    gap = float(np.median(levels[1]) - np.median(levels[0])) if len(levels[1]) else 0.0
+    return float(np.clip(gap * len(levels[1]) / (len(levels[1]) + few), -1.0, 2.0))
 
 
 def _joint_law(features: Array, error: Array, scores: Array, use: Mask, normal: Array, rest: Array) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 In: :class:`~sims.lab.fit_edge_samples.Samples`. Out: the ``people`` part of an error model, as plain values.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ from scipy.special import expit, logit, ndtri
 
 from sims.devices.edge_model import COVER
 from sims.lab.fit_edge_joints import fit_joints
-from sims.lab.fit_edge_maths import folded, linear, logistic, luck_memory, named, noise_memory, to_normal
+from sims.lab.fit_edge_maths import SLOPES, folded, linear, logistic, luck_memory, named, noise_memory, to_normal
 from sims.lab.fit_edge_samples import PAIR_S, Samples
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+HELD = 10.0
+"""How firmly a light is held for harmless."""
 
 
 def fit_people(s: Samples, least_score: float) -> dict[str, Any]:
@@ -59,6 +63,18 @@ def fit_finding(s: Samples, least_score: float) -> dict[str, Any]:
         "score_least": least_score,
         "score_most": most_score,
     }
+
+
+def found_shift(s: Samples, law: Mapping[str, Any]) -> float:
+    """What must be added to the log-odds of being found, held towards 0."""
+    use = s.in_picture.any(axis=1)
+    odds = s.features[use] @ np.array([law["chance"][name] for name in SLOPES])
+    shift = 0.0
+    for _ in range(20):
+        chance = np.asarray(expit(odds + shift))
+        curve = float((chance * (1 - chance)).sum()) + HELD
+        shift += float(np.clip(((s.found[use] - chance).sum() - HELD * shift) / curve, -1.0, 1.0))
+    return float(np.clip(shift, -5.0, 5.0))
 
 
 def fit_boxes(s: Samples) -> dict[str, Any]:

@@ -30,8 +30,10 @@ from smartstore.vision.facings import FacingReader
 from smartstore.vision.worker import decode_jpeg
 from smartstore.wire.messages import Frame
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when recordings change their layout."""
+FROM_S = 15.0
+"""Before that there is hardly anybody."""
 Stock = Mapping[str, tuple[tuple[str, ...], ...]]
 Progress = Callable[[float], None]
 """Called with the share of a recording that is done."""
@@ -91,10 +93,11 @@ class Take:
     cameras: tuple[str, ...]
     seconds: float
     """How much of the run is recorded, in event time."""
+    light: str = "shipped"
 
     def key(self) -> str:
         """Digest of all that the recording depends on, except the program."""
-        digest = hashlib.sha256(f"{LAYOUT}|{self.seed}|{self.cameras}|{self.seconds:g}".encode())
+        digest = hashlib.sha256(f"{LAYOUT}|{self.seed}|{self.cameras}|{self.seconds:g}|{self.light}".encode())
         digest.update(self.scenario.model_dump_json(exclude={"seed"}).encode())
         digest.update(self.store.read_bytes())
         digest.update(detector_id().encode())
@@ -110,19 +113,20 @@ def detector_id() -> str:
 
 
 def takes(
-    stores: Sequence[Path], scenario: Scenario, seeds: Sequence[int], ceiling: int, shelf: int, seconds: float
-) -> list[Take]:
-    """One take per seed, the stores in turn; so many ceiling and shelf cameras of each store, also in turn."""
+    stores: Sequence[Path], lights: Sequence[str], scenario: Scenario, seeds: Sequence[int], ceiling: int, shelf: int,
+    seconds: float,
+) -> list[Take]:  # fmt: skip
+    """One take per seed, stores and lights in turn; so many ceiling and shelf cameras of each store, also in turn."""
     turns: dict[tuple[Path, str], itertools.cycle[str]] = {}
     found = []
-    for store, seed in zip(itertools.cycle(stores), seeds, strict=False):
+    for store, light, seed in zip(itertools.cycle(stores), itertools.cycle(lights), seeds, strict=False):
         cameras = load_building(store).cameras.values()
         chosen: set[str] = set()
         for kind, count in (("ceiling", ceiling), ("shelf", shelf)):
             names = [camera.id for camera in cameras if camera.kind == kind]
             turn = turns.setdefault((store, kind), itertools.cycle(names))
             chosen |= {next(turn) for _ in range(min(count, len(names)))}
-        found.append(Take(store, scenario, seed, tuple(sorted(chosen)), seconds))
+        found.append(Take(store, scenario, seed, tuple(sorted(chosen)), seconds, light))
     return found
 
 
@@ -160,12 +164,14 @@ def _shots(
     figures = BodyLibrary.load()
     palms = Palms(building.store, take.seed)
     off = [name for name in building.cameras if name not in take.cameras]
-    scenario = take.scenario.model_copy(update={"cameras_off": tuple(off), "clock_offsets_s": {}})
+    scenario = take.scenario.model_copy(update={"cameras_off": tuple(off), "clock_offsets_s": {}, "light": take.light})
     world = World(building, scenario, take.seed, figures, palms.scan, palms.enrol)
     cameras = FrameCameras(hung(building, scenario, take.seed), scenario, take.seed, figures, None)
     before: dict[str, Stock] = {}
     try:
-        while not world.empty and world.t_s < take.seconds:
+        while not world.empty and world.t_s < FROM_S:
+            world.step()
+        while not world.empty and world.t_s < FROM_S + take.seconds:
             scene = world.scene()
             for _, camera, message in cameras.observe(scene):
                 if not isinstance(message, Frame):
@@ -188,7 +194,7 @@ def _shots(
                 )  # fmt: skip
                 before[camera] = stock
             world.step()
-            progress(world.t_s / take.seconds)
+            progress(min(1.0, (world.t_s - FROM_S) / take.seconds))
     finally:
         cameras.close()
 
