@@ -151,10 +151,11 @@ def facts(dataset: Path, run: Path, models: Path) -> dict[str, Any]:
     """What was trained for how long on how much."""
     trained = read_labels(dataset, "train")
     sizes = {p.name: round(p.stat().st_size / 1e6, 2) for p in sorted(models.glob("*.bin"))}
-    sight = np.concatenate([q.joints_px[:, 2] for p in trained for q in p.people if not q.crowd] or [np.ones(1, np.float32)])
+    people = [person for picture in trained for person in picture.people if not person.crowd]
+    sight = np.concatenate([person.joints_px[:, 2] for person in people] or [np.ones(1, np.float32)])
     return {
         "pictures": len(trained),
-        "people": sum(not person.crowd for picture in trained for person in picture.people),
+        "people": len(people),
         "epochs": {name: training.epochs_done(run / f"{name}.pt") for name in ("people", "landmarks")},
         "megabytes": sizes,
         "covered": 100 * float((sight == 1).sum() / max(1, (sight > 0).sum())),
