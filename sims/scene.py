@@ -13,6 +13,21 @@ Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Gear:
+    """What somebody shops with: carried, pulled, pushed or stood on the floor."""
+
+    kind: str
+    """``basket`` (in the left hand), ``arm_basket`` (on the left forearm), ``roller`` (pulled), ``trolley`` (pushed)
+    or ``tote`` (a bag on the left shoulder)."""
+    goods: tuple[str, ...] = ()
+    """SKUs that lie in it."""
+    place: Point | None = None
+    """Where it stands by itself (x m, y m, heading rad); None: it hangs on the body or goes along with it."""
+    gripped: bool = True
+    """Whether a hand is on the handle of what rolls."""
+
+
+@dataclass(frozen=True, slots=True)
 class BodyState:
     """Where a person stands, how they move and what their hands do."""
 
@@ -33,7 +48,10 @@ class BodyState:
     right_hand_m: Point | None = None
     """Where the right palm should be; None lets the arm swing by the side."""
     held: tuple[str, ...] = ()
-    """SKUs in the hands, the first one in the active (right) hand."""
+    """SKUs in the hands, the first one in the active hand."""
+    gear: Gear | None = None
+    left_active: bool = False
+    """The left hand is the active one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sims.bodies import gait
+from sims.bodies import gait, gear
 from sims.bodies.limbs import Arm, Leg, arm_at_rest, hang_arm, leg_at_rest, pose_arm, pose_leg
 from sims.bodies.reach import Bend, Trunk, bend_to_reach, bowed
 from sims.bodies.rotations import UP, FloatArray, frame, halfway, pitch, roll, swing, unit, yaw
@@ -78,15 +78,15 @@ def pose(rig: Rig, state: BodyState) -> Transforms:
     _head(rig, targets, out)
     for number in (0, 1):
         _leg(rig, number, ankles[number], out)
-        _arm(rig, number, targets[number], _carries(state, number), step, out)
+        _arm(rig, number, targets[number], state, step, out)
     rotations = turn @ out.rotations
     shift = out.places @ turn.T + origin - np.einsum("bij,bj->bi", rotations, rig.joints)
     return np.concatenate([rotations, shift[:, :, None]], axis=2)
 
 
 def active_hand(state: BodyState) -> int:
-    """Which hand holds the first item: 0 left, 1 right. The right one, unless only the left one has a target."""
-    return 0 if state.left_hand_m is not None and state.right_hand_m is None else 1
+    """Which hand holds the first item: 0 left, 1 right. The right one, unless told so or only the left has a target."""
+    return 0 if state.left_active or (state.left_hand_m is not None and state.right_hand_m is None) else 1
 
 
 def _carries(state: BodyState, number: int) -> bool:
@@ -170,7 +170,7 @@ def _leg(rig: Rig, number: int, ankle: FloatArray, out: _Pose) -> None:
     out.put(f"shin.{side}", shin, knee)
 
 
-def _arm(rig: Rig, number: int, target: FloatArray | None, carries: bool, step: gait.Step, out: _Pose) -> None:
+def _arm(rig: Rig, number: int, target: FloatArray | None, state: BodyState, step: gait.Step, out: _Pose) -> None:
     side, arm = SIDES[number], rig.arms[number]
     chest = out.rotations[BONE["chest"]]
     clavicle, joint = rig.joints[BONE[f"clavicle.{side}"]], rig.joints[BONE[f"upperarm.{side}"]]
@@ -185,9 +185,19 @@ def _arm(rig: Rig, number: int, target: FloatArray | None, carries: bool, step: 
     shoulder = root + girdle @ (joint - clavicle)
     out.put(f"clavicle.{side}", girdle, root)
     heading = yaw(math.atan2(chest[1, 0], chest[0, 0]))
+    load = gear.load(state, number)
     if target is not None:
         posed = pose_arm(arm, shoulder, target, girdle)
-    elif carries:
+    elif load == "handle":
+        grip = gear.grip(rig.height_m, arm.side)
+        posed = pose_arm(arm, shoulder, grip, heading)
+    elif load == "forearm":
+        ahead = np.array([0.74 * (arm.fore_m + arm.palm_m), 0.09 * rig.height_m * arm.side, -0.86 * arm.upper_m])
+        posed = pose_arm(arm, shoulder, shoulder + heading @ ahead, heading, carrying=True)
+    elif load:
+        hanging = _hanging(rig, arm, gear.SWING[load] * step.arm_swing[number] + gear.BACK[load], shoulder, 0.20)
+        posed = hang_arm(arm, shoulder, shoulder + heading @ hanging, heading)
+    elif _carries(state, number):
         sway = 0.15 * step.arm_swing[number]
         ahead = np.array([0.86 * (arm.fore_m + arm.palm_m), -0.02 * arm.side, -0.93 * arm.upper_m + sway * arm.fore_m])
         posed = pose_arm(arm, shoulder, shoulder + heading @ ahead, heading, carrying=True)
@@ -202,10 +212,10 @@ def _arm(rig: Rig, number: int, target: FloatArray | None, carries: bool, step: 
         out.put(f"{bone}.{side}", rotation, place)
 
 
-def _hanging(rig: Rig, arm: Arm, angle: float, shoulder: FloatArray) -> FloatArray:
+def _hanging(rig: Rig, arm: Arm, angle: float, shoulder: FloatArray, aside_rad: float = 0.0) -> FloatArray:
     """From the shoulder to the wrist of an arm that swings by ``angle``, clear of the floor."""
     length = (0.975 - 0.10 * max(angle, 0.0) - 0.02) * (arm.upper_m + arm.fore_m)
-    out = math.sin(rig.hang_out_rad)
+    out = math.sin(rig.hang_out_rad + aside_rad)
     wrist = length * unit(np.array([math.sin(angle + 0.04), out * arm.side, -math.cos(angle)]))
     wrist[2] = max(wrist[2], 0.14 * rig.height_m - shoulder[2])
     return wrist

@@ -64,6 +64,8 @@ class Look:
     exposure: float = 1.0
     extras: int = field(default=0)
     """Seed for signs and posters."""
+    gear: Colour = (0.66, 0.10, 0.11)
+    """Baskets and trolleys of the store."""
 
     @classmethod
     def shipped(cls) -> "Look":
@@ -86,7 +88,7 @@ class Look:
     @classmethod
     def random(cls, seed: int) -> "Look":
         """A look drawn from ``seed``: materials, colours, lamps (places, strength, colour temperature) and prints."""
-        rng = np.random.default_rng(seed)
+        rng, own = np.random.default_rng(seed), np.random.default_rng((seed, 41))
         kelvin = float(rng.uniform(2700, 7500))
         strength = float(rng.uniform(0.55, 1.5))
         ambient = float(rng.uniform(0.22, 0.60))
@@ -106,6 +108,7 @@ class Look:
             prints=int(rng.integers(1, 2**31)),
             exposure=float(rng.uniform(0.8, 1.25)),
             extras=int(rng.integers(1, 2**31)),
+            gear=_tone(own, 0.08, 0.95, 0.95),
         )
 
 
@@ -138,7 +141,7 @@ class Lighting:
             beam = place - points_m
             distance2 = np.einsum("ij,ij->i", beam, beam)
             cosine = np.einsum("ij,ij->i", beam, normals) / np.sqrt(distance2 + 1e-6)
-            light += (np.maximum(cosine, 0) * _falloff(distance2))[:, None] * colour
+            light += (np.maximum(cosine, 0) * falloff(distance2))[:, None] * colour
         return light
 
     def shade_body(self, centre_m: Floats, normals: Floats) -> Floats:
@@ -147,7 +150,7 @@ class Lighting:
         distance2 = np.einsum("ij,ij->i", beams, beams)
         towards = beams / np.sqrt(distance2 + 1e-6)[:, None]
         cosine = np.maximum(normals @ towards.T, 0)
-        light: Floats = self._ambient(normals) + cosine @ (self.colours * _falloff(distance2)[:, None])
+        light: Floats = self._ambient(normals) + cosine @ (self.colours * falloff(distance2)[:, None])
         return light
 
     def _ambient(self, normals: Floats) -> Floats:
@@ -156,7 +159,7 @@ class Lighting:
         return ambient
 
 
-def _falloff(distance2: Floats) -> Floats:
+def falloff(distance2: Floats) -> Floats:
     """Strength of a lamp of the size of a ceiling panel: 1 at 2 m, flat when near."""
     fall: Floats = (5.5 / (1.5 + distance2)).astype(np.float32)
     return fall

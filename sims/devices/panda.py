@@ -145,6 +145,31 @@ class Node:
         self._path.remove_node()
 
 
+class Veil:
+    """A dark sheet on the floor whose opacity is a picture that can be overwritten."""
+
+    def __init__(self, parent: Any, low_m: Array, high_m: Array, width: int, height: int) -> None:
+        (x0, y0), (x1, y1), z = low_m, high_m, 0.006
+        points = np.array([(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)], np.float32)
+        uv = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+        faces = np.array([(0, 1, 2), (0, 2, 3)], np.int32)
+        self._texture = p3d.Texture("veil")
+        self._texture.setup_2d_texture(width, height, p3d.Texture.T_unsigned_byte, p3d.Texture.F_rgba)
+        self._texture.set_minfilter(p3d.SamplerState.FT_linear)
+        self._texture.set_magfilter(p3d.SamplerState.FT_linear)
+        self._texture.set_wrap_u(p3d.SamplerState.WM_clamp)
+        self._texture.set_wrap_v(p3d.SamplerState.WM_clamp)
+        self._bytes = np.zeros((height, width, 4), np.uint8)
+        self.write(self._bytes[:, :, 3].copy())
+        node = Node(parent, points, np.full((4, 4), 255, np.uint8), uv, faces, self._texture)
+        node.fade()
+
+    def write(self, opacity: Picture) -> None:
+        """New opacities (height, width), 255 being black; the first row lies at the low corner."""
+        self._bytes[:, :, 3] = opacity
+        self._texture.set_ram_image(self._bytes.tobytes())
+
+
 class Stage:
     """What can be drawn: what stays, what moves, and textures."""
 

@@ -63,7 +63,9 @@ class Renderer:
         self._stage.add_texture("atlas", prints.picture, repeats=False)
         self._goods = Goods.of(building, prints)
         self._shelves: dict[str, tuple[object, Node | None]] = {}
-        self._crowd = Crowd(self._stage, bodies or _baked_people(), self._lighting, building, prints)
+        self._crowd = Crowd(
+            self._stage, bodies or _baked_people(), self._lighting, building, prints, look.gear, room_extent_m(building)
+        )
         self._views: dict[tuple[int, int, int], View] = {}
         self._lenses: dict[tuple[object, ...], LensMap] = {}
         self._stills: dict[str, _Still] = {}

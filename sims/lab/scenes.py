@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sims.building import Building, Facing
+from sims.lab.gear import equipped
 from sims.scene import BodyState, Point, Scene
 
 Stock = dict[str, tuple[tuple[str, ...], ...]]
@@ -28,14 +29,14 @@ class Cast:
 
 
 def random_scene(building: Building, cast: Cast, rng: np.random.Generator, t_ns: int = 0) -> Scene:
-    """Nobody to six people, often in groups, a good third of them with a hand at a shelf; shelves sold down at
-    random.
+    """Nobody to eight people, often in groups, a good third of them with a hand at a shelf, most with a basket, a
+    trolley or a bag; shelves sold down at random.
     """
     people: list[BodyState] = []
-    for number in range(int(rng.choice(7, p=[0.04, 0.13, 0.21, 0.22, 0.18, 0.13, 0.09]))):
+    for number in range(int(rng.choice(9, p=[0.03, 0.11, 0.17, 0.18, 0.16, 0.13, 0.10, 0.07, 0.05]))):
         state = _somebody(building, cast, rng, f"p{number}", people)
         if state is not None:
-            people.append(state)
+            people.append(equipped(building, state, cast.heights_m[state.body], rng))
     return Scene(t_ns, tuple(people), random_stock(building, rng))
 
 
@@ -67,6 +68,8 @@ def _somebody(
     for _ in range(30):
         if kind < 0.45:
             state = _reacher(building, rng, base, cast.heights_m[body])
+        elif kind > 0.88:
+            state = _close(building, rng, _walker(building, rng, base, others, cast.heights_m[body], kind > 0.94))
         else:
             state = _walker(building, rng, base, others, cast.heights_m[body], stands=kind < 0.6)
         if _free(building, state, others):
@@ -104,6 +107,27 @@ def _walker(
     return state
 
 
+def _close(building: Building, rng: np.random.Generator, state: BodyState) -> BodyState:
+    """The same person near a shelf camera, cut by the edge of its picture."""
+    cameras = [camera for camera in building.cameras.values() if camera.kind == "shelf"]
+    if not cameras:
+        return state
+    camera = cameras[int(rng.integers(len(cameras)))]
+    ahead = np.asarray(camera.look_at_m)[:2] - np.asarray(camera.position_m)[:2]
+    ahead = ahead / max(float(np.linalg.norm(ahead)), 1e-6)
+    forward, aside = float(rng.uniform(0.2, 1.5)), float(rng.normal(0, 0.7))
+    x = camera.position_m[0] + forward * ahead[0] - aside * ahead[1]
+    y = camera.position_m[1] + forward * ahead[1] + aside * ahead[0]
+    shift = np.array([x - state.x_m, y - state.y_m, 0.0])
+    hands = [None if h is None else _shifted(h, shift) for h in (state.left_hand_m, state.right_hand_m)]
+    return replace(state, x_m=float(x), y_m=float(y), left_hand_m=hands[0], right_hand_m=hands[1])
+
+
+def _shifted(point: Point, by: np.ndarray) -> Point:
+    x, y, z = (float(a + b) for a, b in zip(point, by, strict=True))
+    return x, y, z
+
+
 def _carrying(building: Building, rng: np.random.Generator, state: BodyState, height_m: float) -> BodyState:
     """The same person with an item in the hand, before the body or lifted to look at it."""
     forward, aside, up = rng.uniform(0.2, 0.38), rng.uniform(-0.05, 0.28), rng.uniform(0.52, 0.78) * height_m
@@ -119,7 +143,7 @@ def _reacher(building: Building, rng: np.random.Generator, base: BodyState, heig
     facing = facings[int(rng.integers(len(facings)))]
     fixture = building.fixtures[facing.fixture]
     u, _, z = _target(building, facing, rng)
-    stand_u, stand_v = u + rng.normal(0, 0.16), -rng.uniform(0.30, 0.62)
+    stand_u, stand_v = u + rng.normal(0, 0.18), -rng.uniform(0.30, 0.62)
     x, y, _ = fixture.point(float(stand_u), float(stand_v), 0)
     heading = math.radians(fixture.facing_deg) + math.pi + rng.normal(0, 0.3)
     state = replace(base, x_m=x, y_m=y, heading_rad=float((heading + math.pi) % (2 * math.pi) - math.pi))
@@ -127,10 +151,10 @@ def _reacher(building: Building, rng: np.random.Generator, base: BodyState, heig
     hand = _part_way(state, deep, height_m, rng)
     held = (facing.sku,) if rng.random() < 0.55 else ()
     way = rng.random()
-    if way < 0.7:
+    if way < 0.55:
         return replace(state, right_hand_m=hand, held=held)
-    if way < 0.88:
-        return replace(state, left_hand_m=hand, held=())
+    if way < 0.85:
+        return replace(state, left_hand_m=hand, held=held, left_active=True)
     beside = fixture.point(u + float(rng.uniform(-0.35, -0.12)), float(rng.uniform(-0.05, 0.2)), z)
     return replace(state, right_hand_m=hand, left_hand_m=_part_way(state, beside, height_m, rng), held=held)
 
