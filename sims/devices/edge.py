@@ -15,7 +15,8 @@ from scipy.special import expit, ndtr, ndtri
 
 from sims.chance import stream
 from sims.devices.edge_false import FalseBoxes, within
-from sims.devices.edge_model import COVER, KNOT_FIRST, KNOT_STEP, KNOTS, EdgeModel
+from sims.devices.edge_laws import COVER, KNOT_FIRST, KNOT_STEP, KNOTS
+from sims.devices.edge_model import EdgeModel
 from sims.devices.edge_view import View, Viewer
 from sims.devices.sight import Array, Crowd, Mask, Solids
 from sims.optics import CameraSpec

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sims.building import Building, Facing
-from sims.devices.edge_model import FacingErrors, shifted
+from sims.devices.edge_laws import FacingErrors
+from sims.devices.edge_model import shifted
 from sims.devices.sight import Array, Crowd, Mask, hidden_by_arms, hidden_by_people
 from sims.optics import CameraSpec
 from sims.scene import Scene

@@ -5,7 +5,7 @@ In: event time that passes. Out: people who are not there. Errors as in :mod:`si
 
 import numpy as np
 
-from sims.devices.edge_model import FalseBoxes as FalseLaw
+from sims.devices.edge_laws import FalseBoxes as FalseLaw
 from sims.devices.sight import Array
 from sims.optics import CameraSpec
 from smartstore.wire.messages import SeenPerson

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from sims.devices.edge_model import COVER, GROUP_OF, GROUPS, EdgeModel
+from sims.devices.edge_laws import COVER, GROUP_OF, GROUPS
+from sims.devices.edge_model import EdgeModel
 from sims.lab.fit_edge_facings import FaceStory, story
 from sims.lab.fit_edge_maths import kolmogorov
 from sims.lab.fit_edge_samples import Samples, Staged, overlap, samples

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from sims.devices.edge import MIRROR
-from sims.devices.edge_model import COVER, GROUP_OF, GROUPS, KNOT_FIRST, KNOT_STEP, KNOTS, STATES
+from sims.devices.edge_laws import COVER, GROUP_OF, GROUPS, KNOT_FIRST, KNOT_STEP, KNOTS, STATES
 from sims.lab.fit_edge_maths import (
     SLOPES,
     linear,

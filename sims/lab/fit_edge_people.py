@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
-from sims.devices.edge_model import COVER
+from sims.devices.edge_laws import COVER
 from sims.lab.fit_edge_joints import fit_joints
 from sims.lab.fit_edge_maths import SLOPES, folded, linear, logistic, luck_memory, named, noise_memory, to_normal
 from sims.lab.fit_edge_samples import PAIR_S, Samples
