@@ -8,7 +8,7 @@ the cells that can be seen. So a front that is half hidden, or that stands in th
 shows of it. The same description is taken of the picture and of what was seen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
 CELLS = (8, 6)
@@ -64,8 +63,9 @@ class Gallery:
     def __contains__(self, sku: str) -> bool:
         return sku in self._prints
 
-    def __iter__(self) -> Iterable[str]:
-        return iter(self._prints)
+    def forget(self, sku: str) -> None:
+        """Goes on without a product's picture."""
+        self._prints.pop(sku, None)
 
     def colours(self, sku: str) -> Print:
         """The print of a product."""

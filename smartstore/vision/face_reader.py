@@ -198,6 +198,7 @@ class FaceReader:
             for i in new:
                 shelves.assume(i, first_counts(boards, recogniser, i, picture))
             recogniser.align(picture, {i: shelves.counts(i) for i in new})
+        recogniser.doubt(picture, {i: shelves.counts(i) for i in new})
         for i in new:
             face = self._faces[i]
             face.known = True

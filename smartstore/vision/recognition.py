@@ -30,6 +30,8 @@ SPREAD = 0.32
 CELLS_WORTH = 12.0
 """So many of a front's cells are as good as independent."""
 OFFSETS_PX = tuple((dx, dy) for dy in (-4, -2, 0, 2, 4) for dx in (-4, -2, 0, 2, 4))
+STALE = 0.5
+"""Squared distance of a product in its own place beyond which its picture is of no use."""
 OFFSET_COST = 0.001
 """Squared distance per squared pixel of offset."""
 _NONE = np.zeros(2)
@@ -98,6 +100,18 @@ class Recogniser:
             costs = {offset: self._mean_distance(picture, places, np.array(offset, float)) for offset in OFFSETS_PX}
             if all(np.isfinite(cost) for cost in costs.values()):
                 self._offsets[shelf] = np.array(min(costs, key=lambda offset: costs[offset]), float)
+
+    def doubt(self, picture: Picture, counts: Mapping[int, Sequence[int]]) -> None:
+        """Forgets pictures that do not look like what stands in their facings: the product's print has changed."""
+        seen: dict[str, list[float]] = {}
+        for i, columns in counts.items():
+            facing = self.views[i].facing
+            fronts = [self.distance(picture, i, c, facing.rows - n, facing.sku) for c, n in enumerate(columns) if n > 0]
+            seen.setdefault(facing.sku, []).extend(far for far in fronts if np.isfinite(far))
+        for sku, fars in seen.items():
+            if fars and float(np.median(fars)) > STALE:
+                log.warning("the catalogue picture of %s does not look like what stands in its place", sku)
+                self.gallery.forget(sku)
 
     def _mean_distance(self, picture: Picture, places: Sequence[tuple[int, int, int]], offset: Array) -> float:
         """How far fronts are from their pictures when moved by ``offset``, held to none."""
