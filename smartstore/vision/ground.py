@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from smartstore.site import Site
 
 Array = NDArray[np.float64]
+_POST_M = 0.5
+"""So far from the posts of a gate people pass it."""
 _JUST_M = 0.05
 """So far beside a gate one is on its one side or the other, whatever the shape of the store."""
 
@@ -24,6 +26,12 @@ class _Gap:
     along: Array
     outwards: Array
     half_m: float
+
+    def from_passage_m(self, at: Array) -> float:
+        """Distance to the part of the line that keeps half a body's room from both ends."""
+        away = at - self.middle
+        aside = max(abs(float(away @ self.along)) - max(self.half_m - _POST_M, 0.0), 0.0)
+        return float(np.hypot(aside, away @ self.outwards))
 
     def beyond(self, at: Array) -> float:
         """Metres outside of the line, negative inside; -inf away from the gap."""
@@ -69,8 +77,8 @@ class Ground:
         return True
 
     def from_entry_m(self, at: Array) -> float:
-        """Distance to the nearest entry's middle."""
-        return min((float(np.linalg.norm(at - gap.middle)) for gap in self.entries), default=np.inf)
+        """Distance to where people come in: the middle of the nearest entry, or of a wide one all but its ends."""
+        return min((gap.from_passage_m(at) for gap in self.entries), default=np.inf)
 
     def beyond_exit_m(self, at: Array) -> float:
         """How far outside of an exit, negative inside."""
