@@ -12,6 +12,7 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from sims.building import Building
+from sims.flaws import Light, Link, LoadCells, Mounting, Sensor
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
@@ -128,14 +129,6 @@ class ScriptedShopper(_Part):
     actions: tuple[Action, ...] = ()
 
 
-class Mounting(_Part):
-    """How far the cameras hang from where the survey says, standard deviations."""
-
-    position_m: Annotated[float, Field(ge=0.0, le=0.5)] = 0.01
-    angle_deg: Annotated[float, Field(ge=0.0, le=10.0)] = 0.3
-    focal_share: Annotated[float, Field(ge=0.0, le=0.1)] = 0.002
-
-
 class Scenario(_Part):
     """What happens in a run. Exactly one of ``shoppers`` and ``script`` says who comes."""
 
@@ -157,9 +150,24 @@ class Scenario(_Part):
     scales_off: tuple[str, ...] = ()
     cameras_off: tuple[str, ...] = ()
     dead_plates: tuple[str, ...] = ()
+    """Plates that give no numbers."""
+    stuck_plates: tuple[str, ...] = ()
+    """Plates that always give the same number."""
     clock_offsets_s: dict[str, Annotated[float, Field(ge=-5.0, le=5.0)]] = {}
     """By device (camera, fixture of a scale, gate): its clock minus true time."""
     mounting: Mounting = Mounting()
+    light: Light = "shipped"
+    """How the store is lit, for pictures."""
+    sensor: Sensor = Sensor()
+    sensors: dict[str, Sensor] = {}
+    """By camera, instead of ``sensor``."""
+    fps: dict[str, Annotated[float, Field(gt=0.0, le=60.0)]] = {}
+    """By camera, instead of the store document's rate."""
+    link: Link = Link()
+    """Of all cameras."""
+    links: dict[str, Link] = {}
+    """By camera or fixture of a scale, instead of ``link``."""
+    load_cells: LoadCells = LoadCells()
     edge: Annotated[str, Field(min_length=1)] | None = None
     """How cameras with on-board inference err: a file like ../edge/default.yaml, which is the default."""
 
@@ -200,7 +208,11 @@ class Scenario(_Part):
             *((f"scales_off[{i}]", name, scales) for i, name in enumerate(self.scales_off)),
             *((f"cameras_off[{i}]", name, building.cameras) for i, name in enumerate(self.cameras_off)),
             *((f"dead_plates[{i}]", name, building.plates) for i, name in enumerate(self.dead_plates)),
+            *((f"stuck_plates[{i}]", name, building.plates) for i, name in enumerate(self.stuck_plates)),
             *((f"clock_offsets_s.{name}", name, devices) for name in self.clock_offsets_s),
+            *((f"sensors.{name}", name, building.cameras) for name in self.sensors),
+            *((f"fps.{name}", name, building.cameras) for name in self.fps),
+            *((f"links.{name}", name, [*building.cameras, *scales]) for name in self.links),
         ]
         if self.shoppers and self.shoppers.items.fixture:
             stocked = [f.id for f in building.fixtures.values() if f.shelves]

@@ -15,6 +15,8 @@ from sims.building import Building
 from sims.chance import stream
 from sims.devices.cameras import Cameras, EdgeCameras, FrameCameras
 from sims.devices.gate import GateReader
+from sims.devices.ground import Ground
+from sims.devices.link import Post, clock_of, link_of
 from sims.devices.mounting import as_built
 from sims.devices.scale import Scale
 from sims.devices.sight import Figures
@@ -74,14 +76,19 @@ class Simulation:
         hung = as_built(building, scenario.mounting, self.seed)
         make = FrameCameras if fidelity == "frames" else EdgeCameras
         self._cameras: Cameras = make(hung, scenario, self.seed, people, cameras_fps)
+        self._ground = Ground(building, stream(self.seed, "ground"), scenario.load_cells.footfalls)
         self._scales = [
             Scale(
                 building, f.id, self.world.stock.grams_on_plates(f.id), stream(self.seed, f"scale/{f.id}"),
-                frozenset(scenario.dead_plates),
+                frozenset(scenario.dead_plates), self._ground, scenario.load_cells, frozenset(scenario.stuck_plates),
             )
             for f in building.fixtures.values()
             if f.scale and f.shelves and f.id not in scenario.scales_off
         ]  # fmt: skip
+        links = {name: link_of(scenario, name, camera=True) for name in building.cameras}
+        links |= {scale.fixture: link_of(scenario, scale.fixture, camera=False) for scale in self._scales}
+        self._post = Post(self.seed, links)
+        self._clocks = {s.fixture: clock_of(scenario, self.seed, s.fixture, links[s.fixture]) for s in self._scales}
         self._first_s = {
             s.fixture: int(stream(self.seed, f"phase/{s.fixture}").integers(12)) / 60 for s in self._scales
         }
@@ -126,15 +133,16 @@ class Simulation:
                         f"{self.scenario.path}: limit_s: after {self.scenario.limit_s:g} s there are still shoppers "
                         "in the store; raise it or shorten their lists"
                     )
-            yield self._moment(self._statuses(online=False))
+            yield self._moment(self._post.arrive() + self._statuses(online=False))
 
     def _step(self, truth: TruthWriter) -> list[Packet]:
         if self.world.steps % POSITIONS_EVERY == 0:
             truth.write(self.world.positions())
-        packets = [
-            self._packet(channel, camera, message)
-            for channel, camera, message in self._cameras.observe(self.world.scene())
-        ]
+        scene, t_ns = self.world.scene(), self.world.t_ns
+        self._ground.feel(scene, self.world.t_s)
+        packets = self._post.arrive(t_ns)
+        for channel, camera, message in self._cameras.observe(scene):
+            packets += self._post.send(camera, t_ns, [self._packet(channel, camera, message)])
         happened = self.world.step()
         for record in happened.records:
             truth.write(record)
@@ -155,8 +163,9 @@ class Simulation:
             first_s = self._first_s[scale.fixture] + self._batches[scale.fixture] * scale.batch / scale.rate_hz
             if self.world.t_s >= first_s + scale.batch / scale.rate_hz - 1e-6:
                 self._batches[scale.fixture] += 1
-                t_ns = self.start_ns + round(first_s * 1e9) + self._offset_ns(scale.fixture)
-                packets.append(self._packet(topics.SCALE, scale.fixture, scale.read(t_ns, first_s)))
+                t_ns = self._clocks[scale.fixture].read(self.start_ns + round(first_s * 1e9))
+                packet = self._packet(topics.SCALE, scale.fixture, scale.read(t_ns, first_s))
+                packets += self._post.send(scale.fixture, self.world.t_ns, [packet])
         return packets
 
     def _packet(self, channel: Channel, device: str, message: Message) -> Packet:

@@ -1,7 +1,7 @@
 """All cameras of a building at one fidelity: scenes go in, what each camera sends comes out."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from sims.bodies.library import BodyLibrary
 from sims.building import Building
@@ -9,12 +9,16 @@ from sims.chance import stream
 from sims.devices.edge import PeopleFinders
 from sims.devices.edge_facings import FacingReader
 from sims.devices.edge_model import load_edge_model
+from sims.devices.link import Clock, clock_of, link_of
 from sims.devices.sight import CrowdReader, Figures, Solids
-from sims.scenario import Scenario
+from sims.scenario import Scenario, ScenarioError
 from sims.scene import Scene
 from smartstore.wire import topics
 from smartstore.wire.messages import Frame, Message
 from smartstore.wire.topics import Channel
+
+if TYPE_CHECKING:
+    from sims.devices.look import Look
 
 Sent = tuple[Channel, str, Message]
 """Channel, camera and message."""
@@ -36,7 +40,25 @@ def frame_rates(building: Building, scenario: Scenario, ceiling_fps: float | Non
     """The cameras that are on, and their frame rates."""
     for camera in building.cameras.values():
         if camera.id not in scenario.cameras_off:
-            yield camera.id, ceiling_fps if ceiling_fps and camera.kind == "ceiling" else camera.fps
+            given = scenario.fps.get(camera.id, camera.fps)
+            yield camera.id, ceiling_fps if ceiling_fps and camera.kind == "ceiling" else given
+
+
+def clocks(scenario: Scenario, seed: int, names: Iterable[str]) -> dict[str, Clock]:
+    """The clocks of cameras."""
+    return {name: clock_of(scenario, seed, name, link_of(scenario, name, camera=True)) for name in names}
+
+
+def _look(scenario: Scenario) -> "Look":
+    """The look of the light that a scenario asks for."""
+    from sims.devices.look import Look  # noqa: PLC0415  draws only when asked to
+
+    if scenario.light == "shipped":
+        return Look.shipped()
+    preset: Callable[[str], Look] | None = getattr(Look, "preset", None)
+    if preset is None:
+        raise ScenarioError(f"{scenario.path}: light: {scenario.light!r} is not there yet; use shipped")
+    return preset(scenario.light)
 
 
 class FrameCameras:
@@ -46,18 +68,21 @@ class FrameCameras:
         self, building: Building, scenario: Scenario, seed: int, figures: Figures, ceiling_fps: float | None
     ) -> None:
         from sims.devices.camera import FrameCamera  # noqa: PLC0415  draws only when asked to
-        from sims.devices.look import Look  # noqa: PLC0415
         from sims.devices.renderer import Renderer  # noqa: PLC0415
 
         bodies = figures if isinstance(figures, BodyLibrary) else None
-        renderer = Renderer(building, Look.shipped(), bodies)
+        renderer = Renderer(building, _look(scenario), bodies)
         self.kind: str = renderer.kind
         self._close = renderer.close
-        self._offsets_ns = {name: round(s * 1e9) for name, s in scenario.clock_offsets_s.items()}
+        rates = dict(frame_rates(building, scenario, ceiling_fps))
+        self._clocks = clocks(scenario, seed, rates)
         self._cameras = {
-            name: FrameCamera(building.cameras[name], renderer, stream(seed, f"camera/{name}"), fps)
-            for name, fps in frame_rates(building, scenario, ceiling_fps)
-        }
+            name: FrameCamera(
+                building.cameras[name], renderer, stream(seed, f"camera/{name}"), fps,
+                scenario.sensors.get(name, scenario.sensor),
+            )
+            for name, fps in rates.items()
+        }  # fmt: skip
         self._seq = dict.fromkeys(self._cameras, 0)
 
     def observe(self, scene: Scene) -> list[Sent]:
@@ -66,7 +91,7 @@ class FrameCameras:
         for name, camera in self._cameras.items():
             for frame in camera.observe(scene):
                 message = Frame(
-                    seq=self._seq[name], t_ns=frame.t_ns + self._offsets_ns.get(name, 0), width=frame.width_px,
+                    seq=self._seq[name], t_ns=self._clocks[name].read(frame.t_ns), width=frame.width_px,
                     height=frame.height_px, jpeg=frame.jpeg,
                 )  # fmt: skip
                 self._seq[name] += 1
@@ -91,15 +116,13 @@ class EdgeCameras:
         model = load_edge_model(scenario.edge_file).under(getattr(scenario, "light", "shipped"))
         self._names = list(rates)
         self._crowds = CrowdReader(building, figures)
-        self._people = PeopleFinders(
-            specs, Solids(building), model, [stream(seed, f"camera/{name}") for name in rates]
-        )
+        self._people = PeopleFinders(specs, Solids(building), model, [stream(seed, f"camera/{name}") for name in rates])
         self._faces = {
             spec.id: FacingReader(building, spec, model.facings, stream(seed, f"facings/{spec.id}"))
             for spec in specs
             if spec.watches
         }
-        self._offsets_ns = [round(scenario.clock_offsets_s.get(name, 0.0) * 1e9) for name in rates]
+        self._clocks = list(clocks(scenario, seed, rates).values())
         self._periods_ns = [round(1e9 / fps) for fps in rates.values()]
         self._due_ns = [0] * len(rates)
 
@@ -109,7 +132,7 @@ class EdgeCameras:
         if not due:
             return []
         crowd = self._crowds.read(scene)
-        clocks_ns = [scene.t_ns + self._offsets_ns[i] for i in due]
+        clocks_ns = [self._clocks[i].read(scene.t_ns) for i in due]
         sent: list[Sent] = []
         for i, t_ns, people in zip(due, clocks_ns, self._people.find(crowd, due, clocks_ns), strict=True):
             name = self._names[i]

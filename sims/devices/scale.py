@@ -11,57 +11,20 @@ from numpy.typing import NDArray
 
 from sims.building import Building
 from sims.deeds import Contact
+from sims.devices.cells import Restlessness, draw_temper
+from sims.devices.ground import Ground
+from sims.flaws import LoadCells
 from smartstore.wire.messages import ScaleBatch
 
 Array = NDArray[np.float64]
 
 STEP_GRAMS = 0.241
 """What one step of the converter is worth."""
-BLOCK = 5
-"""Batches whose noise is drawn at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Temper:
-    """What sort of load cells a fixture has; drawn once per fixture and plate."""
-
-    noise: Array
-    """Standard deviation per plate."""
-    memory: Array
-    """Share of the last sample's noise that is left in the next one."""
-    echo: Array
-    """Weight of the last impulse: moving-average part of the noise."""
-    gain: Array
-    wander: Array
-    """Random walk in grams per square root of a second."""
-    sway_grams: Array
-    sway_period_s: Array
-    sway_phase: Array
-    jolt_share: float
-    """Share of samples with a heavy-tailed error."""
-    hum_grams: float
-    hum_hz: float
-    hum_period_s: float
-    """A compressor that runs for half of each such period; zero hum: none."""
-
-
-def draw_temper(random: np.random.Generator, plates: int, cooled: bool) -> Temper:
-    """Load cells as they come: one fixture in five is a noisy one."""
-    median = 1.8 if random.random() < 0.2 else float(random.uniform(0.5, 0.8))
-    return Temper(
-        noise=np.minimum(7.3, median * random.lognormal(0.0, 0.6, plates)),
-        memory=random.uniform(-0.35, 0.85, plates),
-        echo=random.uniform(-0.25, 0.25, plates),
-        gain=random.normal(1.0, 0.0015, plates),
-        wander=0.05 * median * random.lognormal(0.0, 0.5, plates),
-        sway_grams=random.uniform(0.5, 4.0, plates),
-        sway_period_s=random.uniform(400, 1500, plates),
-        sway_phase=random.uniform(0, 2 * np.pi, plates),
-        jolt_share=float(random.choice([0.0, 0.0005, 0.002])),
-        hum_grams=float(random.uniform(0.1, 0.5)) if cooled else 0.0,
-        hum_hz=float(random.uniform(5, 13)),
-        hum_period_s=float(random.uniform(60, 180)),
-    )
+STUCK_GRAMS = 6067.416
+"""What a converter reads that no cell is connected to, again and again; the same number all over the recorded store."""
+FLICKER_EVERY_S = 30.0
+ORDINARY_GRAMS = 400.0
+"""Weight of an item that is lifted and pressed on like any other."""
 
 
 @dataclass(slots=True)
@@ -110,42 +73,35 @@ def _smooth(share: Array) -> Array:
     return np.asarray(s * s * (3 - 2 * s))
 
 
-def _noise_filter(temper: Temper, samples: int) -> tuple[Array, Array, Array, Array]:
-    """The noise x[i] = memory x[i-1] + e[i] + echo e[i-1] of a batch at once: what it owes to each of its impulses
-    (samples, samples, plates), to the x and the e before it (samples, plates), and the scale for the wanted sigma."""
-    lag = np.arange(samples)[:, None] - np.arange(samples)
-    later = temper.memory ** np.maximum(lag - 1, 0)[:, :, None] * (temper.memory + temper.echo)
-    response = np.where(lag[:, :, None] == 0, 1.0, np.where(lag[:, :, None] > 0, later, 0.0))
-    power = np.arange(samples)[:, None]
-    spread = (1 + temper.echo**2 + 2 * temper.memory * temper.echo) / (1 - temper.memory**2)
-    return response, temper.memory ** (power + 1), temper.echo * temper.memory**power, temper.noise / np.sqrt(spread)
-
-
 class Scale:
     """The load cells of one fixture. Call :meth:`feel` for contacts, then :meth:`read` for every batch in turn."""
 
     def __init__(
         self, building: Building, fixture: str, standing: dict[str, float], random: np.random.Generator,
-        dead: frozenset[str] = frozenset(),
+        dead: frozenset[str] = frozenset(), ground: Ground | None = None, options: LoadCells | None = None,
+        stuck: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
-        """``standing`` is what every plate carries at the start; ``dead`` plates give no numbers."""
+        """``standing`` is what every plate carries at the start; ``dead`` plates give no numbers, ``stuck`` ones
+        always the same."""
         spec = building.fixtures[fixture].scale
         assert spec is not None
         self.fixture, self.rate_hz, self.batch = fixture, spec.rate_hz, spec.batch
         self.plates = [p.id for shelf in building.fixtures[fixture].shelves for p in shelf.plates]
         self._index = {plate: i for i, plate in enumerate(self.plates)}
         self._shelf = np.array([building.plates[plate].shelf for plate in self.plates])
-        self._random = random
-        self._temper = draw_temper(random, len(self.plates), building.fixtures[fixture].kind == "cooler")
+        shelf_of = np.unique(self._shelf, return_inverse=True)[1]
+        self._random, self._options = random, options or LoadCells()
+        self._temper = draw_temper(random, shelf_of, building.fixtures[fixture].kind == "cooler", self._options)
         self._load = np.array([standing[plate] for plate in self.plates])
         self._tare = random.uniform(-3000, 6000, len(self.plates)) - self._load
-        self._noise = np.zeros(len(self.plates))
-        self._impulse = np.zeros(len(self.plates))
-        self._drift = np.zeros(len(self.plates))
-        self._response, self._fading, self._echoing, self._shrink = _noise_filter(self._temper, BLOCK * self.batch)
+        ground = ground or Ground(building, random.spawn(1)[0], 0.0)
+        self._restless = Restlessness(fixture, self._temper, shelf_of, ground, self.rate_hz, self.batch, random)
         self._dead = np.array([plate in dead for plate in self.plates])
+        self._stuck = np.array([plate in stuck for plate in self.plates])
+        self._luck = random.spawn(1)[0]
+        self._flickers = self._luck.random(len(self.plates)) < self._options.flicker_share
+        self._silent_until_s = np.zeros(len(self.plates))
         self._motions: list[_Motion] = []
-        self._ahead: list[Array] = []
         self._seq = 0
 
     @property
@@ -161,14 +117,29 @@ class Scale:
         """The next batch; its first sample is at ``t_ns`` on the device's clock, ``t_s`` in seconds of the world."""
         times_s = t_s + np.arange(self.batch) / self.rate_hz
         grams = self._load + sum((motion.at(times_s) for motion in self._motions), np.zeros((self.batch, 1)))
-        raw = self._tare + grams * self._temper.gain + self._disturbance(t_s)
+        shown = np.minimum(grams, self._options.capacity_grams)
+        raw = self._tare + shown * self._temper.gain + self._restless.batch(t_s)
         self._forget(float(times_s[-1]))
         readings = np.round(np.round(raw / STEP_GRAMS) * STEP_GRAMS, 3)
+        readings[:, self._stuck] = STUCK_GRAMS
         rows: list[list[float | None]] = readings.tolist()
-        if self._dead.any():
-            rows = [[None if dead else value for value, dead in zip(row, self._dead, strict=True)] for row in rows]
+        silent = self._silence(times_s)
+        if silent.any():
+            rows = [
+                [None if gone else value for value, gone in zip(row, missing, strict=True)]
+                for row, missing in zip(rows, silent, strict=True)
+            ]
         self._seq += 1
         return ScaleBatch(seq=self._seq - 1, t_ns=t_ns, period_ns=self.period_ns, plates=self.plates, grams=rows)
+
+    def _silence(self, times_s: Array) -> NDArray[np.bool_]:
+        """Which samples (samples, plates) are missing: those of dead plates, now and then some of flickering ones."""
+        if self._flickers.any():
+            chance = len(times_s) / self.rate_hz / FLICKER_EVERY_S
+            starts = self._flickers & (self._luck.random(len(self.plates)) < chance)
+            lasts_s = self._luck.exponential(self._options.flicker_s, len(self.plates))
+            self._silent_until_s = np.where(starts, times_s[0] + lasts_s, self._silent_until_s)
+        return np.asarray(self._dead | (times_s[:, None] < self._silent_until_s))
 
     def _motion(self, contact: Contact) -> _Motion:
         """How the plates take a contact: neighbours on the shelf ring by up to 7 % and settle a little off."""
@@ -186,13 +157,18 @@ class Scale:
         load = contact.grams * share + stays
         lean = np.where(same, random.uniform(0.0, 0.12, count), 0.0)
         comes = contact.grams > 0
+        # Heavy things are gripped harder and lifted more slowly.
+        weight = float(np.clip((abs(contact.grams) or ORDINARY_GRAMS) / ORDINARY_GRAMS, 0.1, 10.0))
+        move_s = contact.move_s * weight**0.15
+        if contact.grams and self._luck.random() < self._options.slow_lifts:
+            move_s *= float(self._luck.uniform(3.0, 6.0))
         return _Motion(
             start_s=contact.t_s,
-            press=contact.press_grams * (share + lean),
+            press=contact.press_grams * weight**0.2 * (share + lean),
             press_s=contact.press_s,
-            release_s=contact.t_s + contact.press_s + (contact.move_s if comes else 0.0),
+            release_s=contact.t_s + contact.press_s + (move_s if comes else 0.0),
             lift_s=contact.t_s + (0.0 if comes else contact.press_s),
-            move_s=contact.move_s,
+            move_s=move_s,
             load=load,
             ring=ring,
             ring_hz=random.uniform(4.0, 14.0, count),
@@ -200,32 +176,6 @@ class Scale:
             fade_s=float(random.uniform(0.06, 0.22)),
             over=float(random.uniform(0.05, 0.22)) if comes else float(random.uniform(0.0, 0.03)),
         )
-
-    def _disturbance(self, t_s: float) -> Array:
-        """Noise with memory, heavy tails now and then, drift and hum of the batch at ``t_s``: (samples, plates)."""
-        if not self._ahead:
-            times_s = t_s + np.arange(BLOCK * self.batch) / self.rate_hz
-            self._ahead = np.split(self._disturbances(times_s), BLOCK)
-        return self._ahead.pop(0)
-
-    def _disturbances(self, times_s: Array) -> Array:
-        """The same of several batches at once, because that is quicker."""
-        temper, random, shape = self._temper, self._random, (len(times_s), len(self.plates))
-        impulses = random.normal(size=shape)
-        jolts = random.random(shape) < temper.jolt_share
-        if jolts.any():
-            impulses[jolts] = random.standard_t(2.0, int(jolts.sum())) * 3.0
-        steps = random.normal(size=shape) * (temper.wander / np.sqrt(self.rate_hz))
-        noise = np.einsum("ijp,jp->ip", self._response, impulses)
-        noise += self._fading * self._noise + self._echoing * self._impulse
-        self._noise, self._impulse = noise[-1], impulses[-1]
-        drift = self._drift + np.cumsum(steps, axis=0)
-        self._drift = drift[-1]
-        t = times_s[:, None]
-        sway = temper.sway_grams * np.sin(2 * np.pi * t / temper.sway_period_s + temper.sway_phase)
-        running = np.mod(t, temper.hum_period_s) < temper.hum_period_s / 2
-        hum = temper.hum_grams * running * np.sin(2 * np.pi * temper.hum_hz * t)
-        return np.asarray(noise * self._shrink + drift + sway + hum)
 
     def _forget(self, t_s: float) -> None:
         """What is over becomes a load that stays."""

@@ -18,7 +18,8 @@ from sims.devices.edge_facings import FacingReader
 from sims.devices.edge_model import FOLDER, EdgeModel, EdgeModelError, edge_schema, load_edge_model
 from sims.devices.mounting import as_built
 from sims.devices.sight import Crowd, CrowdReader, Lenses, Solids, hidden_by_people
-from sims.scenario import Mounting, load_scenario
+from sims.flaws import Mounting
+from sims.scenario import load_scenario
 from sims.scene import BodyState, Scene
 from sims.stick import StickFigures
 from smartstore.wire.messages import Facings, People

@@ -10,8 +10,8 @@ from sims.devices.camera import FrameCamera, encode
 from sims.devices.look import Look
 from sims.devices.mounting import as_built
 from sims.devices.renderer import Renderer
+from sims.flaws import Mounting
 from sims.optics import CameraSpec
-from sims.scenario import Mounting
 from sims.scene import Scene
 from smartstore.domain.items import FacingChange
 from smartstore.domain.people import SeenPerson
