@@ -24,10 +24,10 @@ from sims.devices.look import Look, Picture
 from sims.devices.mounting import as_built
 from sims.devices.packshot import packshots
 from sims.devices.renderer import PersonLabel, Renderer
+from sims.flaws import Mounting
 from sims.lab.facing_score import Case, Report, by, cases_of, figures
 from sims.lab.facing_stories import Episode, Story
 from sims.optics import CameraSpec
-from sims.scenario import Mounting
 from smartstore.domain.people import SeenPerson
 from smartstore.site import Site, SiteError, load_site
 from smartstore.vision.face_reader import FaceReader
