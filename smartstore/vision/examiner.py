@@ -165,7 +165,7 @@ def _candidates(datasets: Sequence[Path], most: int, rule: Rule) -> list[tuple[L
                 pictures += [(picture, people) for picture, people in listed if people]
     counting = sum(rule.counts(q) for _, people in pictures for q in people)
     if not counting:
-        raise LabelsError(f"{', '.join(map(str, datasets))}: nobody in these sets counts for the examiner ({rule})")
+        raise LabelsError(f"{', '.join(map(str, datasets))}: nobody in these sets counts for the examiner; render more")
     stride = max(1.0, counting / most)
     return [pictures[int(i * stride)] for i in range(int(len(pictures) / stride))]
 
