@@ -22,7 +22,7 @@ QUIET = ROOT / "configs/scenarios/corner-quiet.yaml"
 FIELDS = {
     "scenario", "seed", "fidelity", "shoppers", "sales", "items", "exact_receipt_rate", "item_precision", "item_recall",
     "item_f1", "overcharge", "undercharge", "review_rate", "time_to_receipt_s", "event_precision", "event_recall",
-    "floor", "real_time_factor", "wall_s", "renderer",
+    "takes", "floor", "real_time_factor", "wall_s", "renderer",
 }  # fmt: skip
 
 
@@ -82,6 +82,34 @@ def test_three_shoppers_in_edge_fidelity_get_their_receipts(tmp_path: Path) -> N
     assert score["overcharge"] <= 0.1
     carts = [p for p in read_feed(tmp_path / "run" / "feed.mcap") if topics.find(p.topic)[0] is topics.CART]  # type: ignore[index]
     assert len(carts) >= score["items"]
+
+
+BEHIND_A_BACK = """
+schema: 1
+scenario: behind-a-back
+store: {store}
+seed: 3
+script:
+  - arrive_s: 3
+    actions:
+      - take: g2-2-b
+      - take: g2-3-c
+      - put_back: "2000284421001"
+      - take: g2-1-d
+      - take: g3-2-c
+scales_off: [g2]
+tail_s: 8
+"""
+
+
+def test_what_went_and_came_back_behind_a_back_is_doubted_and_the_rest_found(tmp_path: Path) -> None:
+    """Only its shelf camera watches g2; an item of it goes back while its taker hides the shelf from that camera."""
+    scenario = tmp_path / "behind-a-back.yaml"
+    scenario.write_text(BEHIND_A_BACK.format(store=ROOT / "configs/stores/corner.yaml"))
+    score = run(RunRequest(scenario, fidelity="edge", out=tmp_path / "run"))
+    assert score["takes"]["g2"] == {"found": 2, "doubted": 1, "missed": 0}
+    assert score["takes"]["g3"] == {"found": 1, "doubted": 0, "missed": 0}
+    assert (score["exact_receipt_rate"], score["overcharge"]) == (1.0, 0.0)
 
 
 @pytest.mark.timeout(420)
