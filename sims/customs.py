@@ -17,7 +17,7 @@ from sims.walking import Place, Walkways, through
 ELBOW_ROOM_M = 0.55
 """How far apart people like to stand."""
 LEFT_M = 0.10
-"""People stand a little to the left of what their right hand takes."""
+"""People stand a little to the left of what their right hand takes, left-handed ones to the right."""
 WAIT_CLEAR_M = (0.85, 0.6, 0.45)
 """How far from fixtures people wait; in a small store nearer, where it has no place so far away."""
 
@@ -47,11 +47,12 @@ def customs_of(building: Building, walkways: Walkways, entry: Gate, way_out: Gat
 
 
 def standing_place(
-    building: Building, facing: Facing, stand_off_m: float, others: Iterable[Place], random: np.random.Generator
-) -> Place:
+    building: Building, facing: Facing, stand_off_m: float, others: Iterable[Place], random: np.random.Generator,
+    left_handed: bool = False,
+) -> Place:  # fmt: skip
     """A place before a facing, ``stand_off_m`` from the face, that keeps away from the places of others if it can."""
     fixture, taken = building.fixtures[facing.fixture], list(others)
-    u_m = facing.offset_m + facing.width_m / 2 + random.normal(-LEFT_M, 0.05)
+    u_m = facing.offset_m + facing.width_m / 2 + random.normal(LEFT_M if left_handed else -LEFT_M, 0.05)
     off_m = stand_off_m + random.normal(0.0, 0.02)
     best, least = (0.0, 0.0), math.inf
     for aside_m in (0.0, -0.2, 0.2, -0.35, 0.35):

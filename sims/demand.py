@@ -15,6 +15,9 @@ from sims.scenario import Pause, PutBack, Scenario, ScenarioError, Shoppers, Tak
 
 PALM_NUMBERS = 128
 """Length of a palm vector."""
+GEAR = {"": 0.36, "basket": 0.26, "arm_basket": 0.12, "tote": 0.12, "roller": 0.10, "trolley": 0.04}
+"""What people shop with, as shares; they bring it along."""
+LEFT_HANDED = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,9 @@ class Plan:
     errands: tuple[Errand, ...]
     in_order: bool = False
     """Errands are done as written, also when somebody stands in the way."""
+    gear: str = ""
+    """What the shopper shops with: a kind of :class:`sims.scene.Gear`, or nothing."""
+    left_handed: bool = False
 
 
 def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
@@ -86,7 +92,15 @@ def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequen
         plans.append(
             Plan(name, arrivals[i], kinds[i], int(who.integers(1, 2**31)), speed_m_s, _palm(seed, name), errands)
         )
-    return tuple(plans)
+    return tuple(_equipped(plan, seed) for plan in plans)
+
+
+def _equipped(plan: Plan, seed: int) -> Plan:
+    """The plan of somebody with gear and a better hand of their own."""
+    own = stream(seed, f"{plan.name}/gear")
+    kind = str(own.choice(list(GEAR), p=list(GEAR.values())))
+    left_handed = bool(own.random() < LEFT_HANDED) and kind not in ("basket", "arm_basket")
+    return replace(plan, gear=kind, left_handed=left_handed)
 
 
 def _scripted(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
@@ -105,7 +119,7 @@ def _scripted(scenario: Scenario, building: Building, seed: int, bodies: Sequenc
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ScenarioError(f"{scenario.path}: script: two shoppers are named {twice!r}; give each a name of their own")
-    return tuple(sorted(plans, key=lambda plan: plan.arrive_s))
+    return tuple(_equipped(plan, seed) for plan in sorted(plans, key=lambda plan: plan.arrive_s))
 
 
 def _written(actions: Sequence[object], building: Building, where: str) -> list[Errand]:

@@ -19,14 +19,17 @@ from sims.deeds import Snapshot
 from sims.demand import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
 from sims.hands import Hands
 from sims.motion import turn_towards
-from sims.scene import BodyState
+from sims.scene import BodyState, Gear
 from sims.stock import Unit
 from sims.walking import Place
+from sims.wheels import ROLLING, Wheels
 
 TURN_RAD_S = math.radians(200.0)
 FARTHEST_M = 0.78
 """Farthest that an item may be from the body's axis, on the floor, to be reached."""
 SCANS = 3
+BOTH_HANDS_GRAMS = 1200.0
+"""What is heavier is taken with both hands."""
 
 
 @dataclass(slots=True)
@@ -59,7 +62,8 @@ class Shopper:
             reach_s=random.uniform(0.65, 1.0), hesitate_s=random.uniform(0.7, 1.6),
             inspect_s=random.uniform(0.5, 1.3), stand_off_m=random.uniform(0.40, 0.50),
         )  # fmt: skip
-        self.hands = Hands(building, height_m, self._manner.reach_s, dt_s)
+        self.hands = Hands(building, height_m, self._manner.reach_s, dt_s, plan.gear)
+        self._wheels = Wheels(building, plan.gear, height_m)
         self._gait_phase = 0.0
         self._wanted_heading_rad: float | None = None
         self._deeds: list[deeds.Deed] = []
@@ -104,10 +108,23 @@ class Shopper:
         if wanted is not None:
             self.hands.heading_rad = turn_towards(self.hands.heading_rad, wanted, TURN_RAD_S * self.dt_s)
         self._gait_phase = (self._gait_phase + speed * self.dt_s / stride_m(self.height_m, speed)) % 1.0
+        hands = self.hands
         return BodyState(
-            self.name, self.plan.body, self.plan.outfit, x, y, self.hands.heading_rad, speed, self._gait_phase,
-            None, self.hands.right, tuple(unit.sku for unit in self.hands.holds),
+            self.name, self.plan.body, self.plan.outfit, x, y, hands.heading_rad, speed, self._gait_phase,
+            hands.left, hands.right, tuple(unit.sku for unit in hands.holds), self._gear((x, y), speed),
+            hands.left_active,
         )  # fmt: skip
+
+    def _gear(self, here: Place, speed_m_s: float) -> Gear | None:
+        """What the shopper shops with, and what is in it."""
+        kind, hands = self.plan.gear, self.hands
+        if not kind:
+            return None
+        goods = tuple(unit.sku for unit in hands.bag)
+        if kind not in ROLLING:
+            return Gear(kind, goods)
+        place = self._wheels.follow(here, hands.heading_rad, speed_m_s, self.dt_s)
+        return Gear(kind, goods, place, gripped=self._wheels.gripped and hands.palm is None)
 
     # The story. Every ``yield`` lets one tick pass.
 
@@ -185,7 +202,9 @@ class Shopper:
         assert not isinstance(errand, StandStill)
         facing = self.building.facings[errand.facing]
         for _ in range(3):
-            place = standing_place(self.building, facing, self._manner.stand_off_m, self._others(), self.random)
+            place = standing_place(
+                self.building, facing, self._manner.stand_off_m, self._others(), self.random, self.plan.left_handed
+            )
             yield from self._walk(place)
             if self._reachable(facing):
                 break
@@ -212,7 +231,10 @@ class Shopper:
             column = self._choose(self._columns_of(facing))
             if column is None:
                 break
-            yield from self.hands.reach(facing, self.hands.front(self._seen.stock, facing, column))
+            goal = self.hands.front(self._seen.stock, facing, column)
+            self.hands.choose(goal, self.plan.left_handed)
+            self.hands.both = self.hands.left_free and (errand.double_grab or self._heavy(facing.sku))
+            yield from self.hands.reach(facing, goal)
             before = len(self.hands.holds)
             self._do(self._grasp(facing, column, errand.count - count if errand.double_grab else 1))
             yield
@@ -249,7 +271,9 @@ class Shopper:
         column = self._choose(self._seen.stock.filled_columns(facing.id))
         if column is None:
             return
-        yield from self.hands.reach(facing, self.hands.front(self._seen.stock, facing, column))
+        goal = self.hands.front(self._seen.stock, facing, column)
+        self.hands.choose(goal, self.plan.left_handed)
+        yield from self.hands.reach(facing, goal)
         if self.random.random() < 0.6:
             press_s = float(self.random.uniform(0.15, 0.6))
             self._do(deeds.Press(facing.id, column, float(self.random.uniform(15, 90)), press_s))
@@ -280,7 +304,7 @@ class Shopper:
         return math.dist(self._here(), (x, y)) < FARTHEST_M
 
     def _walk(self, target: Place) -> Iterator[None]:
-        self.hands.right, self._wanted_heading_rad = None, None
+        self.hands.palm, self.hands.both, self._wanted_heading_rad = None, False, None
         self._do(deeds.Go(target))
         yield
         while not self._is_there():
@@ -319,6 +343,9 @@ class Shopper:
 
     def _choose(self, columns: list[int]) -> int | None:
         return columns[int(self.random.integers(len(columns)))] if columns else None
+
+    def _heavy(self, sku: str) -> bool:
+        return self.building.items[sku].grams > BOTH_HANDS_GRAMS
 
     def _columns_of(self, facing: Facing) -> list[int]:
         """Columns with the facing's own product at the front."""

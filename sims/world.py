@@ -128,7 +128,7 @@ class World:
             body = self.bodies.get(shopper.name)
             if body is None or not self._inside((body.x_m, body.y_m)):
                 continue
-            hand = body.right_hand_m
+            hand = body.left_hand_m if body.left_active else body.right_hand_m
             people.append(
                 TruePerson(
                     person=shopper.name, visit=shopper.visit, x_m=round(body.x_m, 4), y_m=round(body.y_m, 4),

@@ -96,8 +96,8 @@ class Crowd:
         if self._drawn != list(people):
             opacity, corners = self._shadows.draw([person.figure() for person in order])
             self._veil.write(opacity)
-            for person, floor_m in zip(order, corners, strict=True):
-                person.shadow_m = floor_m
+            for shown, floor_m in zip(order, corners, strict=True):
+                shown.shadow_m = floor_m
             self._drawn = list(people)
 
     def corners_m(self) -> list[Floats]:

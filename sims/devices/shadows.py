@@ -69,7 +69,7 @@ class FloorShadows:
         return self.low_m + CELL_M * np.array([self.width, self.height])
 
     def draw(self, figures: Sequence[Figure]) -> tuple[Picture, list[Floats | None]]:
-        """The missing light (h, w) in 1/255, first row at the low y; per figure the floor's corners (4, 3) of its own."""
+        """The missing light (h, w) in 1/255, first row at the low y; per figure the corners (4, 3) of its own."""
         self._keep.fill(1.0)
         corners = [self._add(figure) for figure in figures]
         return np.asarray((1.0 - self._keep) * 255, np.uint8), corners

@@ -72,8 +72,9 @@ def test_a_hand_is_at_the_item_when_it_is_taken(corner: Building, scenario: Make
     while place.stock.view is before:
         place.step()
     body, fixture = place.bodies["shopper-1"], corner.fixtures["g2"]
-    assert body.right_hand_m is not None
-    u, v, z = fixture.to_local(body.right_hand_m)
+    hand = body.left_hand_m if body.left_active else body.right_hand_m
+    assert hand is not None
+    u, v, z = fixture.to_local(hand)
     assert 0.3 < u < 0.6
     assert v < 0.15
     assert 1.15 < z < 1.5
@@ -90,8 +91,9 @@ def test_every_hand_that_touches_goods_is_really_reached_by_its_arm(corner: Buil
     while not place.empty:
         for _ in place.step().contacts:
             for body in place.bodies.values():
-                if body.right_hand_m and any(s.hands.at_shelf for s in place.shoppers if s.name == body.person):
-                    gaps.append(math.dist(bodies.hands(body)[1], body.right_hand_m))
+                hand = body.left_hand_m if body.left_active else body.right_hand_m
+                if hand and any(s.hands.at_shelf for s in place.shoppers if s.name == body.person):
+                    gaps.append(math.dist(bodies.hands(body)[0 if body.left_active else 1], hand))
     assert len(gaps) > 30
     assert max(gaps) < 0.03
 
