@@ -15,6 +15,7 @@ import yaml
 
 from sims.building import load_building
 from sims.devices.edge_model import FOLDER, EdgeModel, load_edge_model
+from sims.devices.look import Look
 from sims.lab.fit_edge_facings import FaceStory, facing_shift, fit_facings, story
 from sims.lab.fit_edge_goodness import goodness, see
 from sims.lab.fit_edge_joints import error_shift
@@ -26,7 +27,7 @@ from sims.scenario import Scenario, load_scenario
 from smartstore.vision.detector import DetectorOptions
 
 STORES = tuple(Path("configs/stores") / f"{name}.yaml" for name in ("corner", "kiosk", "corner", "market", "corner"))
-LIGHTS = ("shipped", "shipped", "dim", "shipped", "evening")
+LIGHTS = ("shipped", "shipped", "dim", "shipped", "evening") if hasattr(Look, "preset") else ("shipped",)
 """The stores and lights that take turns by default; what is held out has the first light only."""
 CACHE = Path("data/runs/edge")
 BY_HAND = FOLDER / "by-hand.yaml"
