@@ -7,9 +7,12 @@ pictures and their times, so that the same feed gives the same looks.
 Two pictures are set to the same brightness and compared in patches of about 12 pixels of a 640 pixel picture: sensor
 noise averages out, a camera that exposes anew moves nothing. A cell has moved if it differs by more than a few grey
 levels and by several times what the middle cell does. Differences count against the last picture that was *looked at*:
-what creeps adds up until it is seen.
+what creeps adds up until it is seen. How many cells must have moved depends on who is known to be there: of somebody
+small, far away, a few cells are a step.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -17,6 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom as shares of the picture's width and height."""
 NS_PER_S = 1_000_000_000
 GLANCE_WIDTH_PX = 160
 """Width of the small copies that are compared."""
@@ -32,8 +38,10 @@ class MovementOptions:
     """A cell has moved if it differs by more grey levels..."""
     noise: float = 8.0
     """...and by this many times the difference of the middle cell."""
-    moved_share: float = 0.002
-    """So much moved calls for the network: a forearm, or a head a few metres away."""
+    moved_share: float = 0.0014
+    """So much moved where nobody was seen calls for the network: a head a few metres away."""
+    body_share: float = 0.06
+    """So much of somebody's box moved calls for it too, however small they are in the picture."""
     stirred_share: float = 0.0002
     """So much moved keeps a shelf reader reading: a small item."""
     floor_s: float = 2.0
@@ -63,7 +71,7 @@ class MovementWatch:
         self._seen: Grey | None = None
         """The picture that was last looked at."""
         self._looked_ns = self._stirred_ns = 0
-        self._people = 0
+        self._boxes: tuple[Box, ...] = ()
         self._unsure = False
 
     def observe(self, t_ns: int, small: Grey) -> Verdict:
@@ -72,19 +80,32 @@ class MovementWatch:
         if seen is None or seen.shape != small.shape or t_ns < self._looked_ns or not options.skip:
             self._stirred_ns = t_ns
             return self._look(t_ns, small)
-        share = moved_share(small, seen, options)
-        if share >= options.stirred_share:
+        cells = moved_cells(small, seen, options)
+        if np.count_nonzero(cells) >= options.stirred_share * cells.size:
             self._stirred_ns = t_ns
-        floor_s = options.floor_s if self._people else options.empty_floor_s
+        floor_s = options.floor_s if self._boxes else options.empty_floor_s
         waited_ns = t_ns - self._looked_ns
-        if share >= options.moved_share or self._unsure or waited_ns >= floor_s * NS_PER_S:
+        if self._unsure or waited_ns >= floor_s * NS_PER_S or self._somebody_moved(cells):
             return self._look(t_ns, small)
         return Verdict.READ if t_ns - self._stirred_ns < options.quiet_s * NS_PER_S else Verdict.REPEAT
 
-    def answered(self, people: int) -> None:
-        """The look found so many people. Fewer than before are only believed after another look."""
-        self._unsure = people < self._people
-        self._people = people
+    def answered(self, boxes: Sequence[Box]) -> None:
+        """The look found people in these boxes. Fewer than before are only believed after another look."""
+        self._unsure = len(boxes) < len(self._boxes)
+        self._boxes = tuple(boxes)
+
+    def _somebody_moved(self, cells: Bools) -> bool:
+        """Whether enough of a known person moved, or of the room around them."""
+        height, width = cells.shape
+        outside = cells.copy()
+        for left, top, right, bottom in self._boxes:
+            rows = slice(max(0, int(top * height)), max(1, math.ceil(bottom * height)))
+            columns = slice(max(0, int(left * width)), max(1, math.ceil(right * width)))
+            box = cells[rows, columns]
+            if np.count_nonzero(box) >= max(2.0, self._options.body_share * box.size):
+                return True
+            outside[rows, columns] = False
+        return bool(np.count_nonzero(outside) >= self._options.moved_share * cells.size)
 
     def forget(self) -> None:
         """The next picture is looked at, whatever it shows."""
@@ -95,17 +116,16 @@ class MovementWatch:
         return Verdict.LOOK
 
 
-def moved_share(one: Grey, other: Grey, options: MovementOptions) -> float:
-    """Share of the cells in which two glances of the same shape differ, 0..1."""
+def moved_cells(one: Grey, other: Grey, options: MovementOptions) -> Bools:
+    """The cells in which two glances of the same shape differ."""
     import cv2
 
     gain = (float(np.median(one[::3, ::3])) + 1.0) / (float(np.median(other[::3, ::3])) + 1.0)
     difference = np.abs(cv2.blur(cv2.addWeighted(one, 1.0, other, -gain, 0.0, dtype=cv2.CV_32F), (3, 3)))
     middle = float(np.median(difference[::3, ::3]))
-    if middle > options.levels:
-        return 1.0  # everything is different: lights, or another view
-    threshold = max(options.levels, options.noise * middle)
-    return float(np.count_nonzero(difference > threshold) / difference.size)
+    if middle > options.levels:  # everything is different: lights, or another view
+        return np.ones(one.shape, bool)
+    return np.asarray(difference > max(options.levels, options.noise * middle))
 
 
 def glance(jpeg: bytes, width_px: int) -> Grey | None:

@@ -174,7 +174,11 @@ class VisionWorker:
         eye = task.eye
         if people is not None:
             eye.people = people
-            eye.watch.answered(len(people))
+            width, height = eye.camera.model.width_px, eye.camera.model.height_px
+            eye.watch.answered([
+                (left / width, top / height, right / width, bottom / height)
+                for left, top, right, bottom in (person.box_px for person in people)
+            ])  # fmt: skip
         facings = None
         if eye.reader is not None:
             seen = eye.facings if task.image is None else list(eye.reader.observe(task.t_ns, task.image, eye.people))

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smartstore.vision.movement import MovementOptions, MovementWatch, Verdict, glance, moved_share
+from smartstore.vision.movement import Box, MovementOptions, MovementWatch, Verdict, glance, moved_cells
 
 OPTIONS = MovementOptions()
 S = 1_000_000_000
+AWAY: Box = (0.9, 0.8, 0.95, 1.0)
+"""Somebody in the corner, away from what moves in these stories."""
 Picture = NDArray[np.uint8]
 
 
@@ -34,6 +36,10 @@ def seen(scene: NDArray[np.float64], rng: np.random.Generator, exposure: float =
     return small
 
 
+def moved_share(one: Picture, other: Picture) -> float:
+    return float(moved_cells(one, other, OPTIONS).mean())
+
+
 def with_patch(scene: NDArray[np.float64], x: int, width: int, height: int, levels: float) -> NDArray[np.float64]:
     out = scene.copy()
     out[100 : 100 + height, x : x + width] += np.where(out[100 : 100 + height, x : x + width] > 128, -levels, levels)
@@ -45,14 +51,14 @@ def with_patch(scene: NDArray[np.float64], x: int, width: int, height: int, leve
 def test_noise_is_no_movement(seed: int, read: float) -> None:
     rng = np.random.default_rng(seed)
     first, second = (seen(room(seed), rng, read=read) for _ in range(2))
-    assert moved_share(second, first, OPTIONS) < OPTIONS.stirred_share
+    assert moved_share(second, first) < OPTIONS.stirred_share
 
 
 @pytest.mark.parametrize("exposure", [0.7, 0.95, 1.05, 1.15])
 def test_a_camera_that_exposes_anew_has_not_moved_anything(exposure: float) -> None:
     rng = np.random.default_rng(210)
     scene = np.minimum(room(210), 200)
-    assert moved_share(seen(scene, rng, exposure), seen(scene, rng), OPTIONS) < OPTIONS.stirred_share
+    assert moved_share(seen(scene, rng, exposure), seen(scene, rng)) < OPTIONS.stirred_share
 
 
 @pytest.mark.parametrize(("width", "height", "levels", "least"), [
@@ -61,12 +67,34 @@ def test_a_camera_that_exposes_anew_has_not_moved_anything(exposure: float) -> N
 def test_what_moves_is_seen(width: int, height: int, levels: float, least: float) -> None:
     rng = np.random.default_rng(220)
     before, after = seen(room(220), rng), seen(with_patch(room(220), 301, width, height, levels), rng)
-    assert moved_share(after, before, OPTIONS) >= least
+    assert moved_share(after, before) >= least
+
+
+def step(box: Box, dx_px: int, seed: int) -> Verdict:
+    """Somebody fills the middle of ``box`` and moves to the right by so many pixels."""
+    rng = np.random.default_rng(seed)
+    left, top, right, bottom = (round(v * side) for v, side in zip(box, (640, 360, 640, 360), strict=True))
+    before, after = room(seed), room(seed)
+    inset = (right - left) // 5
+    for scene, shift in ((before, 0), (after, dx_px)):
+        scene[top:bottom, left + inset + shift : right - inset + shift] = 40
+    watch = MovementWatch(OPTIONS)
+    watch.observe(0, seen(before, rng))
+    watch.answered([box])
+    return watch.observe(S // 5, seen(after, rng))
+
+
+@pytest.mark.parametrize("seed", range(260, 264))
+def test_a_step_of_somebody_small_and_of_somebody_large_is_looked_at(seed: int) -> None:
+    far, near = (0.4, 0.3, 0.43, 0.45), (0.3, 0.1, 0.5, 0.9)
+    assert step(far, 6, seed) is Verdict.LOOK
+    assert step(near, 40, seed) is Verdict.LOOK
+    assert step(near, 0, seed) is not Verdict.LOOK
 
 
 def test_another_view_is_movement() -> None:
     rng = np.random.default_rng(230)
-    assert moved_share(seen(room(230), rng), seen(room(231), rng), OPTIONS) > 0.5
+    assert moved_share(seen(room(230), rng), seen(room(231), rng)) > 0.5
 
 
 def test_lights_off_are_looked_at() -> None:
@@ -81,7 +109,7 @@ def verdicts(watch: MovementWatch, pictures: Iterator[Picture], times_s: list[fl
     for at_s, picture in zip(times_s, pictures, strict=False):
         out.append(watch.observe(round(at_s * S), picture))
         if out[-1] is Verdict.LOOK:
-            watch.answered(people)
+            watch.answered([AWAY] * people)
     return out
 
 
@@ -116,11 +144,11 @@ def test_what_creeps_adds_up_until_it_is_looked_at() -> None:
 def test_somebody_who_vanishes_from_a_still_picture_is_looked_for_once_more() -> None:
     watch, pictures = MovementWatch(OPTIONS), still(253)
     assert watch.observe(0, next(pictures)) is Verdict.LOOK
-    watch.answered(2)
+    watch.answered([AWAY, AWAY])
     assert watch.observe(2 * S, next(pictures)) is Verdict.LOOK
-    watch.answered(1)
+    watch.answered([AWAY])
     assert watch.observe(2 * S + S // 5, next(pictures)) is Verdict.LOOK
-    watch.answered(1)
+    watch.answered([AWAY])
     assert watch.observe(2 * S + 2 * S // 5, next(pictures)) is not Verdict.LOOK
 
 
