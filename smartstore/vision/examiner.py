@@ -11,6 +11,7 @@ differs from the labels' by habit, that is reported beside the figures.
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of people looked at and wanted."""
 RIGHT = 0.2
 """Torso lengths within which a joint is right."""
+LARGE_PX = 120.0
 MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 NAMES = (
     "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder", "left elbow",
@@ -61,6 +63,8 @@ class Examined:
     """(17,) torso lengths."""
     brightness: float
     """Mean of the picture within the box, 0 to 255."""
+    neighbour: float = math.inf
+    """How far away the nearest other person is: between the middles of the boxes, in radii of the circle."""
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -122,6 +126,7 @@ def judged(examined: Sequence[Examined], rule: Rule) -> Figures:
     tables = {
         "height_px": (examined, lambda e: _step(e.person.height_px, (60, 80, 100, 120, 160, 240))),
         "visible": (examined, lambda e: _step(100 * e.person.visible, (50, 70, 80, 90)) + " %"),
+        "neighbour": (counted, _nearness),
         "camera": (counted, lambda e: f"{e.picture.kind}, {e.picture.width_px} px wide"),
         "elevation_deg": (counted, _steepness),
         "body": (counted, lambda e: str(e.person.body)),
@@ -134,9 +139,17 @@ def judged(examined: Sequence[Examined], rule: Rule) -> Figures:
         "counted": _figures(counted),
         "mirrored_share": _share(sum(e.mirrored for e in counted), len(counted)),
         "counted_but_for_mirrored": _figures([e for e in counted if not e.mirrored]),
+        "counted_large_and_alone": _figures([e for e in counted if large_and_alone(e)]),
         **{f"by_{name}": _by(group, key) for name, (group, key) in tables.items()},
         "habits": habits(counted),
     }
+
+
+def large_and_alone(one: Examined) -> bool:
+    """Whether the question is a fair one for a network that looks at one person in 256 pixels: 120 px tall or more, and
+    nobody else's middle within the circle.
+    """
+    return one.person.height_px >= LARGE_PX and one.neighbour >= 1
 
 
 def habits(examined: Sequence[Examined]) -> Figures:
@@ -185,7 +198,8 @@ def _look(
             circle = circle_of(person.joints_px, person.full_box_px or person.box_px)
             verdict = examiner.look(picture, circle)
             errors = joint_errors(person.joints_px, verdict.joints_px)
-            yield Examined(labelled, person, verdict, errors, _brightness(picture, person))
+            away = [_between(person, other) / circle.radius_px for other in labelled.people if other is not person]
+            yield Examined(labelled, person, verdict, errors, _brightness(picture, person), min(away, default=math.inf))
 
 
 def _brightness(picture: Picture, person: LabelledPerson) -> float:
@@ -221,6 +235,17 @@ def _step(value: float, steps: Sequence[float]) -> str:
     above = [i for i, step in enumerate(steps) if value >= step]
     last = above[-1] if above else 0
     return f"{steps[last]:.0f}-{steps[last + 1]:.0f}" if last + 1 < len(steps) else f"{steps[last]:.0f}+"
+
+
+def _between(one: LabelledPerson, other: LabelledPerson) -> float:
+    """Pixels between the middles of two boxes."""
+    boxes = np.array([one.box_px, other.box_px])
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return float(np.linalg.norm(middles[0] - middles[1]))
+
+
+def _nearness(one: Examined) -> str:
+    return "nobody" if math.isinf(one.neighbour) else _step(100 * one.neighbour, (0, 50, 100, 200)) + " %"
 
 
 def _steepness(one: Examined) -> str:

@@ -11,6 +11,7 @@ TABLES = (
     ("height_px", "height in the picture, px (everybody looked at)"),
     ("visible", "share of the body that shows (everybody looked at)"),
     ("facing", "turned to the camera with"),
+    ("neighbour", "nearest other person, in radii of the circle around the body (0-50 %: closer than half)"),
     ("camera", "camera"),
     ("elevation_deg", "camera looks down by, degrees"),
     ("brightness", "mean brightness of the person, 0–255"),
@@ -33,11 +34,15 @@ def section(figures: Figures) -> list[str]:
     headline = f"""**{counted["people"]} people: {_n(counted, "all")} over all seen joints, {_n(counted, "wrists")}
         over seen wrists, somebody recognised in {_n(counted, "presence")} of the crops.** It took front for back in
         {100 * figures["mirrored_share"]:.1f} % of them; {_n(others, "all")} and {_n(others, "wrists")} without."""
+    fair = figures["counted_large_and_alone"]
+    easy = f"""It looks at one person in a crop of 256 pixels. {fair["people"]} of them are at least 120 px tall and
+        have nobody else's middle inside the circle: {_n(fair, "all")} over all joints, {_n(fair, "wrists")} over wrists."""
     return [
         "## What an independent examiner says",
         "",
         *_said(about),
         *_said(headline),
+        *_said(easy),
         *_parts(counted),
         *[line for name, title in TABLES for line in _table(figures[f"by_{name}"], title)],
         *_habits(figures["habits"]),

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,13 @@ def test_everything_right_is_a_full_score_and_a_hand_elsewhere_costs_only_that_h
     assert figures["counted"]["wrists"] == 0.75
     assert figures["counted"]["all"] == pytest.approx(33 / 34, abs=1e-4)
     assert figures["counted"]["hips"] == 1.0
+
+
+def test_somebody_close_by_is_said_because_the_examiner_may_look_at_them_instead() -> None:
+    alone, beside = examined(somebody()), replace(examined(somebody()), neighbour=0.6)
+    figures = examiner.judged([alone, beside], examiner.Rule())
+    assert {name: row["people"] for name, row in figures["by_neighbour"].items()} == {"nobody": 1, "50-100 %": 1}
+    assert figures["counted_large_and_alone"]["people"] == 1
 
 
 def test_covered_joints_do_not_count() -> None:
