@@ -36,7 +36,7 @@ def section(figures: Figures) -> list[str]:
         {100 * figures["mirrored_share"]:.1f} % of them; {_n(others, "all")} and {_n(others, "wrists")} without."""
     fair = figures["counted_large_and_alone"]
     easy = f"""It looks at one person in a crop of 256 pixels. {fair["people"]} of them are at least 120 px tall and
-        have nobody else's middle inside the circle: {_n(fair, "all")} over all joints, {_n(fair, "wrists")} over wrists."""
+        have nobody else's middle in the circle: {_n(fair, "all")} over all, {_n(fair, "wrists")} over wrists."""
     return [
         "## What an independent examiner says",
         "",
