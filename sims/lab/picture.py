@@ -9,6 +9,11 @@ import numpy as np
 from sims.building import Building
 from sims.lab.score import Published
 from sims.truth import Truth
+from sims.walking import through
+
+MARGIN_M = 0.6
+"""What is shown around the walls."""
+GATE_LABEL_M = 0.3
 
 
 def draw_floor(path: Path, building: Building, truth: Truth, said: Published) -> None:
@@ -42,7 +47,7 @@ def draw_floor(path: Path, building: Building, truth: Truth, said: Published) ->
 def _figure_size(building: Building) -> tuple[float, float]:
     """Inches that the plan fills, with room for title and scales, whether the store is long or wide."""
     walls = np.array(building.walls_m)
-    width_m, height_m = walls.max(axis=0) - walls.min(axis=0) + 0.6
+    width_m, height_m = walls.max(axis=0) - walls.min(axis=0) + 2 * MARGIN_M
     inches_per_m = min(9.0 / width_m, 8.0 / height_m)
     return max(5.5, float(width_m * inches_per_m) + 0.8), float(height_m * inches_per_m) + 1.1
 
@@ -53,7 +58,8 @@ def _plan(axes: Any, building: Building) -> None:
     for gate in building.gates:
         (x0, y0), (x1, y1) = gate.line_m
         axes.plot([x0, x1], [y0, y1], color="white", lw=4, zorder=2)
-        axes.annotate(gate.id, ((x0 + x1) / 2, (y0 + y1) / 2 - 0.25), ha="center", fontsize=8)
+        x, y = through(building, gate, GATE_LABEL_M)
+        axes.annotate(gate.id, (x, y), ha="center", va="center", fontsize=8, rotation=90 if abs(x1 - x0) < 0.1 else 0)
     for fixture in building.fixtures.values():
         corners = np.array(fixture.footprint_m())
         axes.fill(*corners.T, facecolor="#d9dde3", edgecolor="#7b8494", zorder=1)
@@ -65,6 +71,9 @@ def _plan(axes: Any, building: Building) -> None:
         axes.plot(x, y, marker="o" if camera.kind == "ceiling" else "s", color="#a33", ms=5, zorder=5)
         axes.annotate(camera.id, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=7, color="#a33")
     axes.set_aspect("equal")
+    (low_x, low_y), (high_x, high_y) = walls.min(axis=0), walls.max(axis=0)
+    axes.set_xlim(low_x - MARGIN_M, high_x + MARGIN_M)
+    axes.set_ylim(low_y - MARGIN_M, high_y + MARGIN_M)
     axes.set_xlabel("x / m")
     axes.set_ylabel("y / m")
 
