@@ -43,6 +43,9 @@ def section(figures: Figures) -> list[str]:
         *_said(about),
         *_said(headline),
         *_said(easy),
+        *_said(
+            "Contact sheet: `data/pictures/examiner.jpg` (worst, middle, best by score; labels green, its own red)."
+        ),
         *_parts(counted),
         *[line for name, title in TABLES for line in _table(figures[f"by_{name}"], title)],
         *_habits(figures["habits"]),
