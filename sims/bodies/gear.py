@@ -58,8 +58,8 @@ def grip(height_m: float, side: float) -> FloatArray:
 
 
 def trolley_scale(height_m: float) -> float:
-    """Small people push small trolleys."""
-    return min(1.0, 0.60 * height_m / TROLLEY_M[2])
+    """Small people push small trolleys, very tall ones large ones."""
+    return min(max(1.0, 0.53 * height_m / TROLLEY_M[2]), 0.60 * height_m / TROLLEY_M[2])
 
 
 def placed(state: BodyState, joints: FloatArray, palms: FloatArray, height_m: float) -> Placed | None:
