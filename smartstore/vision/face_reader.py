@@ -141,7 +141,7 @@ class FaceReader:
                 self._shapes[key] = silhouette(site, view, self.model, column, row, sku)
             return self._shapes[key]
 
-        shelves = self._shelves = Shelves(views, shape, self._moves)
+        shelves = self._shelves = Shelves(views, shape, self._moves, _smallest(site))
         covers = [view.cover.astype(np.uint8) for view in views]
 
         def hidden(i: int, column: int, row: int) -> Picture:
@@ -264,6 +264,12 @@ class FaceReader:
         return SeenFacing(
             facing=facing.id, fill=fill, change=face.change if shown else 0.0, scores=scores, hidden=not shown
         )
+
+
+def _smallest(site: Site) -> str:
+    """The product whose front is the smallest of all that stand in the store."""
+    sold = {facing.sku for facing in site.facings.values()}
+    return min(sold, key=lambda sku: (site.items[sku].size_m[0] * site.items[sku].size_m[2], sku))
 
 
 def _differs(picture: Picture, other: Picture, levels: int, where: Bools | None) -> Bools:

@@ -27,6 +27,10 @@ Shape = Callable[[int, int, int, str], Patch]
 """(facing, column, row, sku): where an item shows that stands there."""
 
 
+MIN_PX = 40.0
+"""Fewer changed pixels are never worth a look."""
+
+
 class Eye(Protocol):
     """What the looks of places say, before and now."""
 
@@ -99,12 +103,15 @@ class Shelves:
     views: Sequence[FacingView]
     shape: Shape
     options: MoveOptions
+    smallest: str
+    """The SKU of the smallest item that may come."""
     _stacks: list[list[list[str]]] = field(init=False)
     _levels: list[int] = field(init=False)
-    _typical: list[float] = field(init=False)
+    _least: list[float] = field(init=False)
+    """Changed pixels of a facing that are worth a look."""
 
     def __post_init__(self) -> None:
-        self._typical = [float(np.median([column[1].area for column in view.items])) for view in self.views]
+        self._least = [self._least_px(i) for i in range(len(self.views))]
         self._stacks = [[[v.facing.sku] * v.facing.rows for _ in range(v.facing.columns)] for v in self.views]
         self._levels = [view.facing.capacity for view in self.views]
 
@@ -166,7 +173,14 @@ class Shelves:
 
     def _worth_a_look(self, i: int, rest: Bools) -> bool:
         frame = self.views[i].frame
-        return bool(np.count_nonzero(frame.of(rest) & frame.mask) >= self.options.min_area * self._typical[i])
+        return bool(np.count_nonzero(frame.of(rest) & frame.mask) >= self._least[i])
+
+    def _least_px(self, i: int) -> float:
+        """A share of a facing's own item, but not more than would show of something small that is put there."""
+        view = self.views[i]
+        own = float(np.median([column[1].area for column in view.items]))
+        small = self.shape(i, view.facing.columns // 2, 0, self.smallest).area
+        return max(min(self.options.min_area * own, 0.5 * small), MIN_PX)
 
     def _options(
         self, i: int, rest: Bools, taken: set[tuple[int, int]], bare: Array, eye: Eye
@@ -194,7 +208,8 @@ class Shelves:
     def _stirred(self, i: int, column: int, place: int, rest: Bools) -> bool:
         """Whether something may have come to a place: enough of it has changed."""
         patch = self.shape(i, column, self.row(i, place), self.views[i].facing.sku)
-        return bool(np.count_nonzero(patch.of(rest) & patch.mask) >= self.options.stirred * patch.area)
+        least = min(self.options.stirred * patch.area, self._least[i])
+        return bool(np.count_nonzero(patch.of(rest) & patch.mask) >= least)
 
     def _score(
         self, i: int, column: int, stack: list[str], items: int, sku: str, rest: Bools, bare: Array, eye: Eye
