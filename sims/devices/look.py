@@ -5,7 +5,7 @@ what the detector is trained on, so that nothing it learns hangs on one floor or
 vertex on the CPU: the same picture comes out of every renderer, and the cheapest one is fast enough.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ Colour = tuple[float, float, float]
 
 FLOORS = ("tiles", "planks", "speckle", "checks", "concrete")
 WALLS = ("plaster", "bricks", "panels", "tiles")
+PRESETS = ("shipped", "day", "evening", "dim", "mixed")
+"""Names of the lights that a store may be in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,31 @@ class Look:
             bounce=(0.24, 0.23, 0.22),
             lamps=tuple(Lamp(place, white) for place in grid),
         )
+
+    @classmethod
+    def preset(cls, name: str) -> "Look":
+        """The shipped store in the light of that name, one of ``PRESETS``; another name is a ValueError in one line."""
+        if name not in PRESETS:
+            raise ValueError(f"light {name!r}: not known; use one of {', '.join(PRESETS)}")
+        shipped = cls.shipped()
+        if name == "day":
+            window = Lamp((0.5, -0.22, 0.75), (1.25, 1.32, 1.45))
+            lamps = tuple(Lamp(lamp.place, _scaled(lamp.colour, 0.8)) for lamp in shipped.lamps)
+            tones = (0.43, 0.45, 0.49), (0.28, 0.28, 0.28), (0.86, 0.91, 0.97)
+            return _lit(shipped, (*lamps, window), *tones)
+        if name == "evening":
+            warm = kelvin_to_rgb(3000)
+            lamps = tuple(Lamp(lamp.place, _scaled(warm, 0.36)) for lamp in shipped.lamps)
+            return _lit(shipped, lamps, _scaled(warm, 0.36), _scaled(warm, 0.20), (0.05, 0.06, 0.10))
+        if name == "dim":
+            lamps = tuple(Lamp(lamp.place, _scaled(lamp.colour, 0.9)) for lamp in shipped.lamps[1::2])
+            return _lit(shipped, lamps, (0.20, 0.20, 0.21), (0.11, 0.11, 0.11), (0.18, 0.20, 0.24))
+        if name == "mixed":
+            kelvins, strengths = (2800, 6500, 3500, 6500, 2800, 5000), (0.50, 0.34, 0.10, 0.55, 0.30, 0.38)
+            each = zip(shipped.lamps, kelvins, strengths, strict=True)
+            lamps = tuple(Lamp(lamp.place, _scaled(kelvin_to_rgb(k), strength)) for lamp, k, strength in each)
+            return _lit(shipped, lamps, (0.40, 0.38, 0.37), (0.22, 0.20, 0.18), shipped.outside)
+        return shipped
 
     @classmethod
     def random(cls, seed: int) -> "Look":
@@ -181,6 +208,10 @@ def kelvin_to_rgb(kelvin: float) -> Colour:
     blue = 255.0 if t >= 66 else 0.0 if t <= 19 else 138.52 * np.log(t - 10) - 305.04
     rgb = np.clip([red, green, blue], 0, 255) / 255
     return _triple(rgb / rgb.max())
+
+
+def _lit(look: Look, lamps: tuple[Lamp, ...], sky: Colour, bounce: Colour, outside: Colour) -> Look:
+    return replace(look, lamps=lamps, sky=sky, bounce=bounce, outside=outside)
 
 
 def _triple(values: NDArray[np.floating]) -> Colour:

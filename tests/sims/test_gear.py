@@ -11,7 +11,7 @@ from sims.bodies.gear import KINDS, placed
 from sims.bodies.library import BodyLibrary
 from sims.bodies.skeleton import COCO_JOINTS
 from sims.building import Building
-from sims.devices.look import Look
+from sims.devices.look import PRESETS, Look
 from sims.devices.renderer import Renderer, RendererError
 from sims.hands import Hands
 from sims.lab.scenes import Cast, random_scene
@@ -127,6 +127,16 @@ def test_gear_goods_and_shadows_are_drawn_the_same_again(corner: Building, libra
         films.append([renderer.render(scene, camera).tobytes() for scene in scenes for camera in ("c1", "s3")])
         renderer.close()
     assert films[0] == films[1]
+
+
+def test_a_store_has_lights_of_several_names_and_refuses_others_in_one_line() -> None:
+    looks = {name: Look.preset(name) for name in PRESETS}
+    assert looks["shipped"] == Look.shipped()
+    assert len({(look.lamps, look.sky) for look in looks.values()}) == len(PRESETS)
+    assert sum(looks["dim"].sky) < sum(looks["shipped"].sky)
+    with pytest.raises(ValueError, match="light 'disco': not known; use one of shipped, day") as caught:
+        Look.preset("disco")
+    assert "\n" not in str(caught.value)
 
 
 def test_the_floor_is_darker_beside_somebody_and_nowhere_far_away(renderer: Renderer, corner: Building) -> None:
