@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import SeenPerson
-from smartstore.vision import cases, evaluation, examiner_card, training
+from smartstore.vision import augment, cases, evaluation, examiner_card, training
 from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, DetectorOptions, OpenVinoDetector
 from smartstore.vision.evaluation import LabelledSet
 from smartstore.vision.labels import LabelledPicture, read_labels
@@ -49,18 +49,16 @@ Two networks that this project trained from scratch on its own rendered pictures
 cameras, in the shipped look and in random looks with moved cameras; sensor noise and JPEG as on the wire.
 
 - People: {people_recipe}, cosine, averaged weights, no mosaic.
-- Joints: {landmarks_recipe}, cosine, averaged weights; cross-entropy against Gaussians, wrists weighted 2.5 times,
-  covered joints 0.35 times.
+- Joints: {landmarks_recipe}, cosine, averaged weights; cross-entropy against Gaussians,
+  wrists weighted {wrist_weight} times, covered joints {covered_weight} times.
 
 {note}Nothing pretrained, no photographs, no personal data.
 
 ```
-python -m sims.lab.dataset --out data/runs/people --pictures 2600
-python -m sims.lab.dataset --out data/runs/people --pictures 1200 --wide
-python -m smartstore.vision.train people
-python -m smartstore.vision.train landmarks
-python -m smartstore.vision.train export
-python -m smartstore.vision.train card
+smartstore sim dataset --out data/runs/people --pictures 2600
+smartstore sim dataset --out data/runs/people --pictures 1200 --wide
+smartstore vision train
+smartstore vision examine --out data/models/examiner.json --sheet data/pictures/examiner.jpg
 ```
 
 Rendering and training go on where they were interrupted.
@@ -237,6 +235,8 @@ def _head(about: dict[str, Any]) -> list[str]:
     text = HEAD.format(
         **about | {"note": textwrap.fill(about["note"], 118) + "\n\n" if about["note"] else ""},
         width=PEOPLE_SCALE[1],
+        wrist_weight=f"{augment.JOINT_WEIGHTS[9]:g}",
+        covered_weight=f"{augment.COVERED_WEIGHT:g}",
         canvas=f"{CANVAS_WIDTH_PX} × {CANVAS_HEIGHT_PX}",
         people_mb=about["megabytes"].get("people.bin"),
         landmarks_mb=about["megabytes"].get("landmarks.bin"),
@@ -250,7 +250,9 @@ def _head(about: dict[str, Any]) -> list[str]:
 def _steps(figures: dict[str, Any], key: str, title: str) -> list[str]:
     """A table of people, recall, PCK of all joints and of wrists by the steps of one quantity, for every set."""
     names = [name for name in figures if key in figures[name]]
-    steps = list(dict.fromkeys(step for name in names for step in figures[name][key]))
+    steps = sorted(
+        {step for name in names for step in figures[name][key]}, key=lambda step: float(step.rstrip("+").split("-")[0])
+    )
     if not steps:
         return []
     said = "people / recall / joints / wrists"

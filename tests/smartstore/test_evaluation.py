@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from smartstore.domain.people import SeenPerson
-from smartstore.vision import cases, evaluation
+from smartstore.vision import card, cases, evaluation
 from smartstore.vision.evaluation import LabelledSet, figures_of, table
 from smartstore.vision.labels import LabelledPicture, LabelsError, read_labels
 from smartstore.vision.precision import Judge
@@ -138,3 +138,21 @@ def test_the_sheet_of_cases_goes_from_the_best_to_the_worst(tmp_path: Path) -> N
     scores = cases.write(pictures, lambda p: perfect(p)[: 2 - p.number % 3], lambda image, seen: image.copy(), out)
     assert scores == sorted(scores, reverse=True) and (scores[0], scores[-1]) == (1.0, 0.0)
     assert out.stat().st_size < 300_000
+
+
+def test_the_card_puts_looks_and_another_store_side_by_side(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "kiosk"
+    write_set(ours, [note(1, 100), note(2, 200, tall=50)])
+    write_set(theirs, [note(1, 300, visible=0.4)], pictures=1)
+    sets = card.judged_sets(ours, [theirs])
+    assert list(sets) == ["shipped look", "random looks and camera poses", "another store: kiosk"]
+    figures = {}
+    for name, chosen in sets.items():
+        pictures = chosen.pictures()
+        figures[name] = figures_of(chosen.dataset, pictures, [perfect(p) for p in pictures])
+    lines = card._steps(figures, "by_share_visible", "share that shows")
+    assert lines[-2:] == [
+        "| 0.3-0.5 | – / – / – / – | – / – / – / – | 1 / 1.000 / 1.000 / 1.000 |",
+        "| 0.9+ | 1 / 1.000 / 1.000 / 1.000 | 1 / 1.000 / 1.000 / 1.000 | – / – / – / – |",
+    ]
+    assert "| pictures / people | 1 / 1 | 1 / 1 | 1 / 1 |" in card._table(figures)
