@@ -12,7 +12,7 @@ from sims.devices.edge_laws import GROUPS
 from sims.devices.edge_model import FOLDER, EdgeModel, load_edge_model
 from sims.lab import fidelity
 from sims.lab.fidelity import Comparison
-from sims.lab.fit_edge import FitError, FitRequest, fit_edge
+from sims.lab.fit_edge import FitError, FitRequest, fit_edge, write_model
 from sims.lab.fit_edge_facings import fit_facings, story
 from sims.lab.fit_edge_goodness import found_likelihood, goodness, see
 from sims.lab.fit_edge_joints import fit_joints
@@ -104,7 +104,7 @@ def _walk(take: Take, seed: int) -> Staged:
     random = np.random.default_rng(seed)
     shots = []
     at = random.uniform((0.8, 1.0), (5.2, 7.0), (4, 2))
-    for k in range(350):
+    for k in range(220):
         at = np.clip(at + random.normal(0, 0.12, at.shape), (0.7, 0.6), (5.3, 7.4))
         people = [
             BodyState(f"p{i}", i, i, float(x), float(y), float(0.1 * k), 0.5, (0.1 * k) % 1.0)
@@ -119,7 +119,7 @@ def test_a_fit_to_a_model_gives_the_model_back(staged: list[Staged]) -> None:
     rows = samples(staged, true)
     finding = fit_finding(rows, true.people.finding.score_least)
     wanted = true.people.finding
-    assert rows.found.sum() > 1000
+    assert rows.found.sum() > 700
     for shown in (0.3, 0.6, 1.0):
         features = np.array([1.0, 0.0, shown, 0.0, 0.0])
         slopes = np.array([finding["chance"][name] for name in ("base", "size", "shown", "cut", "crowd")])
@@ -135,23 +135,23 @@ def test_a_fit_to_a_model_gives_the_model_back(staged: list[Staged]) -> None:
 def test_a_model_fits_its_own_reports_better_than_another_does(staged: list[Staged]) -> None:
     true, other = load_edge_model(FOLDER / "default.yaml"), load_edge_model(FOLDER / "by-hand.yaml")
     real = see(staged, true)
-    document = goodness(real, see(staged, true), see(staged, other), (true, other))
+    again = see(staged[:1], true)
+    assert np.array_equal(again.rows.score, real.rows.score[: len(again.rows.score)]), "reports can be repeated"
+    document = goodness(real, real, see(staged, other), (true, other))
     assert document["found_log_likelihood"]["fitted"] > document["found_log_likelihood"]["hand_set"]
-    assert document["kolmogorov"]["score"]["fitted"] < 0.03 < document["kolmogorov"]["score"]["hand_set"]
+    assert document["kolmogorov"]["score"]["fitted"] == 0.0
+    assert document["kolmogorov"]["score"]["hand_set"] > 0.1
     assert document["rates"]["found"]["fitted"] == document["rates"]["found"]["measured"]
     json.dumps(document)
     sure = found_likelihood(real.rows, np.full(len(real.rows.found), 0.999))
     assert sure[0] < document["found_log_likelihood"]["fitted"]
 
 
-def test_a_model_written_down_is_the_same_model(staged: list[Staged], tmp_path: Path) -> None:
-    from sims.lab.fit_edge import write_model
-
+def test_a_model_written_down_is_the_same_model(tmp_path: Path) -> None:
     model = load_edge_model(FOLDER / "by-hand.yaml")
     write_model(tmp_path / "copy.yaml", model.model_dump(by_alias=True))
     assert load_edge_model(tmp_path / "copy.yaml") == model
     assert isinstance(EdgeModel.model_validate(yaml.safe_load((tmp_path / "copy.yaml").read_text())), EdgeModel)
-    del staged
 
 
 def test_changes_of_facings_are_told_from_reports() -> None:
@@ -209,7 +209,7 @@ def test_what_was_run_already_is_not_run_again_and_differences_are_judged(
     def run(request: fidelity.RunRequest, watch: object) -> dict[str, object]:
         runs.append((request.fidelity, request.seed))
         assert request.out is not None
-        request.out.mkdir(parents=True)
+        request.out.mkdir(parents=True, exist_ok=True)
         return score(0.95 if request.fidelity == "frames" else 0.96, 0.99 if request.fidelity == "frames" else 0.95)
 
     monkeypatch.setattr(fidelity, "run", run)
