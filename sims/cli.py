@@ -271,3 +271,29 @@ def pictures(
         print(f"{len(save_pictures(store, out))} pictures in {out}")
     except BuildingError as error:
         raise typer.BadParameter(str(error), param_hint="--store") from error
+
+
+@app.command("scale-report")
+def scale_report(
+    store: Annotated[Path, typer.Option(help="Store document whose load cells are simulated")] = Path(
+        "configs/stores/corner.yaml"
+    ),
+    nanostore: Annotated[
+        Path | None, typer.Option(help="Root folder of the NanoStore recording; without it, its published quantiles")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds of the simulated load cells, A-B")] = "0-5",
+    out: Annotated[Path, typer.Option(help="Folder for scales.json and scales.png")] = Path("data/runs/scales"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON and nothing else")] = False,
+) -> None:
+    """Compare simulated load cells with recorded ones, quantile by quantile."""
+    from sims.lab.scale_report import report
+
+    result = report(store, nanostore, _seed_range(seeds), out)
+    if as_json:
+        print(json.dumps(result, indent=2))
+        return
+    table = Table("measure", "quantile", "recorded", "simulated", "may differ", "agrees", title=result["source"])
+    for row in result["rows"]:
+        numbers = (f"{row[key]:.3g} {row['unit']}" for key in ("recorded", "simulated", "most_off"))
+        table.add_row(row["measure"], f"p{row['quantile']:g}", *numbers, "yes" if row["agrees"] else "NO")
+    Console(file=sys.stdout).print(table)

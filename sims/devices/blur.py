@@ -1,4 +1,4 @@
-"""Blur of what moves while a shutter is open: people as wholes, and their right hands by themselves.
+"""Blur of what moves while a shutter is open: people as wholes, and their hands by themselves.
 
 In: a scene, the scene a moment before, a camera. Out: spots of its picture that are smeared along their motion. Only
 spots that move by a pixel or more cost anything; what stands behind a body is smeared a little with it, at its rim.
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sims.optics import Array, CameraSpec
+from sims.optics import Array, CameraSpec, Point
 from sims.scene import BodyState, Scene
 
 Picture = NDArray[np.uint8]
@@ -39,7 +39,9 @@ def spots(now: Scene, before: Scene | None, camera: CameraSpec, shutter_s: float
     were = {person.person: person for person in before.people}
     pairs = [(person, were[person.person]) for person in now.people if person.person in were]
     found = [_body(person, was, camera, share) for person, was in pairs]
-    found += [_hand(person, was, camera, share) for person, was in pairs]
+    for person, was in pairs:
+        found.append(_hand(person.right_hand_m, was.right_hand_m, camera, share))
+        found.append(_hand(person.left_hand_m, was.left_hand_m, camera, share))
     return [spot for spot in found if spot is not None]
 
 
@@ -58,11 +60,11 @@ def _body(person: BodyState, was: BodyState, camera: CameraSpec, share: float) -
     return _spot(camera, points, step, radius_m)
 
 
-def _hand(person: BodyState, was: BodyState, camera: CameraSpec, share: float) -> Spot | None:
-    if person.right_hand_m is None or was.right_hand_m is None:
+def _hand(hand_m: Point | None, was_m: Point | None, camera: CameraSpec, share: float) -> Spot | None:
+    if hand_m is None or was_m is None:
         return None
-    at = np.array(person.right_hand_m)
-    return _spot(camera, at[None], (at - np.array(was.right_hand_m)) * share, HAND_M)
+    at = np.array(hand_m)
+    return _spot(camera, at[None], (at - np.array(was_m)) * share, HAND_M)
 
 
 def _spot(camera: CameraSpec, points: Array, step: Array, radius_m: float) -> Spot | None:

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 REACH_M = 2.5
 """Distance over which a step loses two thirds of its strength."""
 FADE_S = 0.35
-STRENGTH_GRAMS = 2.6
+STRENGTH_GRAMS = 4.0
 """Root mean square right after the step of an ordinary person beside a fixture, on an ordinary plate."""
 FORGOTTEN_S = 8 * FADE_S
 

@@ -142,14 +142,14 @@ class Scale:
         return np.asarray(self._dead | (times_s[:, None] < self._silent_until_s))
 
     def _motion(self, contact: Contact) -> _Motion:
-        """How the plates take a contact: neighbours on the shelf ring by up to 7 % and settle a little off."""
+        """How the plates take a contact: neighbours on the shelf ring by up to 8 % and settle a little off."""
         random, count = self._random, len(self.plates)
         share = np.zeros(count)
         for plate, part in contact.plates.items():
             share[self._index[plate]] = part
         same = (self._shelf == contact.shelf) & (share == 0)
         size = abs(contact.grams) if contact.grams else 0.3 * contact.press_grams
-        ring = size * np.where(same, random.uniform(0.0, 0.07, count), random.uniform(0.0, 0.013, count))
+        ring = size * np.where(same, random.uniform(0.0, 0.08, count), random.uniform(0.0, 0.013, count))
         ring = np.where(share > 0, size * random.uniform(0.01, 0.04, count), ring)
         stays = np.where(same, size * random.normal(0.0, 0.004, count) * (random.random(count) < 0.6), 0.0)
         if contact.grams and same.any() and random.random() < 0.25:
