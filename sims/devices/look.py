@@ -99,14 +99,14 @@ class Look:
             tones = (0.43, 0.45, 0.49), (0.28, 0.28, 0.28), (0.86, 0.91, 0.97)
             return _lit(shipped, (*lamps, window), *tones)
         if name == "evening":
-            warm = kelvin_to_rgb(3000)
+            warm = kelvin_to_rgb(4400)  # as a camera shows 3,000 K after its white balance
             lamps = tuple(Lamp(lamp.place, _scaled(warm, 0.36)) for lamp in shipped.lamps)
             return _lit(shipped, lamps, _scaled(warm, 0.36), _scaled(warm, 0.20), (0.05, 0.06, 0.10))
         if name == "dim":
             lamps = tuple(Lamp(lamp.place, _scaled(lamp.colour, 0.9)) for lamp in shipped.lamps[1::2])
             return _lit(shipped, lamps, (0.20, 0.20, 0.21), (0.11, 0.11, 0.11), (0.18, 0.20, 0.24))
         if name == "mixed":
-            kelvins, strengths = (2800, 6500, 3500, 6500, 2800, 5000), (0.50, 0.34, 0.10, 0.55, 0.30, 0.38)
+            kelvins, strengths = (3800, 6500, 4200, 6500, 3800, 5200), (0.42, 0.30, 0.08, 0.46, 0.26, 0.34)
             each = zip(shipped.lamps, kelvins, strengths, strict=True)
             lamps = tuple(Lamp(lamp.place, _scaled(kelvin_to_rgb(k), strength)) for lamp, k, strength in each)
             return _lit(shipped, lamps, (0.40, 0.38, 0.37), (0.22, 0.20, 0.18), shipped.outside)
