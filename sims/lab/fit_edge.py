@@ -5,6 +5,7 @@ In: stores, a scenario, seeds to fit and seeds to judge by. Out: an error model 
 fit goes on where it stopped.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,8 @@ def fit_edge(request: FitRequest, watch: Watch = lambda _: None) -> dict[str, An
     """
     if set(request.seeds) & set(request.held_out):
         raise FitError(f"seed {min(set(request.seeds) & set(request.held_out))} is fitted and held out; choose others")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*\.yaml", request.out.name):
+        raise FitError(f"{request.out}: a model's file is named like edge-2.yaml; give another one with --out")
     started = time.monotonic()
     scenario = load_scenario(request.scenario)
     fitted_to = _staged(request, scenario, request.seeds, request.lights, "recording", watch)
