@@ -72,7 +72,7 @@ def draw_temper(random: np.random.Generator, shelf_of: NDArray[np.intp], cooled:
         echo=random.uniform(-0.25, 0.25, plates),
         hum=weights / weights.sum(axis=0),
         gain=random.normal(1.0, 0.0015, plates),
-        wander=0.12 * median**2 * random.lognormal(0.0, 0.9, plates),
+        wander=0.1 * median**2 * random.lognormal(0.0, 0.9, plates),
         sway_grams=options.temperature * median * random.uniform(0.5, 4.0, plates) * random.choice([-1.0, 1.0], plates),
         sway_period_s=float(random.uniform(400, 1500)),
         sway_phase=float(random.uniform(0, 2 * np.pi)),

@@ -13,8 +13,8 @@ from sims.lab.scale_report import compare, document, draw
 from tests.sims.playing import ROOT
 
 NANOSTORE = Path(os.environ.get("SMARTSTORE_NANOSTORE", ROOT / "../shared/nanostore"))
-SEEDS = range(340, 346)
-"""The simulation was shaped on seeds 0 to 5 and 300 to 335."""
+SEEDS = range(350, 356)
+"""The simulation was shaped on seeds 0 to 5 and 300 to 345."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_simulated_cells_agree_with_the_recording(simulated: Facts, tmp_path: Pa
 def test_cells_three_times_as_noisy_do_not_agree(simulated: Facts) -> None:
     """The comparison can fail."""
     rows = compare(replace(simulated, noise={kind: 3 * grams for kind, grams in simulated.noise.items()}), None)
-    assert {row.measure for row in rows if not row.agrees} == {"noise, ordinary fixtures", "noise, noisy fixture"}
+    assert {row.measure for row in rows if not row.agrees} >= {"noise, ordinary fixtures", "noise, noisy fixture"}
     assert document(rows, "published")["agreeing"] < len(rows)
 
 
