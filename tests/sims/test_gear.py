@@ -89,17 +89,17 @@ def test_the_left_hand_gets_to_the_shelf_whatever_stands_beside(library: BodyLib
 
 
 def test_what_is_on_the_left_is_for_the_left_hand_unless_it_carries_a_basket(corner: Building) -> None:
-    left, right = (1.0, 0.3, 1.0), (1.0, -0.3, 1.0)
-    hands = Hands(corner, 1.7, 0.8, 1 / 60)
-    hands.choose(left, left_handed=False)
-    assert hands.left_active
-    hands.choose(right, left_handed=True)
-    assert not hands.left_active
-    hands.choose((1.0, 0.0, 1.0), left_handed=True)
-    assert hands.left_active
-    laden = Hands(corner, 1.7, 0.8, 1 / 60, "basket")
-    laden.choose(left, left_handed=True)
-    assert not laden.left_active
+    def takes_left(goal: tuple[float, float, float], left_handed: bool, gear: str = "") -> bool:
+        hands = Hands(corner, 1.7, 0.8, 1 / 60, gear)
+        hands.choose(goal, left_handed)
+        return hands.left_active
+
+    left, ahead, right = (1.0, 0.3, 1.0), (1.0, 0.0, 1.0), (1.0, -0.3, 1.0)
+    assert takes_left(left, left_handed=False)
+    assert not takes_left(ahead, left_handed=False)
+    assert takes_left(ahead, left_handed=True)
+    assert not takes_left(right, left_handed=True)
+    assert not takes_left(left, left_handed=True, gear="basket")
 
 
 def test_a_basket_before_the_leg_covers_the_knee(renderer: Renderer, corner: Building, library: BodyLibrary) -> None:
