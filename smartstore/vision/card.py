@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import SeenPerson
 from smartstore.vision import augment, cases, evaluation, examiner_card, training
+from smartstore.vision import landmarks as landmark_cells
 from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, DetectorOptions, OpenVinoDetector
 from smartstore.vision.evaluation import LabelledSet
 from smartstore.vision.labels import LabelledPicture, read_labels
@@ -36,11 +37,11 @@ Progress = Callable[[str, int, int], None]
 HEAD = """# Model card: people and their joints
 
 Two networks that this project trained from scratch on its own rendered pictures, as OpenVINO IR (weights rounded to
-16 bits on disk, computed in 32 bits).
+16 bits on disk, computed in 32 bits), each with a copy in eight bits (`…-int8.xml`) that is a third of the work.
 
 - `people.xml` ({people_mb} MB): Ultralytics YOLO11 at width {width}, one class, {canvas} px.
-- `landmarks.xml` ({landmarks_mb} MB): a U-shaped convolutional network; crops of 96 × 128 px, 17 COCO joints as
-  probabilities over 24 × 32 cells, and whether each can be seen. A joint's score is that probability times how
+- `landmarks.xml` ({landmarks_mb} MB): a U-shaped convolutional network; crops of {crop} px, 17 COCO joints as
+  probabilities over {cells} cells, and whether each can be seen. A joint's score is that probability times how
   concentrated the place is: below about 0.5 it is a guess at something covered.
 
 ## Training
@@ -238,6 +239,8 @@ def _head(about: dict[str, Any]) -> list[str]:
         wrist_weight=f"{augment.JOINT_WEIGHTS[9]:g}",
         covered_weight=f"{augment.COVERED_WEIGHT:g}",
         canvas=f"{CANVAS_WIDTH_PX} × {CANVAS_HEIGHT_PX}",
+        crop=f"{landmark_cells.CROP_WIDTH_PX} × {landmark_cells.CROP_HEIGHT_PX}",
+        cells=f"{landmark_cells.CELLS_X} × {landmark_cells.CELLS_Y}",
         people_mb=about["megabytes"].get("people.bin"),
         landmarks_mb=about["megabytes"].get("landmarks.bin"),
         people_recipe=f"{about['epochs']['people']} epochs, batch {people.batch}, AdamW {people.rate}",

@@ -75,7 +75,7 @@ def train(
     for name, learn, recipe in steps:
         if part in (Part.both, name):
             with _Log(name) as say:
-                learn([dataset], run, replace(recipe, **changed), say, start if part == name else None)
+                learn(datasets, run, replace(recipe, **changed), say, start if part == name else None)
     if part is Part.both:
         folder = _models(models)
         training.export(run, folder)
