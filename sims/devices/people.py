@@ -265,5 +265,6 @@ class _Person:
 
 
 def _bag_colour(outfit: int) -> Colour:
-    r, g, b = np.random.default_rng([7933, outfit]).uniform(0.06, 0.75, 3)
+    own = np.random.default_rng([7933, outfit])
+    r, g, b = own.uniform(0.06, 0.75, 3)
     return float(r), float(g), float(b)
