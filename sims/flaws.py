@@ -78,4 +78,4 @@ class LoadCells(_Part):
     flicker_s: Annotated[float, Field(gt=0.0, le=60.0)] = 0.4
     """Mean length of such a gap; one comes every half minute or so."""
     capacity_grams: Annotated[float, Field(gt=0.0, le=1_000_000.0)] = 20_000.0
-    """A plate shows no more than this."""
+    """A plate of four inches shows no more than this, a wider one more in proportion."""

@@ -18,6 +18,8 @@ from smartstore.wire.messages import ScaleBatch
 
 Array = NDArray[np.float64]
 
+NARROW_M = 0.1016
+"""Width of the plates that the capacity is told for: wider ones rest on more cells."""
 STEP_GRAMS = 0.241
 """What one step of the converter is worth."""
 STUCK_GRAMS = 6067.416
@@ -91,6 +93,8 @@ class Scale:
         self._shelf = np.array([building.plates[plate].shelf for plate in self.plates])
         shelf_of = np.unique(self._shelf, return_inverse=True)[1]
         self._random, self._options = random, options or LoadCells()
+        widths_m = np.array([building.plates[plate].width_m for plate in self.plates])
+        self._capacity = self._options.capacity_grams * np.maximum(1.0, widths_m / NARROW_M)
         self._temper = draw_temper(random, shelf_of, building.fixtures[fixture].kind == "cooler", self._options)
         self._load = np.array([standing[plate] for plate in self.plates])
         self._tare = random.uniform(-3000, 6000, len(self.plates)) - self._load
@@ -117,7 +121,7 @@ class Scale:
         """The next batch; its first sample is at ``t_ns`` on the device's clock, ``t_s`` in seconds of the world."""
         times_s = t_s + np.arange(self.batch) / self.rate_hz
         grams = self._load + sum((motion.at(times_s) for motion in self._motions), np.zeros((self.batch, 1)))
-        shown = np.minimum(grams, self._options.capacity_grams)
+        shown = np.minimum(grams, self._capacity)
         raw = self._tare + shown * self._temper.gain + self._restless.batch(t_s)
         self._forget(float(times_s[-1]))
         readings = np.round(np.round(raw / STEP_GRAMS) * STEP_GRAMS, 3)

@@ -7,7 +7,8 @@ import pytest
 
 from sims.building import Building
 from sims.deeds import Contact
-from sims.devices.scale import STEP_GRAMS, Scale
+from sims.devices.scale import NARROW_M, STEP_GRAMS, Scale
+from sims.flaws import LoadCells
 from smartstore.wire.messages import ScaleBatch
 
 PLATE, NEIGHBOUR, OTHER_SHELF = "g1-2-p2", "g1-2-p3", "g1-3-p1"
@@ -150,3 +151,16 @@ def test_a_dead_plate_says_nothing(corner: Building) -> None:
     for batch in batches:
         for row in batch.grams:
             assert [plate for plate, grams in zip(batch.plates, row, strict=True) if grams is None] == [PLATE]
+
+
+def test_a_plate_that_carries_more_than_it_can_hides_what_is_taken(corner: Building) -> None:
+    room_grams = 20_000.0 * corner.plates[PLATE].width_m / NARROW_M
+    standing = {p.id: 100.0 for p in corner.plates.values() if p.fixture == "g1"} | {PLATE: room_grams + 5_000}
+    seen = []
+    for cells in (LoadCells(), LoadCells(capacity_grams=40_000.0)):
+        full = Scale(corner, "g1", standing, np.random.default_rng(3), options=cells)
+        samples, _ = readings(full, 4.0, [take(1.5, 1_000.0)])
+        column = samples[:, full.plates.index(PLATE)]
+        seen.append(float(around(column, 3, 4).mean() - around(column, 0, 1).mean()))
+    assert seen[0] == pytest.approx(0, abs=30)
+    assert seen[1] == pytest.approx(-1_000, abs=30)
