@@ -100,10 +100,10 @@ class PeopleFinders:
         rows = np.array([self._row(person.person, person.outfit) for person in crowd.people], np.intp)
         view = self._viewer.look(crowd, cameras)
         chance, odds = self._chances(view)
+        now = self._draw(cameras, rows, passed_s)  # also when nobody is in view: what one camera sees is no other's luck
+        uniform = np.stack([self._randoms[c].random((len(rows), 3)) for c in cameras])
         if not (chance > 0).any():
             return [[] for _ in cameras]
-        now = self._draw(cameras, rows, passed_s)
-        uniform = np.stack([self._randoms[c].random((len(rows), 3)) for c in cameras])
         luck = ndtr(now.luck[..., 0])
         found = luck < chance
         fortune = ndtri(np.clip(1.0 - luck / np.maximum(chance, 1e-9), 1e-6, 1 - 1e-6))

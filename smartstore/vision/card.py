@@ -133,7 +133,7 @@ def judged_sets(dataset: Path, others: Sequence[Path] = ()) -> dict[str, Labelle
     looks = {picture.look.partition("-")[0] for picture in read_labels(dataset, "val")}
     named = (("shipped look", "shipped"), ("random looks and camera poses", "wide"))
     sets = {name: LabelledSet(dataset, looks=look) for name, look in named if look in looks}
-    return sets | {f"another store: {other.name}": LabelledSet(other) for other in others}
+    return sets | {f"another set: {other.name}": LabelledSet(other) for other in others}
 
 
 def refresh(dataset: Path, run: Path, models: Path, note: str = "") -> None:

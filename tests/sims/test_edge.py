@@ -180,7 +180,7 @@ def test_joints_jitter_with_a_memory_and_wrists_more_than_shoulders(corner: Buil
     assert spread[WRISTS].mean() > 1.15 * spread[[5, 6]].mean()
     assert 0.3 < spread[5] < 6
     shoulder = np.clip(error[:, 5, 0], -3 * spread[5], 3 * spread[5])
-    memory = math.exp(-0.2 / FITTED.people.joints.memory_s)
+    memory = math.exp(-0.2 / FITTED.people.joints.memory_s) * (1 - FITTED.people.joints.fresh)
     assert np.corrcoef(shoulder[:-1], shoulder[1:])[0, 1] == pytest.approx(memory, abs=0.15)
     far = np.abs(error[:, 5]) > 4 * spread[5]
     assert far.mean() > 0.0005, "tails are heavier than normal ones, of which 0.00006 are so far out"

@@ -145,7 +145,7 @@ def test_the_card_puts_looks_and_another_store_side_by_side(tmp_path: Path) -> N
     write_set(ours, [note(1, 100), note(2, 200, tall=50)])
     write_set(theirs, [note(1, 300, visible=0.4)], pictures=1)
     sets = card.judged_sets(ours, [theirs])
-    assert list(sets) == ["shipped look", "random looks and camera poses", "another store: kiosk"]
+    assert list(sets) == ["shipped look", "random looks and camera poses", "another set: kiosk"]
     figures = {}
     for name, chosen in sets.items():
         pictures = chosen.pictures()

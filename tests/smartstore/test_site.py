@@ -25,7 +25,8 @@ def write_store(folder: Path, store: Edits = (), catalogue: Edits = ()) -> Path:
     """The corner store with changes, in a folder of its own."""
     text = edited(STORE.read_text(), (("../../data/catalogues/corner.yaml", "catalogue.yaml"), *store))
     (folder / "store.yaml").write_text(text)
-    (folder / "catalogue.yaml").write_text(edited(CATALOGUE.read_text(), catalogue))
+    pictures = ("pictures: pictures/corner", f"pictures: {CATALOGUE.parent / 'pictures' / 'corner'}")
+    (folder / "catalogue.yaml").write_text(edited(CATALOGUE.read_text(), (pictures, *catalogue)))
     return folder / "store.yaml"
 
 
@@ -82,7 +83,7 @@ BROKEN = [
            ((FLOUR, "2000110401009"),)),
     Broken("check digit in the catalogue", "items[0].sku", "wrong check digit: 0 instead of 4", "2009990000100",
            catalogue=(("items:\n", SPARE.replace("SKU", "2009990000100")),)),
-    Broken("SKU twice, once with zeros", "items[41].sku", "is there twice (first in line 6)", 'sku: "00000413"',
+    Broken("SKU twice, once with zeros", "items[41].sku", "is there twice (first in line 7)", 'sku: "00000413"',
            catalogue=(("items:\n", SPARE.replace("SKU", "000000000413")),)),
     Broken("unknown tax class", "items[0].tax_class", "unknown tax class 'luxury'", "luxury",
            catalogue=(("tax_class: reduced", "tax_class: luxury"),)),
