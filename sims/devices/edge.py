@@ -100,7 +100,8 @@ class PeopleFinders:
         rows = np.array([self._row(person.person, person.outfit) for person in crowd.people], np.intp)
         view = self._viewer.look(crowd, cameras)
         chance, odds = self._chances(view)
-        now = self._draw(cameras, rows, passed_s)  # also when nobody is in view: what one camera sees is no other's luck
+        # Drawn also when nobody is in view: what one camera sees is no other's luck.
+        now = self._draw(cameras, rows, passed_s)
         uniform = np.stack([self._randoms[c].random((len(rows), 3)) for c in cameras])
         if not (chance > 0).any():
             return [[] for _ in cameras]
