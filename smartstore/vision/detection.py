@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import COCO_JOINTS, SeenPerson
-from smartstore.vision.card import draw
 from smartstore.vision.detector import DetectorOptions
+from smartstore.vision.drawing import draw
 from smartstore.vision.worker import PeopleDetector, load_detector
 
 Picture = NDArray[np.uint8]

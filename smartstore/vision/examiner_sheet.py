@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.vision.blazepose import CROP_PX, circle_of, cut
+from smartstore.vision.drawing import LIMBS
 
 if TYPE_CHECKING:
     from smartstore.vision.examiner import Examined
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 Picture = NDArray[np.uint8]
 TRUE, FOUND = (90, 230, 90), (255, 90, 60)
 COLUMNS = 8
-LIMBS = (
-    (0, 5), (0, 6), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14),
-    (14, 16),
-)  # fmt: skip
 
 
 def write(examined: "Sequence[Examined]", path: Path) -> None:
