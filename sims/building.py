@@ -14,8 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from sims.documents import read_document
 from sims.fixtures import CatalogueItem, Facing, Fixture, Plate, ScaleSpec, Shelf
 from sims.optics import CameraSpec, Point
 
@@ -131,15 +130,7 @@ def load_building(path: str | Path) -> Building:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except OSError as error:
-        raise BuildingError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except yaml.YAMLError as error:
-        raise BuildingError(f"{path}: not YAML ({str(error).splitlines()[0]}); mend the file") from error
-    if not isinstance(document, dict):
-        raise BuildingError(f"{path}: not a document with keys; compare with configs/stores/corner.yaml")
-    return document
+    return read_document(path, BuildingError, "configs/stores/corner.yaml")
 
 
 def _round(corners_m: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

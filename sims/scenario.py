@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from sims.building import Building
+from sims.documents import read_document
 from sims.flaws import Light, Link, LoadCells, Mounting, Sensor
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -238,15 +238,7 @@ class Scenario(_Part):
 def load_scenario(path: str | Path) -> Scenario:
     """The scenario at ``path``; raises :class:`ScenarioError`."""
     path = Path(path)
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ScenarioError(f"{path}: cannot be read ({reason}); check the path") from error
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{path}: not YAML ({' '.join(str(error).split())}); mend the file") from error
-    if not isinstance(document, dict):
-        raise ScenarioError(f"{path}: not a document with keys; compare with configs/scenarios/corner-quiet.yaml")
+    document = read_document(path, ScenarioError, "configs/scenarios/corner-quiet.yaml")
     try:
         scenario = Scenario.model_validate(document)
     except ValidationError as error:

@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 from scipy.special import expit, logit
 
 from sims.devices.edge_laws import FacingErrors, LightErrors, Part, PeopleErrors
+from sims.documents import read_document
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "edge"
 SHIPPED = FOLDER / "default.yaml"
@@ -72,15 +72,9 @@ def load_edge_model(path: str | Path | None = None) -> EdgeModel:
 
 @lru_cache(maxsize=8)
 def _load(path: Path) -> EdgeModel:
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise EdgeModelError(f"{path}: cannot be read ({reason}); write one with smartstore sim fit-edge") from error
-    except yaml.YAMLError as error:
-        raise EdgeModelError(f"{path}: not YAML ({' '.join(str(error).split())}); mend the file") from error
-    if not isinstance(document, dict):
-        raise EdgeModelError(f"{path}: not a document with keys; compare with configs/edge/default.yaml")
+    document = read_document(
+        path, EdgeModelError, "configs/edge/default.yaml", missing="write one with smartstore sim fit-edge"
+    )
     try:
         return EdgeModel.model_validate(document)
     except ValidationError as error:
