@@ -1,7 +1,7 @@
 """All cameras of a building at one fidelity: scenes go in, what each camera sends comes out."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from sims.bodies.library import BodyLibrary
 from sims.building import Building
@@ -10,15 +10,13 @@ from sims.devices.edge import PeopleFinders
 from sims.devices.edge_facings import FacingReader
 from sims.devices.edge_model import load_edge_model
 from sims.devices.link import Clock, clock_of, link_of
+from sims.devices.look import Look
 from sims.devices.sight import CrowdReader, Figures, Solids
-from sims.scenario import Scenario, ScenarioError
+from sims.scenario import Scenario
 from sims.scene import Scene
 from smartstore.wire import topics
 from smartstore.wire.messages import Frame, Message
 from smartstore.wire.topics import Channel
-
-if TYPE_CHECKING:
-    from sims.devices.look import Look
 
 Sent = tuple[Channel, str, Message]
 """Channel, camera and message."""
@@ -49,18 +47,6 @@ def clocks(scenario: Scenario, seed: int, names: Iterable[str]) -> dict[str, Clo
     return {name: clock_of(scenario, seed, name, link_of(scenario, name, camera=True)) for name in names}
 
 
-def _look(scenario: Scenario) -> "Look":
-    """The look of the light that a scenario asks for."""
-    from sims.devices.look import Look  # noqa: PLC0415  draws only when asked to
-
-    if scenario.light == "shipped":
-        return Look.shipped()
-    preset: Callable[[str], Look] | None = getattr(Look, "preset", None)
-    if preset is None:
-        raise ScenarioError(f"{scenario.path}: light: {scenario.light!r} is not there yet; use shipped")
-    return preset(scenario.light)
-
-
 class FrameCameras:
     """Cameras that send pictures."""
 
@@ -71,7 +57,7 @@ class FrameCameras:
         from sims.devices.renderer import Renderer  # noqa: PLC0415
 
         bodies = figures if isinstance(figures, BodyLibrary) else None
-        renderer = Renderer(building, _look(scenario), bodies)
+        renderer = Renderer(building, Look.preset(scenario.light), bodies)
         self.kind: str = renderer.kind
         self._close = renderer.close
         rates = dict(frame_rates(building, scenario, ceiling_fps))
@@ -113,7 +99,7 @@ class EdgeCameras:
     ) -> None:
         rates = dict(frame_rates(building, scenario, ceiling_fps))
         specs = [building.cameras[name] for name in rates]
-        model = load_edge_model(scenario.edge_file).under(getattr(scenario, "light", "shipped"))
+        model = load_edge_model(scenario.edge_file).under(scenario.light)
         self._names = list(rates)
         self._crowds = CrowdReader(building, figures)
         self._people = PeopleFinders(specs, Solids(building), model, [stream(seed, f"camera/{name}") for name in rates])

@@ -6,9 +6,12 @@ vertex on the CPU: the same picture comes out of every renderer, and the cheapes
 """
 
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sims.flaws import Light
 
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -17,7 +20,7 @@ Colour = tuple[float, float, float]
 
 FLOORS = ("tiles", "planks", "speckle", "checks", "concrete")
 WALLS = ("plaster", "bricks", "panels", "tiles")
-PRESETS = ("shipped", "day", "evening", "dim", "mixed")
+PRESETS: tuple[str, ...] = get_args(Light)
 """Names of the lights that a store may be in."""
 
 

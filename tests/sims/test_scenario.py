@@ -48,6 +48,9 @@ HEAD = "schema: 1\nscenario: a\nstore: x.yaml\n"
         ),
         pytest.param(HEAD + "shoppers: {count: 0}", "shoppers.count: input should be greater", id="impossible value"),
         pytest.param(HEAD + "shoppers: {count: 1, items: {min: 4, max: 3}}", "max 3 is less than min 4", id="crossed"),
+        pytest.param(
+            HEAD + "light: disco\nshoppers: {count: 1}", "light: input should be 'shipped', ", id="no such light"
+        ),
         pytest.param(HEAD, "either shoppers", id="nobody comes"),
         pytest.param(HEAD + "shoppers: {count: 1}\nscript: []", "either shoppers", id="two casts"),
         pytest.param("scenario: a\nstore: x\nshoppers: {count: 1}", "'schema' is missing", id="missing key"),
