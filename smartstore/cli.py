@@ -8,16 +8,17 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from smartstore.console import print_json, print_table
+from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal
+from smartstore.ledger.cli import app as journal_app
 from smartstore.vision.cli import app as vision_app
 
 if TYPE_CHECKING:
@@ -28,19 +29,14 @@ if TYPE_CHECKING:
     from smartstore.settings import Settings, VisionOptions
     from smartstore.site import Site
     from smartstore.vision.worker import VisionWorker
-    from smartstore.wire.messages import Receipt
 
-DEFAULT_DB = "sqlite:///data/runs/journal.db"
 MQTT_PORT = 1883
-
-Db = Annotated[str, typer.Option("--db", envvar="SMARTSTORE_DB", help="Journal: a file or a database URL")]
-StoreFile = Annotated[Path | None, typer.Option("--store", help="Store document, for the names of items")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else")]
 
 app = typer.Typer(
     help="The software of a checkout-free store.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
+app.add_typer(journal_app)  # without a name: its commands stand beside those here
 site_app = typer.Typer(help="Store documents.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
 app.add_typer(vision_app, name="vision")
@@ -85,7 +81,7 @@ def serve(
     vision = _vision(site, options.vision, frames) if frames is not False else None
     _log()
     with ExitStack() as stack:
-        journal = stack.enter_context(_journal(db, create=True))
+        journal = stack.enter_context(open_journal(db, create=True))
         url = broker or _broker(stack, port or MQTT_PORT)
         bus = stack.enter_context(_bus(url, site.store, name, options, ca_file))
         service = _service(bus, site, journal, vision, check, name, options)
@@ -149,62 +145,12 @@ def channels(
     from smartstore.wire.asyncapi import asyncapi_document, channel_rows, channels_markdown
 
     if asyncapi:
-        _print_json(asyncapi_document())
+        print_json(asyncapi_document())
     elif sys.stdout.isatty():
         head, *rows = channel_rows()
-        _print_table(head, rows)
+        print_table(head, rows)
     else:
         typer.echo(channels_markdown(), nl=False)
-
-
-@app.command()
-def carts(db: Db = DEFAULT_DB, store: StoreFile = None, as_json: AsJson = False) -> None:
-    """Show the carts of visits that are not settled yet."""
-    from smartstore.ledger.cart import fold
-
-    names = _names(store)
-    with _journal(db) as journal:
-        found = [fold(visit, journal.events(visit)) for visit in journal.open_visits()]
-    if as_json:
-        _print_json([{"visit": c.visit, "state": c.state, "lines": dict(c.lines), "cases": c.cases} for c in found])
-        return
-    rows = [(c.visit, c.state, ", ".join(f"{count} × {names.get(sku, sku)}" for sku, count in c.lines) or "empty",
-             ", ".join(c.cases)) for c in found]  # fmt: skip
-    _print_table(("visit", "state", "cart", "open cases"), rows)
-
-
-@app.command()
-def receipts(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
-    """List the settled receipts."""
-    with _journal(db) as journal:
-        found = [receipt.transaction for receipt in journal.receipts()]
-    if as_json:
-        _print_json(found)
-        return
-    rows = [(t.transaction_id, t.end_date_time, str(sum(line.quantity for line in t.line_item)),
-             _money(t.total, t.currency_code), t.transaction_status) for t in found]  # fmt: skip
-    _print_table(("receipt", "left", "items", "total", "status"), rows)
-
-
-@app.command()
-def receipt(
-    name: Annotated[str, typer.Argument(metavar="ID", help="Receipt or visit")],
-    db: Db = DEFAULT_DB,
-    as_json: AsJson = False,
-) -> None:
-    """Show one receipt."""
-    from smartstore.domain.events import CaseRaised
-
-    with _journal(db) as journal:
-        found = journal.receipt(name)
-        if found is None:
-            raise UsageError(f"there is no receipt {name} in this journal; `smartstore receipts` lists them")
-        visit = found.transaction.transaction_id.removeprefix(f"{found.transaction.business_unit_id}-")
-        cases = [event.case for event in journal.events(visit) if isinstance(event, CaseRaised)]
-    if as_json:
-        _print_json(found.transaction)
-    else:
-        _print_receipt(found, cases)
 
 
 def main() -> None:
@@ -259,15 +205,6 @@ def _mount() -> list[str]:
     return packages
 
 
-def _journal(db: str, create: bool = False) -> "Journal":
-    from smartstore.ledger.journal import Journal
-
-    url = db if "://" in db else f"sqlite:///{db}"
-    if create and url == DEFAULT_DB:
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    return Journal(url, create)
-
-
 def _vision(site: "Site", options: "VisionOptions", now: bool | None) -> "Vision":
     """The vision worker: made ``now``, when missing weights are an error, or when the first picture comes."""
     from smartstore.vision.worker import LazyVision
@@ -315,53 +252,6 @@ def _service(
 
     pipeline = Pipeline(site, pipeline_options(options), vision)
     return Service(bus, site, pipeline, journal, StubGateway(), check, name, options, frames=vision is not None)
-
-
-def _names(store: Path | None) -> dict[str, str]:
-    from smartstore.site import load_site
-
-    return {} if store is None else {sku: item.name for sku, item in load_site(store).items.items()}
-
-
-def _print_receipt(receipt: "Receipt", cases: list[str]) -> None:
-    transaction = receipt.transaction
-    currency = transaction.currency_code
-    lines = Table(box=None, show_header=False)
-    for _ in range(3):
-        lines.add_column(justify="right")
-    lines.columns[1].justify = "left"
-    for line in transaction.line_item:
-        lines.add_row(f"{line.quantity} ×", line.description, _money(line.extended_amount, currency))
-    lines.add_row("", "total", _money(transaction.total, currency))
-    for tax in transaction.tax:
-        lines.add_row("", f"  contains {tax.percent:g} % tax", _money(tax.amount, currency))
-    console = Console()
-    console.print(f"{transaction.transaction_id}  {transaction.end_date_time}  {transaction.transaction_status}")
-    console.print(lines)
-    for case in cases:
-        console.print(f"left off, to be reviewed: {case}")
-
-
-def _money(minor: int, currency: str) -> str:
-    from smartstore.domain.money import Money
-
-    return str(Money(minor, currency))
-
-
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    table = Table(*head)
-    table.columns[0].no_wrap = True  # an id that is cut cannot be copied
-    table.columns[0].overflow = "fold"
-    table.columns[0].min_width = max((len(row[0]) for row in rows), default=0)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
-
-
-def _print_json(data: Any) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,117 @@
+"""``smartstore carts | receipts | receipt``: what the journal of a store holds.
+
+In: a journal. Out: tables or JSON. The commands are mounted by :mod:`smartstore.cli`.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from smartstore.console import print_json, print_table
+
+if TYPE_CHECKING:
+    from smartstore.ledger.journal import Journal
+    from smartstore.wire.messages import Receipt
+
+DEFAULT_DB = "sqlite:///data/runs/journal.db"
+
+Db = Annotated[str, typer.Option("--db", envvar="SMARTSTORE_DB", help="Journal: a file or a database URL")]
+StoreFile = Annotated[Path | None, typer.Option("--store", help="Store document, for the names of items")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else")]
+
+app = typer.Typer()
+
+
+@app.command()
+def carts(db: Db = DEFAULT_DB, store: StoreFile = None, as_json: AsJson = False) -> None:
+    """Show the carts of visits that are not settled yet."""
+    from smartstore.ledger.cart import fold
+
+    names = _names(store)
+    with open_journal(db) as journal:
+        found = [fold(visit, journal.events(visit)) for visit in journal.open_visits()]
+    if as_json:
+        print_json([{"visit": c.visit, "state": c.state, "lines": dict(c.lines), "cases": c.cases} for c in found])
+        return
+    rows = [(c.visit, c.state, ", ".join(f"{count} × {names.get(sku, sku)}" for sku, count in c.lines) or "empty",
+             ", ".join(c.cases)) for c in found]  # fmt: skip
+    print_table(("visit", "state", "cart", "open cases"), rows)
+
+
+@app.command()
+def receipts(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
+    """List the settled receipts."""
+    with open_journal(db) as journal:
+        found = [receipt.transaction for receipt in journal.receipts()]
+    if as_json:
+        print_json(found)
+        return
+    rows = [(t.transaction_id, t.end_date_time, str(sum(line.quantity for line in t.line_item)),
+             _money(t.total, t.currency_code), t.transaction_status) for t in found]  # fmt: skip
+    print_table(("receipt", "left", "items", "total", "status"), rows)
+
+
+@app.command()
+def receipt(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Receipt or visit")],
+    db: Db = DEFAULT_DB,
+    as_json: AsJson = False,
+) -> None:
+    """Show one receipt."""
+    from smartstore.domain.events import CaseRaised
+    from smartstore.ledger.journal import JournalError
+
+    with open_journal(db) as journal:
+        found = journal.receipt(name)
+        if found is None:
+            raise JournalError(f"there is no receipt {name} in this journal; `smartstore receipts` lists them")
+        visit = found.transaction.transaction_id.removeprefix(f"{found.transaction.business_unit_id}-")
+        cases = [event.case for event in journal.events(visit) if isinstance(event, CaseRaised)]
+    if as_json:
+        print_json(found.transaction)
+    else:
+        _print_receipt(found, cases)
+
+
+def open_journal(db: str, create: bool = False) -> "Journal":
+    """The journal at ``db``, a file or a database URL; ``create`` makes it where there is none."""
+    from smartstore.ledger.journal import Journal
+
+    url = db if "://" in db else f"sqlite:///{db}"
+    if create and url == DEFAULT_DB:
+        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return Journal(url, create)
+
+
+def _names(store: Path | None) -> dict[str, str]:
+    from smartstore.site import load_site
+
+    return {} if store is None else {sku: item.name for sku, item in load_site(store).items.items()}
+
+
+def _print_receipt(receipt: "Receipt", cases: list[str]) -> None:
+    transaction = receipt.transaction
+    currency = transaction.currency_code
+    lines = Table(box=None, show_header=False)
+    for _ in range(3):
+        lines.add_column(justify="right")
+    lines.columns[1].justify = "left"
+    for line in transaction.line_item:
+        lines.add_row(f"{line.quantity} ×", line.description, _money(line.extended_amount, currency))
+    lines.add_row("", "total", _money(transaction.total, currency))
+    for tax in transaction.tax:
+        lines.add_row("", f"  contains {tax.percent:g} % tax", _money(tax.amount, currency))
+    console = Console()
+    console.print(f"{transaction.transaction_id}  {transaction.end_date_time}  {transaction.transaction_status}")
+    console.print(lines)
+    for case in cases:
+        console.print(f"left off, to be reviewed: {case}")
+
+
+def _money(minor: int, currency: str) -> str:
+    from smartstore.domain.money import Money
+
+    return str(Money(minor, currency))
