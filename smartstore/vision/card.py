@@ -1,13 +1,13 @@
 """The model card: how the networks were trained, on what, how good they are, and a picture to look at.
 
-In: labelled sets, the run's checkpoints, exported networks. Out: ``MODEL_CARD.md`` beside the networks,
-``figures.json`` with the same numbers, a sample picture with the detector's answers drawn, and a sheet of its best,
-middle and worst cases. The examiner's figures are taken from ``examiner.json`` beside the networks, where it is there.
+In: labelled sets, the run's checkpoints, exported networks. Out: ``figures.json`` beside the networks with all that was
+measured and counted, ``MODEL_CARD.md`` made of it and of the examiner's ``examiner.json``, where that is there too, a
+sample picture with the detector's answers drawn, and a sheet of its best, middle and worst cases.
 """
 
 import json
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from smartstore.vision.evaluation import LabelledSet
 from smartstore.vision.labels import LabelledPicture, read_labels
 from smartstore.vision.people import CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX
 
-EXAMINER = "examiner.json"
+CARD, FIGURES, EXAMINER = "MODEL_CARD.md", "figures.json", "examiner.json"
 CASES = "detector-cases.jpg"
 Progress = Callable[[str, int, int], None]
 """Called with the name of a set, the number of its pictures that are done, and how many it has."""
@@ -102,54 +102,65 @@ def write(
     models: Path,
     picture: Path,
     note: str = "",
-    others: Sequence[Path] = (),
+    others: Mapping[str, Path] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Judges the networks in ``models`` on the validation pictures of ``dataset`` and, side by side, on those of
-    ``others``; writes card, figures and pictures.
+    ``others``, sets by the names that the card gives them; writes card, figures and pictures.
 
     ``note`` says what was special about this training.
     """
-    figures = {}
-    for name, chosen in judged_sets(dataset, others).items():
+    sets = {}
+    for name, chosen in judged_sets(dataset, others or {}).items():
         say = None if progress is None else _named(progress, name)
-        figures[name] = evaluation.evaluate_set(chosen, models, progress=say)
-    (models / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    (models / "MODEL_CARD.md").write_text(_card(figures, facts(dataset, run, models) | {"note": note}, models))
+        sets[name] = evaluation.evaluate_set(chosen, models, progress=say)
+    document = {"training": facts(dataset, run) | {"note": note}, "sets": sets}
+    (models / FIGURES).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    refresh(models)
     sheet(dataset, models, picture)
     cases_sheet(dataset, models, picture.with_name(CASES))
 
 
-def judged_sets(dataset: Path, others: Sequence[Path] = ()) -> dict[str, LabelledSet]:
+def judged_sets(dataset: Path, others: Mapping[str, Path]) -> dict[str, LabelledSet]:
     """The held-out sets that the card compares, by the names it gives them."""
     looks = {picture.look.partition("-")[0] for picture in read_labels(dataset, "val")}
     named = (("shipped look", "shipped"), ("random looks and camera poses", "wide"))
     sets = {name: LabelledSet(dataset, looks=look) for name, look in named if look in looks}
-    return sets | {f"another set: {other.name}": LabelledSet(other) for other in others}
+    return sets | {name: LabelledSet(other) for name, other in others.items()}
 
 
-def refresh(dataset: Path, run: Path, models: Path, note: str = "") -> None:
-    """Writes the card again from the figures that are there: after the examiner has judged, for one."""
-    figures = json.loads((models / "figures.json").read_text())
-    (models / "MODEL_CARD.md").write_text(_card(figures, facts(dataset, run, models) | {"note": note}, models))
+def refresh(models: Path) -> None:
+    """Writes the card from the figures in ``models``: again after the examiner has judged, for one."""
+    (models / CARD).write_text(text(models), encoding="utf-8")
+
+
+def text(models: Path) -> str:
+    """The card of the networks in ``models``, by the figures there: nothing in it is written by hand."""
+    figures = json.loads((models / FIGURES).read_text(encoding="utf-8"))
+    sets = figures["sets"]
+    lines = [*_head(figures["training"], models), "", *_table(sets)]
+    lines += _steps(sets, "by_height_px", "height in the picture, px (how far away)")
+    lines += _steps(sets, "by_share_visible", "share of the body that shows")
+    lines += [*CASES_SAID.splitlines(), ""]
+    if (models / EXAMINER).is_file():
+        lines += examiner_card.section(json.loads((models / EXAMINER).read_text(encoding="utf-8")))
+    return "\n".join([*lines, *LIMITS.strip().splitlines()]) + "\n"
 
 
 def _named(progress: Progress, name: str) -> evaluation.Progress:
     return lambda done, of: progress(name, done, of)
 
 
-def facts(dataset: Path, run: Path, models: Path) -> dict[str, Any]:
+def facts(dataset: Path, run: Path) -> dict[str, Any]:
     """What was trained for how long on how much."""
     trained = read_labels(dataset, "train")
-    sizes = {p.name: round(p.stat().st_size / 1e6, 2) for p in sorted(models.glob("*.bin"))}
     people = [person for picture in trained for person in picture.people if not person.crowd]
     sight = np.concatenate([person.joints_px[:, 2] for person in people] or [np.ones(1, np.float32)])
     return {
         "pictures": len(trained),
         "people": len(people),
         "epochs": {name: training.epochs_done(run / f"{name}.pt") for name in ("people", "landmarks")},
-        "megabytes": sizes,
-        "covered": 100 * float((sight == 1).sum() / max(1, (sight > 0).sum())),
+        "covered": round(100 * float((sight == 1).sum() / max(1, (sight > 0).sum())), 2),
     }
 
 
@@ -183,21 +194,11 @@ def _spread(pictures: list[LabelledPicture], count: int) -> list[LabelledPicture
     return [pictures[i * len(pictures) // count] for i in range(min(count, len(pictures)))]
 
 
-def _card(figures: dict[str, Any], about: dict[str, Any], models: Path) -> str:
-    lines = [*_head(about), "", *_table(figures)]
-    lines += _steps(figures, "by_height_px", "height in the picture, px (how far away)")
-    lines += _steps(figures, "by_share_visible", "share of the body that shows")
-    lines += [*CASES_SAID.splitlines(), ""]
-    if (models / EXAMINER).is_file():
-        lines += examiner_card.section(json.loads((models / EXAMINER).read_text(encoding="utf-8")))
-    return "\n".join([*lines, *LIMITS.strip().splitlines()]) + "\n"
-
-
-def _head(about: dict[str, Any]) -> list[str]:
+def _head(about: dict[str, Any], models: Path) -> list[str]:
     from smartstore.vision.networks import PEOPLE_SCALE
 
     people, landmarks = training.PEOPLE, training.LANDMARKS
-    text = HEAD.format(
+    said = HEAD.format(
         **about | {"note": textwrap.fill(about["note"], 118) + "\n\n" if about["note"] else ""},
         width=PEOPLE_SCALE[1],
         wrist_weight=f"{augment.JOINT_WEIGHTS[9]:g}",
@@ -205,13 +206,17 @@ def _head(about: dict[str, Any]) -> list[str]:
         canvas=f"{CANVAS_WIDTH_PX} × {CANVAS_HEIGHT_PX}",
         crop=f"{landmark_cells.CROP_WIDTH_PX} × {landmark_cells.CROP_HEIGHT_PX}",
         cells=f"{landmark_cells.CELLS_X} × {landmark_cells.CELLS_Y}",
-        people_mb=about["megabytes"].get("people.bin"),
-        landmarks_mb=about["megabytes"].get("landmarks.bin"),
+        people_mb=_megabytes(models / PEOPLE_MODEL),
+        landmarks_mb=_megabytes(models / LANDMARK_MODEL),
         people_recipe=f"{about['epochs']['people']} epochs, batch {people.batch}, AdamW {people.rate}",
         landmarks_recipe=f"{about['epochs']['landmarks']} epochs, batch {landmarks.batch}, AdamW {landmarks.rate}",
         score=DetectorOptions().min_score,
     )
-    return text.splitlines()
+    return said.splitlines()
+
+
+def _megabytes(network: Path) -> float:
+    return round(network.with_suffix(".bin").stat().st_size / 1e6, 2)
 
 
 def _steps(figures: dict[str, Any], key: str, title: str) -> list[str]:

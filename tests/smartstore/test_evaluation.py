@@ -1,6 +1,7 @@
 """Judging detectors: precision over the right people and joints, tables by size and share, good and bad cases."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 
 from smartstore.domain.people import SeenPerson
 from smartstore.vision import card, cases, evaluation
+from smartstore.vision.detector import MODELS
 from smartstore.vision.evaluation import LabelledSet, figures_of, table
 from smartstore.vision.labels import LabelledPicture, LabelsError, read_labels
 from smartstore.vision.precision import Judge
@@ -144,8 +146,8 @@ def test_the_card_puts_looks_and_another_store_side_by_side(tmp_path: Path) -> N
     ours, theirs = tmp_path / "ours", tmp_path / "kiosk"
     write_set(ours, [note(1, 100), note(2, 200, tall=50)])
     write_set(theirs, [note(1, 300, visible=0.4)], pictures=1)
-    sets = card.judged_sets(ours, [theirs])
-    assert list(sets) == ["shipped look", "random looks and camera poses", "another set: kiosk"]
+    sets = card.judged_sets(ours, {"another store: kiosk": theirs})
+    assert list(sets) == ["shipped look", "random looks and camera poses", "another store: kiosk"]
     figures = {}
     for name, chosen in sets.items():
         pictures = chosen.pictures()
@@ -156,3 +158,24 @@ def test_the_card_puts_looks_and_another_store_side_by_side(tmp_path: Path) -> N
         "| 0.9+ | 1 / 1.000 / 1.000 / 1.000 | 1 / 1.000 / 1.000 / 1.000 | – / – / – / – |",
     ]
     assert "| pictures / people | 1 / 1 | 1 / 1 | 1 / 1 |" in card._table(figures)
+
+
+def test_the_shipped_card_is_made_of_the_shipped_figures_and_nothing_else() -> None:
+    pytest.importorskip("torch")
+    assert (MODELS / card.CARD).read_text(encoding="utf-8") == card.text(MODELS)
+
+
+def test_the_card_follows_its_figures(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    for name in ("people.bin", "landmarks.bin", card.FIGURES):
+        shutil.copy(MODELS / name, tmp_path)
+    card.refresh(tmp_path)
+    before = (tmp_path / card.CARD).read_text(encoding="utf-8")
+    figures = json.loads((tmp_path / card.FIGURES).read_text(encoding="utf-8"))
+    figures["training"]["note"] = "On a train."
+    figures["sets"] = {"a barn": figures["sets"]["shipped look"] | {"pictures": 12321}}
+    (tmp_path / card.FIGURES).write_text(json.dumps(figures), encoding="utf-8")
+    card.refresh(tmp_path)
+    after = (tmp_path / card.CARD).read_text(encoding="utf-8")
+    assert "| measure | a barn |" in after and "| pictures / people | 12321 / " in after and "\nOn a train.\n" in after
+    assert "a barn" not in before and "independent examiner" not in before + after

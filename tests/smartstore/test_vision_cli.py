@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus
 from smartstore.cli import run
 from smartstore.site import load_site
+from smartstore.vision import card
 from smartstore.vision.cli import flat
+from smartstore.vision.detector import MODELS
 from smartstore.vision.labels import read_rgb
 from smartstore.wire import topics
 from smartstore.wire.codec import decode, encode
@@ -132,6 +135,25 @@ def test_bad_input_is_one_line(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1, lines
     assert says in lines[0]
+
+
+def test_what_the_examiner_says_goes_into_the_card_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    said = json.loads((MODELS / card.EXAMINER).read_text(encoding="utf-8"))
+    for name in ("people.bin", "landmarks.bin", card.FIGURES):
+        shutil.copy(MODELS / name, tmp_path)
+    (tmp_path / "val.json").write_text("{}")
+
+    def examine(datasets: object, out: Path, *_: object, **__: object) -> dict[str, Any]:
+        out.write_text(json.dumps(said), encoding="utf-8")
+        return {}
+
+    monkeypatch.setattr("smartstore.vision.examiner.examine", examine)
+    out = tmp_path / card.EXAMINER
+    assert tell("vision", "examine", "--dataset", tmp_path, "--out", tmp_path / "elsewhere.json") == 0
+    assert not (tmp_path / card.CARD).exists()
+    assert tell("vision", "examine", "--dataset", tmp_path, "--out", out) == 0
+    assert (tmp_path / card.CARD).read_text(encoding="utf-8") == (MODELS / card.CARD).read_text(encoding="utf-8")
 
 
 def test_nested_figures_become_rows() -> None:
