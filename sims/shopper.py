@@ -7,7 +7,6 @@ moves. A shopper never touches the world; what a deed brought is told with :meth
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from sims.demand import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchG
 from sims.hands import Hands
 from sims.motion import turn_towards
 from sims.scene import BodyState, Gear
+from sims.shelf_work import Manner, ShelfWork, Tick
 from sims.stock import Unit
 from sims.walking import Place
 from sims.wheels import ROLLING, Wheels
@@ -28,18 +28,6 @@ TURN_RAD_S = math.radians(200.0)
 FARTHEST_M = 0.78
 """Farthest that an item may be from the body's axis, on the floor, to be reached."""
 SCANS = 3
-BOTH_HANDS_GRAMS = 1200.0
-"""What is heavier is taken with both hands."""
-
-
-@dataclass(slots=True)
-class Manner:
-    """How quick somebody is; drawn once per person. Seconds and metres."""
-
-    reach_s: float
-    hesitate_s: float
-    inspect_s: float
-    stand_off_m: float
 
 
 class Shopper:
@@ -60,14 +48,14 @@ class Shopper:
         self.present = self.done = False
         self._manner = Manner(
             reach_s=random.uniform(0.65, 1.0), hesitate_s=random.uniform(0.7, 1.6),
-            inspect_s=random.uniform(0.5, 1.3), stand_off_m=random.uniform(0.40, 0.50),
+            inspect_s=random.uniform(0.5, 1.3), stand_off_m=random.uniform(0.40, 0.50), left_handed=plan.left_handed,
         )  # fmt: skip
         self.hands = Hands(building, height_m, self._manner.reach_s, dt_s, plan.gear)
+        self._tick = Tick(dt_s)
+        self._work = ShelfWork(building, self.hands, self._manner, random, self._tick)
         self._wheels = Wheels(building, plan.gear, height_m)
         self._gait_phase = 0.0
         self._wanted_heading_rad: float | None = None
-        self._deeds: list[deeds.Deed] = []
-        self._seen: Snapshot
         self._claimed: str | None = None
         self._refused = False
         self._story = self._live()
@@ -84,11 +72,11 @@ class Shopper:
 
     def decide(self, snapshot: Snapshot) -> list[deeds.Deed]:
         """The deeds of this tick."""
-        self._seen, self._deeds = snapshot, []
+        self._tick.begin(snapshot)
         self.hands.here = self._here()
         if next(self._story, self) is self:
             self.done = True
-        return self._deeds
+        return self._tick.done
 
     def receive(self, units: list[Unit]) -> None:
         """The hand has closed around these."""
@@ -133,26 +121,26 @@ class Shopper:
         if self.visit is not None:
             yield from self._shop()
             yield from self._leave()
-        self._do(deeds.Vanish())
+        self._tick.do(deeds.Vanish())
         yield
 
     def _enter(self) -> Iterator[None]:
-        while self._seen.t_s < self.plan.arrive_s:
+        while self._tick.seen.t_s < self.plan.arrive_s:
             yield
         yield from self._claim("entry")
-        self._do(deeds.Appear(self.customs.station))
+        self._tick.do(deeds.Appear(self.customs.station))
         self.present = True
         self.hands.heading_rad = self._bearing(self.customs.station, self.customs.inside)
-        yield from self._wait(self.random.uniform(0.6, 1.4))
+        yield from self._tick.wait(self.random.uniform(0.6, 1.4))
         for attempt in range(SCANS):
-            self._do(deeds.ScanPalm(attempt))
+            self._tick.do(deeds.ScanPalm(attempt))
             yield
             if not self._refused:
                 break
-            yield from self._wait(1.0)
+            yield from self._tick.wait(1.0)
         if self.visit is not None:
-            yield from self._wait(self.random.uniform(0.3, 0.6))
-            self._do(deeds.Go(self.customs.inside))
+            yield from self._tick.wait(self.random.uniform(0.3, 0.6))
+            self._tick.do(deeds.Go(self.customs.inside))
             yield
             while math.dist(self._here(), self.customs.station) < 0.9 and not self._is_there():
                 yield
@@ -169,7 +157,7 @@ class Shopper:
                 continue
             left.remove(errand)
             if isinstance(errand, StandStill):
-                yield from self._wait(errand.pause_s)
+                yield from self._tick.wait(errand.pause_s)
                 continue
             yield from self._go_and_do(errand)
             if not any(self._fixture_of(other) == self._claimed for other in left):
@@ -178,7 +166,7 @@ class Shopper:
 
     def _next_errand(self, left: list[Errand]) -> Errand | None:
         """The first errand that can be done now."""
-        if self._claimed is not None and self._seen.owners.get(self._claimed) != self.name:
+        if self._claimed is not None and self._tick.seen.owners.get(self._claimed) != self.name:
             self._claimed = None
         for errand in left[:1] if self.plan.in_order else left:
             if isinstance(errand, PutItemBack) and not self.hands.has(errand.source):
@@ -189,12 +177,12 @@ class Shopper:
             fixture = self._fixture_of(errand)
             if fixture is None or not self.customs.one_at_a_fixture:
                 return errand
-            owner = self._seen.owners.get(fixture)
+            owner = self._tick.seen.owners.get(fixture)
             if owner == self.name:
                 return errand
             if owner is None and self._claimed is None:
                 self._claimed = fixture
-                self._do(deeds.Claim(fixture))
+                self._tick.do(deeds.Claim(fixture))
                 return None
         return None
 
@@ -203,7 +191,7 @@ class Shopper:
         facing = self.building.facings[errand.facing]
         for _ in range(3):
             place = standing_place(
-                self.building, facing, self._manner.stand_off_m, self._others(), self.random, self.plan.left_handed
+                self.building, facing, self._manner.stand_off_m, self._others(), self.random, self._manner.left_handed
             )
             yield from self._walk(place)
             if self._reachable(facing):
@@ -211,89 +199,19 @@ class Shopper:
         else:
             return
         self._look_at(facing)
-        yield from self._wait(self._manner.hesitate_s * float(self.random.lognormal(0.0, 0.35)))
+        yield from self._tick.wait(self._manner.hesitate_s * float(self.random.lognormal(0.0, 0.35)))
         if isinstance(errand, TakeItems):
-            yield from self._take(facing, errand)
+            yield from self._work.take(facing, errand)
         elif isinstance(errand, PutItemBack):
-            yield from self._put_back(facing, errand.source)
+            yield from self._work.put_back(facing, errand.source)
         elif isinstance(errand, TouchGoods):
-            yield from self._touch(facing)
-
-    def _take(self, facing: Facing, errand: TakeItems) -> Iterator[None]:
-        if errand.touch_first:
-            yield from self._touch(facing)
-            yield from self._wait(self.random.uniform(0.3, 0.9))
-        count = 0
-        for _ in range(errand.count + 2):
-            if count >= errand.count:
-                break
-            yield from self.hands.stow()
-            column = self._choose(self._columns_of(facing))
-            if column is None:
-                break
-            goal = self.hands.front(self._seen.stock, facing, column)
-            self.hands.choose(goal, self.plan.left_handed)
-            self.hands.both = self.hands.left_free and (errand.double_grab or self._heavy(facing.sku))
-            yield from self.hands.reach(facing, goal)
-            before = len(self.hands.holds)
-            self._do(self._grasp(facing, column, errand.count - count if errand.double_grab else 1))
-            yield
-            count += len(self.hands.holds) - before
-            yield from self._wait(self.random.uniform(0.10, 0.25))
-            yield from self.hands.withdraw(facing)
-        yield from self._wait(self._manner.inspect_s * float(self.random.lognormal(0.0, 0.3)))
-        if errand.put_back_at_once and self.hands.holds:
-            yield from self._put_back(self.building.facings[errand.put_back_at_once], facing.id)
-        else:
-            yield from self.hands.lower()
-
-    def _put_back(self, facing: Facing, home: str) -> Iterator[None]:
-        if not any(unit.home == home for unit in self.hands.holds):
-            yield from self.hands.stow()
-            yield from self.hands.fetch(home)
-        unit = next(unit for unit in self.hands.holds if unit.home == home)
-        column = self._choose(self._seen.stock.free_columns(facing.id))
-        if column is None:
-            column = int(self.random.integers(facing.columns))
-        index = self._seen.stock.count(facing.id, column)
-        yield from self.hands.reach(facing, self.hands.grip(facing, column, index, unit.sku))
-        press_grams = float(self.random.uniform(5, 30))
-        self._do(deeds.PutDown(facing.id, column, home, press_grams, float(self.random.uniform(0.12, 0.35))))
-        yield
-        self.hands.holds.remove(unit)
-        yield from self._wait(self.random.uniform(0.10, 0.25))
-        yield from self.hands.withdraw(facing)
-        yield from self.hands.lower()
-
-    def _touch(self, facing: Facing) -> Iterator[None]:
-        """Rummage, press a little, or reach and think better of it."""
-        yield from self.hands.stow()
-        column = self._choose(self._seen.stock.filled_columns(facing.id))
-        if column is None:
-            return
-        goal = self.hands.front(self._seen.stock, facing, column)
-        self.hands.choose(goal, self.plan.left_handed)
-        yield from self.hands.reach(facing, goal)
-        if self.random.random() < 0.6:
-            press_s = float(self.random.uniform(0.15, 0.6))
-            self._do(deeds.Press(facing.id, column, float(self.random.uniform(15, 90)), press_s))
-            yield from self._wait(press_s)
-        yield from self.hands.withdraw(facing)
-        yield from self.hands.lower()
-
-    def _grasp(self, facing: Facing, column: int, count: int) -> deeds.Grasp:
-        """Push of the fingers before the lift, +26 to +53 g for about 0.1 s, now and then more and longer."""
-        heavy = self.random.random() < 0.12
-        press_grams = self.random.uniform(60, 160) if heavy else self.random.uniform(26, 53)
-        press_s = self.random.uniform(0.06, 0.30 if heavy else 0.16)
-        lift_s = self.random.uniform(0.07, 0.30)
-        return deeds.Grasp(facing.id, column, count, float(press_grams), float(press_s), float(lift_s))
+            yield from self._work.touch(facing)
 
     # Feet
 
     def _others(self) -> list[Place]:
         """Where others are and where they go."""
-        places = (self._seen.where, self._seen.going)
+        places = (self._tick.seen.where, self._tick.seen.going)
         return [place for told in places for name, place in told.items() if name != self.name]
 
     def _in_the_way(self) -> bool:
@@ -305,7 +223,7 @@ class Shopper:
 
     def _walk(self, target: Place) -> Iterator[None]:
         self.hands.palm, self.hands.both, self._wanted_heading_rad = None, False, None
-        self._do(deeds.Go(target))
+        self._tick.do(deeds.Go(target))
         yield
         while not self._is_there():
             yield
@@ -322,44 +240,26 @@ class Shopper:
 
     # Small words
 
-    def _do(self, deed: deeds.Deed) -> None:
-        self._deeds.append(deed)
-
-    def _wait(self, seconds: float) -> Iterator[None]:
-        for _ in range(max(1, round(seconds / self.dt_s))):
-            yield
-
     def _claim(self, place: str) -> Iterator[None]:
-        while self._seen.owners.get(place) != self.name:
-            if place not in self._seen.owners:
-                self._do(deeds.Claim(place))
+        while self._tick.seen.owners.get(place) != self.name:
+            if place not in self._tick.seen.owners:
+                self._tick.do(deeds.Claim(place))
             yield
         self._claimed = place
 
     def _release(self) -> None:
         if self._claimed is not None:
-            self._do(deeds.Release(self._claimed))
+            self._tick.do(deeds.Release(self._claimed))
             self._claimed = None
-
-    def _choose(self, columns: list[int]) -> int | None:
-        return columns[int(self.random.integers(len(columns)))] if columns else None
-
-    def _heavy(self, sku: str) -> bool:
-        return self.building.items[sku].grams > BOTH_HANDS_GRAMS
-
-    def _columns_of(self, facing: Facing) -> list[int]:
-        """Columns with the facing's own product at the front."""
-        view = self._seen.stock.view[facing.id]
-        return [column for column in self._seen.stock.filled_columns(facing.id) if view[column][-1] == facing.sku]
 
     def _fixture_of(self, errand: Errand) -> str | None:
         return None if isinstance(errand, StandStill) else self.building.facings[errand.facing].fixture
 
     def _here(self) -> Place:
-        return self._seen.where.get(self.name, self.customs.station)
+        return self._tick.seen.where.get(self.name, self.customs.station)
 
     def _is_there(self) -> bool:
-        return self.name in self._seen.arrived
+        return self.name in self._tick.seen.arrived
 
     @staticmethod
     def _bearing(start: Place, end: Place) -> float:

@@ -1,0 +1,144 @@
+"""What shoppers do at a shelf: take, put back, touch.
+
+In: a facing, and what is seen at every tick. Out: deeds, tick by tick; the hands move as they are done.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sims import deeds
+from sims.building import Building, Facing
+from sims.deeds import Snapshot
+from sims.demand import TakeItems
+from sims.hands import Hands
+
+BOTH_HANDS_GRAMS = 1200.0
+"""What is heavier is taken with both hands."""
+
+
+@dataclass(slots=True)
+class Manner:
+    """How quick somebody is and with which hand; drawn once per person. Seconds and metres."""
+
+    reach_s: float
+    hesitate_s: float
+    inspect_s: float
+    stand_off_m: float
+    left_handed: bool
+
+
+@dataclass(slots=True)
+class Tick:
+    """What somebody sees and does now; every ``yield`` lets one tick of ``dt_s`` pass."""
+
+    dt_s: float
+    seen: Snapshot = field(init=False)
+    done: list[deeds.Deed] = field(default_factory=list)
+
+    def begin(self, seen: Snapshot) -> None:
+        """The next tick."""
+        self.seen, self.done = seen, []
+
+    def do(self, deed: deeds.Deed) -> None:
+        """One more deed of this tick."""
+        self.done.append(deed)
+
+    def wait(self, seconds: float) -> Iterator[None]:
+        """Let time pass, one tick at least."""
+        for _ in range(max(1, round(seconds / self.dt_s))):
+            yield
+
+
+class ShelfWork:
+    """The hands of somebody who stands before a facing."""
+
+    def __init__(
+        self, building: Building, hands: Hands, manner: Manner, random: np.random.Generator, tick: Tick
+    ) -> None:
+        self._building, self._hands, self._manner = building, hands, manner
+        self._random, self._tick = random, tick
+
+    def take(self, facing: Facing, errand: TakeItems) -> Iterator[None]:
+        """Take items, one by one or several at a grab, and put one back at once if the errand says so."""
+        if errand.touch_first:
+            yield from self.touch(facing)
+            yield from self._tick.wait(self._random.uniform(0.3, 0.9))
+        count = 0
+        for _ in range(errand.count + 2):
+            if count >= errand.count:
+                break
+            yield from self._hands.stow()
+            column = self._choose(self._columns_of(facing))
+            if column is None:
+                break
+            goal = self._hands.front(self._tick.seen.stock, facing, column)
+            self._hands.choose(goal, self._manner.left_handed)
+            self._hands.both = self._hands.left_free and (errand.double_grab or self._heavy(facing.sku))
+            yield from self._hands.reach(facing, goal)
+            before = len(self._hands.holds)
+            self._tick.do(self._grasp(facing, column, errand.count - count if errand.double_grab else 1))
+            yield
+            count += len(self._hands.holds) - before
+            yield from self._tick.wait(self._random.uniform(0.10, 0.25))
+            yield from self._hands.withdraw(facing)
+        yield from self._tick.wait(self._manner.inspect_s * float(self._random.lognormal(0.0, 0.3)))
+        if errand.put_back_at_once and self._hands.holds:
+            yield from self.put_back(self._building.facings[errand.put_back_at_once], facing.id)
+        else:
+            yield from self._hands.lower()
+
+    def put_back(self, facing: Facing, home: str) -> Iterator[None]:
+        """Put an item of this home into a facing, out of the hand or the bag."""
+        if not any(unit.home == home for unit in self._hands.holds):
+            yield from self._hands.stow()
+            yield from self._hands.fetch(home)
+        unit = next(unit for unit in self._hands.holds if unit.home == home)
+        column = self._choose(self._tick.seen.stock.free_columns(facing.id))
+        if column is None:
+            column = int(self._random.integers(facing.columns))
+        index = self._tick.seen.stock.count(facing.id, column)
+        yield from self._hands.reach(facing, self._hands.grip(facing, column, index, unit.sku))
+        press_grams = float(self._random.uniform(5, 30))
+        self._tick.do(deeds.PutDown(facing.id, column, home, press_grams, float(self._random.uniform(0.12, 0.35))))
+        yield
+        self._hands.holds.remove(unit)
+        yield from self._tick.wait(self._random.uniform(0.10, 0.25))
+        yield from self._hands.withdraw(facing)
+        yield from self._hands.lower()
+
+    def touch(self, facing: Facing) -> Iterator[None]:
+        """Rummage, press a little, or reach and think better of it."""
+        yield from self._hands.stow()
+        column = self._choose(self._tick.seen.stock.filled_columns(facing.id))
+        if column is None:
+            return
+        goal = self._hands.front(self._tick.seen.stock, facing, column)
+        self._hands.choose(goal, self._manner.left_handed)
+        yield from self._hands.reach(facing, goal)
+        if self._random.random() < 0.6:
+            press_s = float(self._random.uniform(0.15, 0.6))
+            self._tick.do(deeds.Press(facing.id, column, float(self._random.uniform(15, 90)), press_s))
+            yield from self._tick.wait(press_s)
+        yield from self._hands.withdraw(facing)
+        yield from self._hands.lower()
+
+    def _grasp(self, facing: Facing, column: int, count: int) -> deeds.Grasp:
+        """Push of the fingers before the lift, +26 to +53 g for about 0.1 s, now and then more and longer."""
+        heavy = self._random.random() < 0.12
+        press_grams = self._random.uniform(60, 160) if heavy else self._random.uniform(26, 53)
+        press_s = self._random.uniform(0.06, 0.30 if heavy else 0.16)
+        lift_s = self._random.uniform(0.07, 0.30)
+        return deeds.Grasp(facing.id, column, count, float(press_grams), float(press_s), float(lift_s))
+
+    def _choose(self, columns: list[int]) -> int | None:
+        return columns[int(self._random.integers(len(columns)))] if columns else None
+
+    def _heavy(self, sku: str) -> bool:
+        return self._building.items[sku].grams > BOTH_HANDS_GRAMS
+
+    def _columns_of(self, facing: Facing) -> list[int]:
+        """Columns with the facing's own product at the front."""
+        stock = self._tick.seen.stock
+        return [column for column in stock.filled_columns(facing.id) if stock.view[facing.id][column][-1] == facing.sku]
