@@ -1,7 +1,8 @@
 """Load cells in numbers: samples go in, what tells one store's load cells from another's comes out, plate by plate.
 
-In: samples of a fixture (n, shelves, plates) at 60 Hz, NaN where a plate gives none; from the NanoStore recording (AiFi
-NanoStore, AutoCheckout competition 2020, case BENCHMARK-1), or from simulated scales. Out: :class:`Facts`.
+In: samples of a fixture (n, shelves, plates) at 60 Hz, NaN where a plate gives none or there is no plate; from the
+NanoStore recording (AiFi NanoStore, AutoCheckout competition 2020, case BENCHMARK-1), or from simulated scales. Out:
+:class:`Facts`.
 """
 
 import base64
@@ -74,9 +75,10 @@ class Facts:
     shaking: Array
     """Standard deviation while somebody walks in, as a multiple of that at rest."""
     step_grams: float
-    """Smallest difference between two readings."""
+    """Smallest difference between two readings; NaN where they never differ."""
     stuck: int
     silent: int
+    """Plates that give nothing, and gaps in the rows of shelves with fewer plates than the fullest."""
     takes: tuple[Take, ...]
 
 
@@ -91,6 +93,8 @@ def facts(fixtures: Sequence[Array], walks: Sequence[Array], takes: Sequence[Tak
         silent += int((~there).sum())
         alive = there & (np.ptp(np.nan_to_num(flat), axis=0) > 0)
         stuck += int(there.sum() - alive.sum())
+        if not alive.any():
+            continue
         flat, rest = flat[:, alive], flat[: round(QUIET_S * RATE_HZ), alive]
         sigma = rest.std(axis=0)
         kind = "noisy" if np.median(sigma) > NOISY_GRAMS else "ordinary"
@@ -100,11 +104,12 @@ def facts(fixtures: Sequence[Array], walks: Sequence[Array], takes: Sequence[Tak
         memory.append(_lag_one(rest[:, heard]))
         shaking.append(moving[:, alive][:, heard].std(axis=0) / sigma[heard])
         jumps = np.abs(np.diff(rest, axis=0))
-        steps.append(float(jumps[jumps > 0.02].min()))
+        if (jumps > 0.02).any():
+            steps.append(float(jumps[jumps > 0.02].min()))
     return Facts(
         {kind: _joined(parts) for kind, parts in noise.items()},
         {kind: _joined(parts) for kind, parts in drift.items()},
-        _joined(memory), _joined(shaking), float(np.median(steps)), stuck, silent, tuple(takes),
+        _joined(memory), _joined(shaking), float(np.median(steps or [np.nan])), stuck, silent, tuple(takes),
     )  # fmt: skip
 
 
@@ -165,9 +170,9 @@ def simulate(building: Building, seeds: Sequence[int], options: LoadCells | None
             rests.append(_played(building, fixture.id, cells, options, WHOLE_S, None, walking=False))
             walks.append(_played(building, fixture.id, cells, options, 4.0, None, walking=True))
             grip = float(random.uniform(26, 53)), float(random.uniform(0.06, 0.16)), float(random.uniform(0.07, 0.30))
-            plate = fixture.shelves[0].plates[1].id
-            contact = Contact(3.0, fixture.id, fixture.shelves[0].id, {plate: 1.0}, -TAKEN_GRAMS, *grip)
-            takes.append(take(_played(building, fixture.id, cells, options, 5.0, contact, walking=False), 0, 1))
+            shelf, at = fixture.shelves[0], min(1, len(fixture.shelves[0].plates) - 1)
+            contact = Contact(3.0, fixture.id, shelf.id, {shelf.plates[at].id: 1.0}, -TAKEN_GRAMS, *grip)
+            takes.append(take(_played(building, fixture.id, cells, options, 5.0, contact, walking=False), 0, at))
     return facts(rests, walks, takes)
 
 
@@ -190,7 +195,10 @@ def _played(
         if contact is not None and t_s <= contact.t_s < t_s + scale.batch / scale.rate_hz:
             scale.feel(contact)
         rows += scale.read(round(t_s * 1e9), t_s).grams
-    return np.array(rows, float).reshape(len(rows), len(face.shelves), -1)
+    counts = [len(shelf.plates) for shelf in face.shelves]
+    samples = np.full((len(rows), len(counts), max(counts)), np.nan)
+    samples[:, np.arange(max(counts)) < np.array(counts)[:, None]] = np.array(rows, float)
+    return samples
 
 
 def _walker(place: tuple[float, float, float], t_s: float) -> Scene:
