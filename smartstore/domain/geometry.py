@@ -50,14 +50,6 @@ class CameraModel:
         world = local @ self.rotation
         return np.asarray(world / np.linalg.norm(world, axis=1, keepdims=True))
 
-    def on_plane(self, pixels: ArrayLike, height_m: float) -> Array:
-        """Where the rays of pixels (n, 2) meet the horizontal plane at ``height_m``: (n, 2) metres, NaN where never."""
-        rays = self.rays(pixels)
-        drop = height_m - self.position_m[2]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scale = np.where(rays[:, 2] * drop > 1e-9, drop / rays[:, 2], np.nan)
-        return np.asarray(self.position_m[:2] + rays[:, :2] * scale[:, None])
-
     def _valid_r2(self) -> float:
         """Squared radius up to which the radial polynomial grows: beyond it the model folds over."""
         r = np.linspace(0.0, 4.0, 401)

@@ -29,8 +29,6 @@ class HypothesisOptions:
     """Goods moved by somebody without a visit: staff, or a track that could not be bound."""
     doubtful_put_nats: float = -1.0
     """For putting back what was taken in doubt."""
-    beside_nats: float = -1.5
-    """For goods that go where the neighbouring facing is, on one plate."""
     more: float = 0.08
     """Of steps of one item and more, the share with yet another item."""
     more_seen: float = 0.33
