@@ -1,5 +1,6 @@
 """The networks before they are files: a wide one that begins as a narrow one, and eight-bit copies that agree."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from smartstore.vision import networks
-from smartstore.vision.detector import LANDMARK_MODEL, MODELS, DetectorError, compile_network, int8_file
+from smartstore.vision.detector import LANDMARK_MODEL, MODELS, PEOPLE_MODEL, compile_network, int8_file
 from smartstore.vision.labels import LabelsError
 from smartstore.vision.landmarks import CELLS_X, CELLS_Y, CROP_HEIGHT_PX, CROP_WIDTH_PX
 
@@ -64,8 +65,28 @@ def test_the_shipped_eight_bit_copy_sees_what_the_exact_network_sees() -> None:
     assert small([crop])[0].shape == (1, 17, CELLS_Y, CELLS_X)
 
 
+def test_the_shipped_eight_bit_people_network_keeps_its_last_layers_exact() -> None:
+    """The patterns that leave them out name layers of the network as it is now."""
+    import openvino as ov
+
+    from smartstore.vision.quantise import EXACT
+
+    names = [op.get_friendly_name() for op in ov.Core().read_model(str(MODELS / PEOPLE_MODEL)).get_ops()]
+    for pattern in EXACT:
+        assert any(re.fullmatch(pattern, name) for name in names), pattern
+    small = ov.Core().read_model(str(int8_file(MODELS / PEOPLE_MODEL)))
+    rounded = {
+        op.get_friendly_name(): op.input_value(0).get_node().get_type_name() == "FakeQuantize"
+        for op in small.get_ops()
+        if op.get_type_name() == "Convolution"
+    }
+    last = [name for name in rounded if re.search(r"model\.23\.(dfl|cv[23]\.\d\.2)", name)]
+    assert len(last) == 7 and not any(rounded[name] for name in last)
+    assert sum(rounded.values()) > 40, "and the others are in eight bits"
+
+
 def test_without_a_labelled_set_nothing_is_quantised(tmp_path: Path) -> None:
     from smartstore.vision.quantise import quantise
 
-    with pytest.raises((LabelsError, DetectorError)):
+    with pytest.raises(LabelsError, match=r"train\.json: no labels"):
         quantise(tmp_path, MODELS)
