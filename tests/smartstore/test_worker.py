@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from smartstore.cli import _vision_worker
 from smartstore.domain.geometry import CameraModel
 from smartstore.domain.people import PeopleView, SeenPerson
+from smartstore.settings import read_settings
 from smartstore.site import Site, load_site
 from smartstore.site.survey import calibration_fault
 from smartstore.vision.detector import DetectorError
@@ -255,6 +257,23 @@ def test_alone_or_in_groups_pictures_get_the_same_answers(site: Site) -> None:
         counts.append(sorted(picture.tobytes() for picture in detector.pictures))
     assert 3 < len(counts[0]) < 24
     assert all(count == counts[0] for count in counts)
+
+
+@pytest.mark.parametrize(("said", "loaded"), [
+    ("", ["people-int8.xml", "landmarks-int8.xml"]),
+    ("vision: {int8: true}", ["people-int8.xml", "landmarks-int8.xml"]),
+    ("vision: {int8: false}", ["people.xml", "landmarks.xml"]),
+], ids=["by default", "on", "off"])  # fmt: skip
+def test_the_settings_choose_between_eight_bits_and_the_exact_networks(
+    site: Site, said: str, loaded: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the file to the weights, as ``smartstore serve`` and ``smartstore vision serve`` make their worker."""
+    asked: list[str] = []
+    monkeypatch.setattr("smartstore.vision.detector.compile_network", lambda path, threads: asked.append(path.name))
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(said or "{}")
+    _vision_worker(site, read_settings(settings).vision)
+    assert asked == loaded
 
 
 def test_networks_are_loaded_with_the_first_picture_and_once(site: Site) -> None:
