@@ -144,7 +144,7 @@ def forget_outside(joints: Floats) -> Floats:
 
 
 def joint_targets(joints: Floats) -> tuple[Floats, Floats, Floats]:
-    """Targets of a batch of joints (n, 17, 3): Gaussians (n, 17, 32, 24) of sum 1, their weights (n, 17), seen or
+    """Targets of a batch of joints (n, 17, 3): Gaussians (n, 17, 36, 28) of sum 1, their weights (n, 17), seen or
     not (n, 17).
     """
     x, y = joints[..., 0] / landmarks.CELL_PX - 0.5, joints[..., 1] / landmarks.CELL_PX - 0.5

@@ -151,7 +151,7 @@ class UltralyticsPoseDetector:
 
 def compile_network(path: Path, threads: int) -> Callable[[list[NDArray[Any]]], list[Floats]]:
     """An OpenVINO network as a function from inputs to outputs, in full precision on ``threads`` threads."""
-    way_out = "restore data/models from the repository, or train with smartstore.vision.training"
+    way_out = "restore data/models from the repository, or train with `smartstore vision train`"
     _need_file(path, way_out)
     _need_file(path.with_suffix(".bin"), way_out)
     import openvino as ov

@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 SAME_PLACE_M = 0.3
 SAME_JOINTS = 0.12
-"""Mean distance of joints that two boxes share, as a share of the larger box's height."""
+"""Median distance of joints that two boxes share, as a share of the larger box's height."""
 WITHIN = 0.6
 """Share of the smaller box that lies in the larger one."""
 MIN_SCORE = 0.3
@@ -27,7 +27,7 @@ def once_each(people: Sequence[SeenPerson], places_m: Array) -> list[int]:
     """
     if len(people) < 2:
         return list(range(len(people)))
-    within = np.maximum(_shared(people, smaller=True), 0.0)
+    within = _shared(people, smaller=True)
     kept: list[int] = []
     for i in sorted(range(len(people)), key=lambda j: (-people[j].score, j)):
         if not any(

@@ -81,7 +81,7 @@ def labels_file(dataset: Path, split: str) -> Path:
     """The COCO file of a split; raises :class:`LabelsError` where there is none."""
     path = dataset / f"{split}.json"
     if not path.is_file():
-        raise LabelsError(f"{path}: no labels; render a set with python -m sims.lab.dataset --out {dataset}")
+        raise LabelsError(f"{path}: no labels; render a set with smartstore sim dataset --out {dataset}")
     return path
 
 
