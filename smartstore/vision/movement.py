@@ -26,6 +26,8 @@ Box = tuple[float, float, float, float]
 NS_PER_S = 1_000_000_000
 GLANCE_WIDTH_PX = 160
 """Width of the small copies that are compared."""
+LIGHTS = 2.5
+"""Brighter or darker by more than this factor is no camera that exposes anew: lights, or a covered lens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def moved_cells(one: Grey, other: Grey, options: MovementOptions) -> Bools:
     gain = (float(np.median(one[::3, ::3])) + 1.0) / (float(np.median(other[::3, ::3])) + 1.0)
     difference = np.abs(cv2.blur(cv2.addWeighted(one, 1.0, other, -gain, 0.0, dtype=cv2.CV_32F), (3, 3)))
     middle = float(np.median(difference[::3, ::3]))
-    if middle > options.levels:  # everything is different: lights, or another view
+    if middle > options.levels or not 1 / LIGHTS < gain < LIGHTS:  # everything is different: another view, or light
         return np.ones(one.shape, bool)
     return np.asarray(difference > max(options.levels, options.noise * middle))
 

@@ -97,11 +97,16 @@ def test_another_view_is_movement() -> None:
     assert moved_share(seen(room(230), rng), seen(room(231), rng)) > 0.5
 
 
-def test_lights_off_are_looked_at() -> None:
+@pytest.mark.parametrize("left", [0.0, 0.02, 0.3])
+@pytest.mark.parametrize("off", [True, False], ids=["off", "on"])
+def test_lights_that_go_off_or_on_are_looked_at(left: float, off: bool) -> None:
     rng = np.random.default_rng(240)
+    lit, dark = seen(room(240), rng), seen(room(240) * left, rng)
+    before, after = (lit, dark) if off else (dark, lit)
     watch = MovementWatch(OPTIONS)
-    watch.observe(0, seen(room(240), rng))
-    assert watch.observe(S // 5, seen(room(240) * 0.02, rng)) in (Verdict.LOOK, Verdict.READ)
+    watch.observe(0, before)
+    watch.answered([AWAY])
+    assert watch.observe(S // 5, after) is Verdict.LOOK
 
 
 def verdicts(watch: MovementWatch, pictures: Iterator[Picture], times_s: list[float], people: int) -> list[Verdict]:
