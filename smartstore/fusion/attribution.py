@@ -154,7 +154,10 @@ class Attributor:
         while group := self._due(now_ns, final):
             events += self._decide_group(group, replace(known, holdings=holdings), holdings)
         for touch in self._touches.untold(now_ns, self._scales.weighed, final):
-            events += self._bookings.touched(touch, known.owners.get(touch.track))
+            doubted = self._bookings.touched(touch, known.owners.get(touch.track))
+            for case in doubted:  # that hand has its case: it is not half of an unseen pair, too
+                self._unseen.moved(Moved(case.visit, touch.t_start_ns, touch.t_end_ns, case.place, 1))
+            events += doubted
         for pair in self._unseen.due(now_ns, known.owners, final):
             events += self._bookings.unseen(pair)
         oldest = now_ns - round(self._options.view_memory_s * NS_PER_S)

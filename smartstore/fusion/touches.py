@@ -1,7 +1,8 @@
 """Hands inside facings that no scale weighs: what becomes of them when no camera explains them.
 
 In: touches, views of facings, and the changes that were decided. Out: the touches that nothing explains, once waiting
-is over. A facing that was seen clearly and unchanged after a touch was only touched.
+is over. A facing that was seen clearly and unchanged after a touch was only touched; what may have been there and back
+by then is for :mod:`smartstore.fusion.unseen`.
 """
 
 from collections.abc import Callable, Iterable

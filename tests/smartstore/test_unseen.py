@@ -29,7 +29,7 @@ class Back:
     to_s: float
 
 
-def views(site: Site, backs: list[Back], until_s: float = 25.0) -> list[FacingsSeen]:
+def views(site: Site, backs: list[Back], until_s: float) -> list[FacingsSeen]:
     """Two pictures a second of gondola g1, all of it hidden behind each back."""
     g1 = tuple(facing.id for facing in site.facings.values() if facing.fixture == "g1")
     out = []
@@ -39,8 +39,11 @@ def views(site: Site, backs: list[Back], until_s: float = 25.0) -> list[FacingsS
     return out
 
 
-def story(site: Site, walker: Walker, backs: list[Back], changes: list[FacingChange] | None = None) -> list[ItemEvent]:
-    return told(site, [], [walker], {1: "anna"}, views=changes or [], clear=views(site, backs), until_s=25)
+def story(
+    site: Site, walker: Walker, backs: list[Back], changes: list[FacingChange] | None = None, until_s: float = 25.0
+) -> list[ItemEvent]:
+    clear = views(site, backs, until_s)
+    return told(site, [], [walker], {1: "anna"}, views=changes or [], clear=clear, until_s=until_s)
 
 
 def test_two_hands_behind_a_back_are_a_case_at_that_facing(site: Site) -> None:
@@ -74,6 +77,11 @@ def test_of_three_hands_and_one_item_gone_two_are_a_case(site: Site) -> None:
     assert sorted(type(event).__name__ for event in events) == ["CaseRaised", "ItemTaken"]
 
 
+def test_hands_that_became_cases_while_the_back_stayed_are_no_further_case_when_it_goes(site: Site) -> None:
+    events = story(site, shopper(site, 1, (6, SUGAR), (9, SUGAR), until_s=60), [Back(4, 48)], until_s=62)
+    assert [event.caused_by.partition(":")[0] for event in events] == ["touch", "touch"]
+
+
 def test_two_takes_from_two_facings_are_no_case(site: Site) -> None:
     walker = shopper(site, 1, (6, SUGAR), (9, "g1-2-c"), until_s=24)
     gone = [view(site, name, t_s, -1) for name, t_s in ((SUGAR, 6), ("g1-2-c", 9))]
@@ -83,7 +91,7 @@ def test_two_takes_from_two_facings_are_no_case(site: Site) -> None:
 
 def test_hands_of_two_shoppers_are_not_one_pair(site: Site) -> None:
     anna, ben = shopper(site, 1, (6, SUGAR), until_s=7.5), shopper(site, 2, (9, SUGAR), until_s=24)
-    events = told(site, [], [anna, ben], {1: "anna", 2: "ben"}, clear=views(site, [Back(4, 12)]), until_s=25)
+    events = told(site, [], [anna, ben], {1: "anna", 2: "ben"}, clear=views(site, [Back(4, 12)], 25), until_s=25)
     assert events == []
 
 
