@@ -1,12 +1,15 @@
-"""The corner store and two runs in it, shared by tests of the building."""
+"""The corner store, its people and pictures, and two runs in it: shared by tests of the building."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
+from sims.bodies.library import BodyLibrary
 from sims.building import Building, load_building
+from sims.devices.look import Look
+from sims.devices.renderer import Renderer, RendererError
 from sims.scenario import Scenario, load_scenario
 from tests.sims.playing import ROOT, SCENARIOS, Played, play
 
@@ -14,6 +17,21 @@ from tests.sims.playing import ROOT, SCENARIOS, Played, play
 @pytest.fixture(scope="session")
 def corner() -> Building:
     return load_building(ROOT / "configs/stores/corner.yaml")
+
+
+@pytest.fixture(scope="session")
+def library() -> BodyLibrary:
+    return BodyLibrary.load()
+
+
+@pytest.fixture(scope="module")
+def renderer(corner: Building, library: BodyLibrary) -> Iterator[Renderer]:
+    try:
+        made = Renderer(corner, Look.shipped(), library)
+    except RendererError as error:
+        pytest.skip(f"NO RENDERER ON THIS MACHINE, PICTURES ARE NOT TESTED: {error}")
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -20,11 +20,6 @@ SIDES = ("left", "right")
 TALL_MAN, WOMAN, CHILD, TEENAGER = 0, 1, 4, 7
 
 
-@pytest.fixture(scope="module")
-def library() -> BodyLibrary:
-    return BodyLibrary.load()
-
-
 def standing(body: int, **changes: object) -> BodyState:
     """Somebody at rest at the origin who looks along +x."""
     rest = BodyState("anna", body, 3, x_m=0.0, y_m=0.0, heading_rad=0.0, speed_m_s=0.0, gait_phase=0.0)

@@ -1,7 +1,6 @@
 """What people shop with: it hangs where hands hold it, hides what is behind it, and leaves joints and bytes exact."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from sims.bodies.library import BodyLibrary
 from sims.bodies.skeleton import COCO_JOINTS
 from sims.building import Building
 from sims.devices.look import PRESETS, Look
-from sims.devices.renderer import Renderer, RendererError
+from sims.devices.renderer import Renderer
 from sims.hands import Hands
 from sims.lab.scenes import Cast, random_scene
 from sims.scene import BodyState, Gear, Scene
@@ -20,21 +19,6 @@ from sims.wheels import Wheels
 
 JOINT = {name: number for number, name in enumerate(COCO_JOINTS)}
 GROWN, CHILD = (0, 1, 9, 14), 4
-
-
-@pytest.fixture(scope="module")
-def library() -> BodyLibrary:
-    return BodyLibrary.load()
-
-
-@pytest.fixture(scope="module")
-def renderer(corner: Building, library: BodyLibrary) -> Iterator[Renderer]:
-    try:
-        made = Renderer(corner, Look.shipped(), library)
-    except RendererError as error:
-        pytest.skip(f"NO RENDERER ON THIS MACHINE, PICTURES ARE NOT TESTED: {error}")
-    yield made
-    made.close()
 
 
 def shopper(body: int = 0, gear: Gear | None = None, **changes: object) -> BodyState:

@@ -83,17 +83,17 @@ def test_a_hand_is_at_the_item_when_it_is_taken(corner: Building, scenario: Make
     assert toward_shelf > 0.7
 
 
-def test_every_hand_that_touches_goods_is_really_reached_by_its_arm(corner: Building) -> None:
-    bodies, palms = BodyLibrary.load(), Palms()
+def test_every_hand_that_touches_goods_is_really_reached_by_its_arm(corner: Building, library: BodyLibrary) -> None:
+    palms = Palms()
     rush = load_scenario(SCENARIOS / "corner-rush.yaml")
-    place = World(corner, rush, 3, bodies, palms.scan, palms.enrol)
+    place = World(corner, rush, 3, library, palms.scan, palms.enrol)
     gaps = []
     while not place.empty:
         for _ in place.step().contacts:
             for body in place.bodies.values():
                 hand = body.left_hand_m if body.left_active else body.right_hand_m
                 if hand and any(s.hands.at_shelf for s in place.shoppers if s.name == body.person):
-                    gaps.append(math.dist(bodies.hands(body)[0 if body.left_active else 1], hand))
+                    gaps.append(math.dist(library.hands(body)[0 if body.left_active else 1], hand))
     assert len(gaps) > 30
     assert max(gaps) < 0.03
 
