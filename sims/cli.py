@@ -94,7 +94,7 @@ def dataset(
 
 def _seed_range(text: str, option: str = "--seeds") -> list[int]:
     first, dash, last = text.partition("-")
-    if not (first.isdigit() and (last.isdigit() or not dash)) or int(last or first) < int(first):
+    if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(last or first) < int(first):
         raise typer.BadParameter(f"{text!r} is not a range of seeds; write for example 1-10", param_hint=option)
     return list(range(int(first), int(last or first) + 1))
 
@@ -250,9 +250,9 @@ def facings(
     """Try the reader of shelf cameras: takes, put-backs, misplaced items, touches, people in the way."""
     from sims.lab.facing_trial import Trial, TrialError, show, trial
 
-    people = "true" if true_people else "detector"
+    numbers = tuple(_seed_range(seeds))
     try:
-        result = trial(Trial(store, tuple(_seed_range(seeds)), visits, people, pictures, out))
+        result = trial(Trial(store, numbers, visits, "true" if true_people else "detector", pictures, out))
     except TrialError as error:
         raise typer.BadParameter(str(error), param_hint="--store") from error
     print(json.dumps(result, indent=2)) if as_json else show(result)

@@ -138,6 +138,7 @@ BAD_SCENARIO = "schema: 1\nscenario: bad\nstore: {store}\n{line}\nshoppers: {{co
         pytest.param([str(ONE_VISIT), "--fidelity", "blurry"], "blurry", id="impossible fidelity"),
         pytest.param([str(ONE_VISIT), "--seed", "-1"], "--seed", id="negative seed"),
         pytest.param([str(ONE_VISIT), "--seeds", "5-1"], "5-1", id="seeds backwards"),
+        pytest.param([str(ONE_VISIT), "--seeds", "²"], "is not a range of seeds", id="a seed that only looks like a number"),
         pytest.param([str(ONE_VISIT), "--cameras-fps", "0"], "--cameras-fps", id="no frames"),
         pytest.param(["{bad:colour: red}"], "colour", id="unknown key"),
         pytest.param(["{bad:tail_s: -3}"], "tail_s", id="impossible value"),
