@@ -1,17 +1,17 @@
 """What a facing reader is worth: its changes against the truth of the stories, in items.
 
-In: episodes with their true deeds, the changes that were reported during them, fills at their ends. Out: a
-:class:`Case` per facing that changed or was said to have changed, and figures over any set of cases.
+In: episodes with their true deeds, and the changes that were reported during them. Out: a :class:`Case` per facing that
+somebody had a hand in or that was said to have changed, and figures over any set of cases.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from sims.lab.facing_stories import ALIKE_GRAMS, Deed, Episode
+from sims.lab.facing_people import Deed, Episode
+from sims.lab.facing_stories import ALIKE_GRAMS
 from smartstore.domain.items import FacingChange
 
 NOTHING = "nothing"
@@ -126,8 +126,9 @@ def figures(cases: Iterable[Case]) -> dict[str, Any]:
 def by(cases: Sequence[Case], label: str) -> dict[str, dict[str, Any]]:
     """Figures per value of a label, or per ``kind``."""
     values = [case.kind if label == "kind" else dict(case.labels).get(label, "") for case in cases]
-    order = sorted(Counter(values))
-    return {value: figures(c for c, v in zip(cases, values, strict=True) if v == value) for value in order}
+    return {
+        value: figures(c for c, v in zip(cases, values, strict=True) if v == value) for value in sorted(set(values))
+    }
 
 
 def _share(part: int, whole: int) -> float | None:

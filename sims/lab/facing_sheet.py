@@ -4,8 +4,8 @@ In: failures of a trial. Out: one JPEG.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -18,21 +18,19 @@ ACROSS = 4
 MOST = 48
 
 
-class Failure(Protocol):
-    """What a tile shows."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """A case that was not read right, with clear pictures before and after, and where the facing is in them."""
 
-    @property
-    def case(self) -> Case: ...
-    @property
-    def before(self) -> Picture: ...
-    @property
-    def after(self) -> Picture: ...
-    @property
-    def part(self) -> tuple[int, int, int, int]: ...
+    case: Case
+    before: Picture
+    after: Picture
+    part: tuple[int, int, int, int]
+    """Left, top, right, bottom."""
 
 
 def save_sheet(failures: Sequence[Failure], path: Path) -> None:
-    """Writes the sheet, worst first as they come; nothing when there is no failure."""
+    """Writes the sheet with the first failures, as they come; an empty one when there is none."""
     shown = failures[:MOST]
     rows = max(1, -(-len(shown) // ACROSS))
     sheet = Image.new("RGB", (ACROSS * TILE_PX[0], rows * TILE_PX[1]), (24, 24, 24))

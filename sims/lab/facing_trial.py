@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from rich.console import Console
@@ -25,8 +25,10 @@ from sims.devices.mounting import as_built
 from sims.devices.packshot import packshots
 from sims.devices.renderer import PersonLabel, Renderer
 from sims.flaws import Mounting
+from sims.lab.facing_people import Episode
 from sims.lab.facing_score import Case, Report, by, cases_of, figures
-from sims.lab.facing_stories import Episode, Story
+from sims.lab.facing_sheet import Failure, save_sheet
+from sims.lab.facing_stories import Story
 from sims.optics import CameraSpec
 from smartstore.domain.people import SeenPerson
 from smartstore.site import Site, SiteError, load_site
@@ -62,21 +64,11 @@ class Trial:
     store: Path = STORE
     seeds: tuple[int, ...] = (1,)
     visits: int = 8
-    people: str = "detector"
-    """``detector``: as the worker finds them; ``true``: exact boxes and joints; ``none``: nobody is reported."""
+    people: Literal["detector", "true"] = "detector"
+    """``detector``: as the worker finds them; ``true``: exact boxes and joints."""
     pictures: bool = True
     """Whether the catalogue has pictures."""
     out: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Failure:
-    """A case that was not read right, with clear pictures before and after, and where the facing is in them."""
-
-    case: Case
-    before: Picture
-    after: Picture
-    part: tuple[int, int, int, int]
 
 
 @dataclass(slots=True)
@@ -124,7 +116,7 @@ class Film:
     labels: tuple[tuple[str, str], ...]
 
 
-def run(trial: Trial, finder: Finder | None = None) -> Outcome:
+def run(trial: Trial) -> Outcome:
     """Every seed's story, filmed, read and scored."""
     try:
         building, site = load_building(trial.store), load_site(trial.store)
@@ -133,7 +125,8 @@ def run(trial: Trial, finder: Finder | None = None) -> Outcome:
     if not any(camera.kind == "shelf" for camera in building.cameras.values()):
         raise TrialError(f"{trial.store}: no camera of kind 'shelf'; name a store that has one")
     library = BodyLibrary.load()
-    if finder is None and trial.people == "detector":
+    finder: Finder | None = None
+    if trial.people == "detector":
         from smartstore.vision.detector import OpenVinoDetector
 
         finder = OpenVinoDetector()
@@ -269,8 +262,6 @@ def trial(request: Trial) -> dict[str, Any]:
     outcome = run(request)
     result = report(request, outcome)
     if request.out is not None:
-        from sims.lab.facing_sheet import save_sheet
-
         request.out.mkdir(parents=True, exist_ok=True)
         (request.out / "facings.json").write_text(json.dumps(result, indent=2))
         save_sheet(outcome.failures, request.out / "failures.jpg")

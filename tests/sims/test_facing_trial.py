@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sims.building import Building, load_building
+from sims.lab.facing_people import Deed, Episode
 from sims.lab.facing_score import Case, Report, cases_of, figures
-from sims.lab.facing_stories import Deed, Episode, Story
+from sims.lab.facing_stories import Story
 from sims.lab.facing_trial import Trial, TrialError, trial
 from smartstore.domain.items import FacingChange
 
