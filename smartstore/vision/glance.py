@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smartstore.vision.boards import Boards, for_count
 from smartstore.vision.looks import Looks
 from smartstore.vision.recognition import CELLS_WORTH, SPREAD, Recogniser
-from smartstore.vision.shelf_face import Patch
+from smartstore.vision.shelf_face import NOWHERE, Patch
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -62,10 +62,7 @@ class Glance:
 
     def _came(self, facing: int, column: int, row: int, sku: str) -> bool:
         now = self.recogniser.likeness(self.picture, facing, column, row, sku)
-        return now >= LEAST_LIKE and -self.went(facing, column, row, sku, _NOWHERE) >= LIKER
-
-
-_NOWHERE = Patch(0, 0, np.zeros((1, 1), bool))
+        return now >= LEAST_LIKE and -self.went(facing, column, row, sku, NOWHERE) >= LIKER
 
 
 def first_counts(boards: Boards, recogniser: Recogniser, i: int, picture: Picture, full: float = 2.2) -> list[int]:

@@ -17,16 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.vision.boards import for_count
-from smartstore.vision.shelf_face import ON_TOP, FacingView, Patch
+from smartstore.vision.shelf_face import NOWHERE, ON_TOP, FacingView, Patch, around
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-
 Shape = Callable[[int, int, int, str], Patch]
 """(facing, column, row, sku): where an item shows that stands there."""
-
-
 MIN_PX = 40.0
 """Fewer changed pixels are never worth a look."""
 
@@ -249,7 +245,7 @@ class Shelves:
         front = eye.went(i, column, self.row(i, high - 1), sku, region)
         gain = self.options.look_weight * (front if items < 0 else -front)
         if low > 0:
-            behind = eye.went(i, column, self.row(i, low - 1), stack[low - 1], _NOWHERE)
+            behind = eye.went(i, column, self.row(i, low - 1), stack[low - 1], NOWHERE)
             gain += self.options.behind_weight * (-behind if items < 0 else behind)
         return gain
 
@@ -260,9 +256,10 @@ class Shelves:
         low, high = sorted((len(stack), len(stack) + items))
         full = stack + [sku] * max(items, 0)
         moved = [self.shape(i, column, self.row(i, place), full[place]) for place in range(low, high)]
-        frame = _frame(moved)
-        if frame is None:
+        shown = [patch for patch in moved if patch.mask.size > 1]
+        if not shown:
             return None
+        frame = around(shown)
         seen = np.zeros_like(frame.mask)
         for patch in moved:
             seen |= patch.within(frame)
@@ -274,24 +271,10 @@ class Shelves:
         return frame, seen & ~alike, alike
 
 
-_NOWHERE = Patch(0, 0, np.zeros((1, 1), bool))
-
-
 def _ratio(pixels: int, changed: int, p: float, nothing: float) -> float:
     """Log-likelihood ratio of ``changed`` out of ``pixels`` changed pixels."""
     same = pixels - changed
     return float(changed * np.log(p / nothing) + same * np.log((1 - p) / (1 - nothing)))
-
-
-def _frame(patches: Sequence[Patch]) -> Patch | None:
-    """An empty canvas around patches."""
-    patches = [patch for patch in patches if patch.mask.size > 1]
-    if not patches:
-        return None
-    top, left = min(p.top for p in patches), min(p.left for p in patches)
-    bottom = max(p.top + p.mask.shape[0] for p in patches)
-    right = max(p.left + p.mask.shape[1] for p in patches)
-    return Patch(top, left, np.zeros((bottom - top, right - left), bool))
 
 
 def _erase(rest: Bools, region: Patch, spread: int) -> None:

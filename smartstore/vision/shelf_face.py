@@ -7,7 +7,7 @@ Items are taken as boxes of the catalogue's size that stand in columns side by s
 first row at the front edge. Row -1 is an item put on top of the first row.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
@@ -61,6 +61,10 @@ class Patch:
         if a < b and c < d:
             out[a:b, c:d] = self.mask[a - y : b - y, c - x : d - x]
         return out
+
+
+NOWHERE = Patch(0, 0, np.zeros((1, 1), bool))
+"""Of what does not show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,18 +167,15 @@ def _hull(model: CameraModel, points_m: Array) -> Patch:
     """The convex hull of points as a patch, cut off at the edges of the picture; empty when a point does not show."""
     pixels = model.project(points_m)
     if not np.isfinite(pixels).all():
-        return _EMPTY
+        return NOWHERE
     low = np.maximum(np.floor(pixels.min(axis=0)).astype(int), 0)
     high = np.minimum(np.ceil(pixels.max(axis=0)).astype(int) + 1, [model.width_px, model.height_px])
     if (high <= low).any():
-        return _EMPTY
+        return NOWHERE
     canvas = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
     hull = cv2.convexHull(np.rint(pixels - low - 0.5).astype(np.int32))
     cv2.fillConvexPoly(canvas, hull, 1)
     return Patch(int(low[1]), int(low[0]), canvas > 0)
-
-
-_EMPTY = Patch(0, 0, np.zeros((1, 1), bool))
 
 
 def _cover(fixture: Fixture, height_m: float, model: CameraModel) -> Bools:
@@ -201,13 +202,17 @@ def _without(patch: Patch, cover: Bools) -> Patch:
     return Patch(patch.top, patch.left, patch.mask & ~patch.of(cover))
 
 
-def _union(patches: Iterable[Patch], margin: int = 0) -> Patch:
-    patches = list(patches)
+def around(patches: Sequence[Patch], margin: int = 0) -> Patch:
+    """An empty mask around patches, of which there is at least one."""
     top, left = min(p.top for p in patches), min(p.left for p in patches)
     bottom = max(p.top + p.mask.shape[0] for p in patches)
     right = max(p.left + p.mask.shape[1] for p in patches)
     top, left = max(top - margin, 0), max(left - margin, 0)
-    frame = Patch(top, left, np.zeros((bottom + margin - top, right + margin - left), bool))
+    return Patch(top, left, np.zeros((bottom + margin - top, right + margin - left), bool))
+
+
+def _union(patches: Sequence[Patch], margin: int) -> Patch:
+    frame = around(patches, margin)
     for patch in patches:
         frame.mask[:] |= patch.within(frame)
     return frame
