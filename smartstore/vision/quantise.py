@@ -28,12 +28,13 @@ def quantise(dataset: Path, models: Path, seed: int = 0) -> list[Path]:
         LabelsError: there are no labelled pictures.
     """
     pictures = _some(read_labels(dataset, "train"), np.random.default_rng(seed))
+    nncf = _nncf()
     crops = [
         augment.plain_joint_example(sample)[0] for picture in pictures for sample in augment.joint_samples(picture)
     ]
     return [
-        _write(models / PEOPLE_MODEL, pictures, lambda picture: people.letterbox(picture.read())[0][None], EXACT),
-        _write(models / LANDMARK_MODEL, crops[:PICTURES], lambda crop: crop[None], ()),
+        _write(nncf, models / PEOPLE_MODEL, pictures, lambda picture: people.letterbox(picture.read())[0][None], EXACT),
+        _write(nncf, models / LANDMARK_MODEL, crops[:PICTURES], lambda crop: crop[None], ()),
     ]
 
 
@@ -41,11 +42,15 @@ def _some(pictures: Sequence[LabelledPicture], rng: np.random.Generator) -> list
     return [pictures[i] for i in sorted(rng.permutation(len(pictures))[:PICTURES])]
 
 
-def _write(path: Path, samples: list[Any], prepare: Callable[[Any], Any], exact: tuple[str, ...]) -> Path:
+def _nncf() -> Any:
     try:
         import nncf
     except ImportError as error:
         raise DetectorError("eight-bit networks need NNCF; install it with: pip install nncf") from error
+    return nncf
+
+
+def _write(nncf: Any, path: Path, samples: list[Any], prepare: Callable[[Any], Any], exact: tuple[str, ...]) -> Path:
     import openvino as ov
 
     if not path.is_file():

@@ -1,14 +1,17 @@
 """The networks before they are files: a wide one that begins as a narrow one, and eight-bit copies that agree."""
 
+import json
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 
 from smartstore.vision import networks
-from smartstore.vision.detector import LANDMARK_MODEL, MODELS, PEOPLE_MODEL, compile_network, int8_file
+from smartstore.vision.detector import LANDMARK_MODEL, MODELS, PEOPLE_MODEL, DetectorError, compile_network, int8_file
 from smartstore.vision.labels import LabelsError
 from smartstore.vision.landmarks import CELLS_X, CELLS_Y, CROP_HEIGHT_PX, CROP_WIDTH_PX
 
@@ -89,4 +92,19 @@ def test_without_a_labelled_set_nothing_is_quantised(tmp_path: Path) -> None:
     from smartstore.vision.quantise import quantise
 
     with pytest.raises(LabelsError, match=r"train\.json: no labels"):
+        quantise(tmp_path, MODELS)
+
+
+def test_without_the_library_nothing_is_read_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one picture of the set is not there: it would be missed."""
+    from smartstore.vision.quantise import quantise
+
+    image = {"id": 1, "file_name": "shipped-0000/gone.jpg", "width": 640, "height": 360}
+    note = {"image_id": 1, "bbox": [10, 10, 40, 90], "keypoints": [20, 20, 2] * 17}
+    (tmp_path / "train.json").write_text(json.dumps({"images": [image], "annotations": [note]}))
+    monkeypatch.setitem(sys.modules, "nncf", ModuleType("nncf"))
+    with pytest.raises(LabelsError, match=r"gone\.jpg: not a readable picture"):
+        quantise(tmp_path, MODELS)
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(DetectorError, match="install it with: pip install nncf"):
         quantise(tmp_path, MODELS)
