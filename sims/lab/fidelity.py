@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sims.devices.edge_model import load_edge_model
-from sims.lab.fit_edge_record import detector_id
+from sims.lab.fit_edge_record import detector_id, store_id
 from sims.lab.run import Live, RunRequest, run, write_json
 from sims.scenario import load_scenario
 
@@ -133,7 +133,7 @@ def run_key(path: Path, seed: int, fidelity: str, edge: Path | None) -> str:
     """Digest of all that a run depends on: documents, weights and the program."""
     scenario = load_scenario(path)
     digest = hashlib.sha256(f"{seed}|{fidelity}|{scenario.model_dump_json(exclude={'seed'})}".encode())
-    digest.update(scenario.store.read_bytes())
+    digest.update(store_id(scenario.store).encode())
     if fidelity == "frames":
         digest.update(detector_id().encode())
     else:

@@ -16,7 +16,6 @@ import yaml
 
 from sims.building import load_building
 from sims.devices.edge_model import FOLDER, EdgeModel, load_edge_model
-from sims.devices.look import Look
 from sims.lab.fit_edge_facings import FaceStory, facing_shift, fit_facings, story
 from sims.lab.fit_edge_goodness import goodness, see
 from sims.lab.fit_edge_joints import error_shift
@@ -28,7 +27,7 @@ from sims.scenario import Scenario, load_scenario
 from smartstore.vision.detector import DetectorOptions
 
 STORES = tuple(Path("configs/stores") / f"{name}.yaml" for name in ("corner", "kiosk", "corner", "market", "corner"))
-LIGHTS = ("shipped", "shipped", "dim", "shipped", "evening") if hasattr(Look, "preset") else ("shipped",)
+LIGHTS = ("shipped", "shipped", "dim", "shipped", "evening")
 """The stores and lights that take turns by default; what is held out has the first light only."""
 CACHE = Path("data/runs/edge")
 BY_HAND = FOLDER / "by-hand.yaml"
@@ -87,7 +86,7 @@ def fit_edge(request: FitRequest, watch: Watch = lambda _: None) -> dict[str, An
     rows, told = samples(plain), story(plain)
     if rows.found.sum() < LEAST_ROWS:
         raise FitError(f"only {rows.found.sum()} people were found in {rows.frames} frames; give more seeds")
-    document = {
+    document: dict[str, Any] = {
         "schema": 1,
         "name": request.out.stem,
         "people": fit_people(rows, DetectorOptions().min_score),
@@ -97,19 +96,25 @@ def fit_edge(request: FitRequest, watch: Watch = lambda _: None) -> dict[str, An
     model, by_hand = EdgeModel.model_validate(document), load_edge_model(BY_HAND)
     watch(Step("judging", 0.0))
     seen = [see(held_out, which) for which in (None, model, by_hand)]
-    document["fitted"] = {
-        "stores": sorted({path.stem for path in request.stores}),
-        "scenario": scenario.scenario,
+    document["fitted"] = about(request, fitted_to, rows) | {
+        "goodness": goodness(seen[0], seen[1], seen[2], (model, by_hand))
+    }
+    write_model(request.out, document)
+    draw_fit(request.out.with_suffix(".png"), *seen)
+    return {**document["fitted"], "wall_s": time.monotonic() - started}
+
+
+def about(request: FitRequest, fitted_to: Sequence[Staged], rows: Samples) -> dict[str, Any]:
+    """What a model was fitted to; with fewer seeds than stores the last stores had no turn."""
+    return {
+        "stores": sorted({staged.take.store.stem for staged in fitted_to}),
+        "scenario": fitted_to[0].take.scenario.scenario,
         "seeds": list(request.seeds),
         "held_out": list(request.held_out),
         "frames": rows.frames,
         "people": int(rows.found.sum()),
         "detector": detector_id(),
-        "goodness": goodness(seen[0], seen[1], seen[2], (model, by_hand)),
     }
-    write_model(request.out, document)
-    draw_fit(request.out.with_suffix(".png"), *seen)
-    return document["fitted"] | {"wall_s": time.monotonic() - started}  # type: ignore[operator, no-any-return]
 
 
 def _staged(

@@ -8,7 +8,7 @@ in time can be measured.
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +16,10 @@ import msgspec
 import numpy as np
 
 from sims.bodies.library import BodyLibrary
-from sims.building import Building, load_building
+from sims.building import Building, BuildingError, load_building
 from sims.devices.cameras import FrameCameras
 from sims.devices.mounting import as_built
+from sims.documents import read_document
 from sims.lab.product import Palms
 from sims.scenario import Scenario
 from sims.scene import BodyState
@@ -99,15 +100,26 @@ class Take:
         """Digest of all that the recording depends on, except the program."""
         digest = hashlib.sha256(f"{LAYOUT}|{self.seed}|{self.cameras}|{self.seconds:g}|{self.light}".encode())
         digest.update(self.scenario.model_dump_json(exclude={"seed"}).encode())
-        digest.update(self.store.read_bytes())
+        digest.update(store_id(self.store).encode())
         digest.update(detector_id().encode())
         return digest.hexdigest()[:16]
 
 
 def detector_id() -> str:
     """Digest of the networks' weights."""
+    return _digest(sorted([*MODELS.glob("*.xml"), *MODELS.glob("*.bin")]))
+
+
+def store_id(store: Path) -> str:
+    """Digest of all that a store is described by: its document, the catalogue and the catalogue's pictures."""
+    pictures = {Path(item.picture) for item in load_site(store).items.values() if item.picture}
+    catalogue = read_document(store, BuildingError, "configs/stores/corner.yaml")["catalogue"]
+    return _digest([store, store.parent / catalogue, *sorted(pictures)])
+
+
+def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted([*MODELS.glob("*.xml"), *MODELS.glob("*.bin")]):
+    for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

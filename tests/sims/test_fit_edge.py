@@ -1,6 +1,7 @@
 """Fits find the numbers that made the data, and the comparison of both fidelities says what was asked."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,13 @@ from sims.devices.edge_laws import GROUPS
 from sims.devices.edge_model import FOLDER, EdgeModel, load_edge_model
 from sims.lab import fidelity
 from sims.lab.fidelity import Comparison
-from sims.lab.fit_edge import FitError, FitRequest, fit_edge, write_model
+from sims.lab.fit_edge import FitError, FitRequest, about, fit_edge, write_model
 from sims.lab.fit_edge_facings import fit_facings, story
 from sims.lab.fit_edge_goodness import found_likelihood, goodness, see
 from sims.lab.fit_edge_joints import fit_joints
 from sims.lab.fit_edge_maths import both, kolmogorov, logistic, luck_memory, noise_memory, radial, to_normal
 from sims.lab.fit_edge_people import fit_finding
-from sims.lab.fit_edge_record import Read, Recording, Shot, Take
+from sims.lab.fit_edge_record import Read, Recording, Shot, Take, store_id
 from sims.lab.fit_edge_samples import Staged, samples, stage
 from sims.scenario import load_scenario
 from sims.scene import BodyState
@@ -183,6 +184,32 @@ def test_changes_of_facings_are_told_from_reports() -> None:
     fitted = fit_facings(told)
     assert fitted["invented_per_min"] == pytest.approx(1 / told.minutes)
     assert fitted["miscounted"] == 0.5
+
+
+def test_a_model_says_which_stores_it_was_fitted_to(staged: list[Staged]) -> None:
+    """Two seeds, three stores: the third one had no turn."""
+    request = FitRequest((Path("corner.yaml"),) * 2 + (Path("market.yaml"),), Path("x.yaml"), (1, 2), (3,), Path("m"))
+    said = about(request, staged, samples(staged, load_edge_model(FOLDER / "perfect.yaml")))
+    assert said["stores"] == ["corner"]
+    assert said["scenario"] == "corner-rush"
+    assert (said["seeds"], said["held_out"]) == ([1, 2], [3])
+
+
+@pytest.mark.parametrize("changed", ["corner.yaml", "pictures/corner/2000110401009.png"])
+def test_a_recording_is_not_taken_for_one_of_another_catalogue(tmp_path: Path, changed: str) -> None:
+    catalogues = tmp_path / "catalogues"
+    shutil.copytree(ROOT / "data/catalogues", catalogues)
+    text = (ROOT / "configs/stores/corner.yaml").read_text().replace("../../data/catalogues", "catalogues")
+    store = tmp_path / "corner.yaml"
+    store.write_text(text)
+    scenario = load_scenario(SCENARIOS / "corner-rush.yaml")
+    take = Take(store, scenario, 1, ("c1",), 60.0)
+    before = take.key(), store_id(store)
+    assert (take.key(), store_id(store)) == before
+    with (catalogues / changed).open("ab") as file:
+        file.write(b"\n")
+    assert take.key() != before[0]
+    assert store_id(store) != before[1]
 
 
 def test_a_seed_cannot_be_fitted_and_held_out(tmp_path: Path) -> None:
