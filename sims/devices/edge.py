@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, ndtr, ndtri
 
 from sims.chance import stream
-from sims.devices.edge_false import FalseBoxes, within
+from sims.devices.edge_false import FalseBoxes
 from sims.devices.edge_laws import COVER, KNOT_FIRST, KNOT_STEP, KNOTS
 from sims.devices.edge_model import EdgeModel
 from sims.devices.edge_view import View, Viewer
@@ -170,7 +170,9 @@ class PeopleFinders:
         self._borrow(view, joints, chance)
         swapped = ndtr(now.swap) < law.swapped
         joints = np.where(swapped[..., None], joints[:, :, MIRROR], joints)
-        return within(joints, self._viewer.lenses.sizes_px[view.cameras, None, None])
+        sizes_px = self._viewer.lenses.sizes_px[view.cameras, None, None]
+        joints[..., :2] = np.clip(joints[..., :2], 0.0, sizes_px - 0.01)
+        return joints
 
     def _borrow(self, view: View, joints: Array, chance: Array) -> None:
         """Put covered joints of the crowded where those of the person before them are."""

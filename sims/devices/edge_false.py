@@ -6,7 +6,6 @@ In: event time that passes. Out: people who are not there. Errors as in :mod:`si
 import numpy as np
 
 from sims.devices.edge_laws import FalseBoxes as FalseLaw
-from sims.devices.sight import Array
 from sims.optics import CameraSpec
 from smartstore.wire.messages import SeenPerson
 
@@ -44,9 +43,3 @@ class FalseBoxes:
             joints=joints.round(2).tolist(),
             appearance=np.round(look / np.linalg.norm(look), 4).tolist(),
         )
-
-
-def within(joints: Array, sizes_px: Array) -> Array:
-    """Joints (..., 17, 3) taken to the edge of the picture where they lie outside."""
-    joints[..., :2] = np.clip(joints[..., :2], 0.0, sizes_px - 0.01)
-    return joints

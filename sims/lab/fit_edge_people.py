@@ -13,7 +13,7 @@ from scipy.special import expit, logit, ndtri
 from sims.devices.edge_laws import COVER
 from sims.lab.fit_edge_joints import fit_joints
 from sims.lab.fit_edge_maths import SLOPES, folded, linear, logistic, luck_memory, named, noise_memory, to_normal
-from sims.lab.fit_edge_samples import PAIR_S, Samples
+from sims.lab.fit_edge_samples import PAIR_S, Samples, overlap
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -111,14 +111,9 @@ def _joined(s: Samples) -> float:
     for row in missed:
         before, box = s.boxes[s.over[row]], s.seen_box[s.over[row]]
         both = np.concatenate([np.minimum(before[:2], s.boxes[row, :2]), np.maximum(before[2:], s.boxes[row, 2:])])
-        hits += bool(_overlap(box, both) > _overlap(box, before) + 0.05)
+        around_both, around_one = overlap(box, np.array([both, before]))
+        hits += bool(around_both > around_one + 0.05)
     return hits / max(1, len(missed))
-
-
-def _overlap(box: Array, other: Array) -> float:
-    size = np.clip(np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2]), 0, None)
-    area = np.prod(box[2:] - box[:2]) + np.prod(other[2:] - other[:2]) - size.prod()
-    return float(size.prod() / max(area, 1e-9))
 
 
 def fit_doubles(s: Samples) -> dict[str, Any]:

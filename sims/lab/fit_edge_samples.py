@@ -295,6 +295,3 @@ def _table(frames: Sequence[_Frame], minutes: float) -> Samples:
         found=found, score=score, seen_box=boxes, joints=joints, looks=looks, surplus=tuple(surplus),
         frames=len(frames), minutes=minutes,
     )  # fmt: skip
-
-
-__all__ = ["Samples", "Staged", "Surplus", "match", "overlap", "samples", "stage"]

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 GATE_M = 0.5
-SAMPLE_NS = 200_000_000
 STALE_NS = 600_000_000
 
 Moment = tuple[int, tuple[tuple[object, float, float], ...]]
