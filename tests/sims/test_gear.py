@@ -86,6 +86,17 @@ def test_what_is_on_the_left_is_for_the_left_hand_unless_it_carries_a_basket(cor
     assert not takes_left(left, left_handed=True, gear="basket")
 
 
+def test_the_other_hand_helps_beside_the_active_one_and_hangs_apart_from_it(corner: Building) -> None:
+    hands = Hands(corner, 1.7, 0.8, 1 / 60)
+    hands.palm = (0.5, -0.1, 1.1)
+    assert (hands.right, hands.left) == (hands.palm, None)
+    hands.both = True
+    assert hands.right == hands.palm
+    assert hands.left == pytest.approx((0.5, 0.05, 1.1)), "holds on, a little to the left"
+    hands.palm = (0.05, -0.2, 0.46 * 1.7)
+    assert hands.left == pytest.approx((0.05, 0.2, 0.46 * 1.7)), "at rest on the other side of the body"
+
+
 def test_a_basket_before_the_leg_covers_the_knee(renderer: Renderer, corner: Building, library: BodyLibrary) -> None:
     spec = corner.cameras["c1"]
     covered = 0

@@ -1,13 +1,14 @@
 """Load cells: a push, a lift, neighbours that ring, and never a zero."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sims.building import Building
 from sims.deeds import Contact
-from sims.devices.scale import NARROW_M, STEP_GRAMS, Scale
+from sims.devices.scale import NARROW_M, STEP_GRAMS, STUCK_GRAMS, Scale
 from sims.flaws import LoadCells
 from smartstore.wire.messages import ScaleBatch
 
@@ -151,6 +152,40 @@ def test_a_dead_plate_says_nothing(corner: Building) -> None:
     for batch in batches:
         for row in batch.grams:
             assert [plate for plate, grams in zip(batch.plates, row, strict=True) if grams is None] == [PLATE]
+
+
+def test_a_stuck_plate_always_says_the_same_and_the_others_do_not(corner: Building) -> None:
+    standing = {plate.id: 5000.0 for plate in corner.plates.values() if plate.fixture == "g1"}
+    cells = Scale(corner, "g1", standing, np.random.default_rng(1), stuck=frozenset({PLATE}))
+    samples, _ = readings(cells, 4, [take(1.0, 622.0)])
+    stuck = [plate for plate, column in zip(cells.plates, samples.T, strict=True) if np.all(column == STUCK_GRAMS)]
+    assert stuck == [PLATE]
+
+
+def test_flickering_plates_fall_silent_for_a_moment_now_and_then(corner: Building) -> None:
+    standing = {plate.id: 5000.0 for plate in corner.plates.values() if plate.fixture == "g1"}
+    silent = []
+    for share in (0.0, 1.0):
+        options = LoadCells(flicker_share=share, flicker_s=0.5)
+        samples, _ = readings(Scale(corner, "g1", standing, np.random.default_rng(1), options=options), 90)
+        silent.append(np.isnan(samples))
+    assert not silent[0].any()
+    assert 0.005 < silent[1].mean() < 0.05, "half a second in thirty"
+    assert (~silent[1]).all(axis=1).any()
+    assert silent[1].any(axis=0).mean() > 0.7
+
+
+def test_slow_lifts_take_at_least_three_times_as_long(corner: Building) -> None:
+    standing = {plate.id: 5000.0 for plate in corner.plates.values() if plate.fixture == "g1"}
+    lasts_s = []
+    for share in (0.0, 1.0):
+        options = LoadCells(slow_lifts=share)
+        cells = Scale(corner, "g1", standing, np.random.default_rng(1), options=options)
+        slowly = replace(take(1.0, 1_000.0), move_s=0.3)
+        column = readings(cells, 6, [slowly])[0][:, cells.plates.index(PLATE)]
+        left = column - np.median(around(column, 5, 6))
+        lasts_s.append((np.nonzero(left > 100)[0][-1] - np.nonzero(left > 900)[0][-1]) / 60)
+    assert lasts_s[1] > 2.5 * lasts_s[0]
 
 
 def test_a_plate_that_carries_more_than_it_can_hides_what_is_taken(corner: Building) -> None:

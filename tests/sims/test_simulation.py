@@ -135,6 +135,25 @@ def test_a_wrong_clock_shifts_the_stamps_of_its_device_alone(corner: Building, s
         assert gaps == {round(offset_s * SECOND)}
 
 
+def test_links_rates_and_stuck_plates_are_those_of_the_devices_they_name(
+    corner: Building, scenario: Make, tmp_path: Path
+) -> None:
+    plates = [plate.id for plate in corner.plates.values() if plate.fixture == "g2"][:2]
+    named = {"links": {"g1": {"drop_share": 1.0}}, "fps": {"c1": 2}, "stuck_plates": plates}
+    plain, played = play(corner, scenario(SHORT), tmp_path, 3), play(corner, scenario({**SHORT, **named}), tmp_path, 3)
+    assert {r.device for r in plain.of("scale")} - {r.device for r in played.of("scale")} == {"g1"}
+    assert len(played.of("people", "c2")) == len(plain.of("people", "c2"))
+    slower = len(played.of("people", "c1")) / len(plain.of("people", "c1"))
+    assert slower == pytest.approx(2 / corner.cameras["c1"].fps, rel=0.1)
+    stuck = {
+        plate
+        for received in played.of("scale")
+        for plate, column in zip(received.message.plates, zip(*received.message.grams, strict=True), strict=True)
+        if len(set(column)) == 1
+    }
+    assert stuck == set(plates)
+
+
 def test_frame_rate_of_ceiling_cameras_can_be_overridden(corner: Building, scenario: Make) -> None:
     palms = Palms()
     simulation = Simulation(
