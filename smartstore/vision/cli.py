@@ -251,16 +251,13 @@ def _need_set(dataset: Path) -> None:
 
 
 def _eight_bits(dataset: Path, models: Path) -> None:
-    """Writes eight-bit copies; without the library for it the former ones go, for they are of other networks."""
+    """Writes eight-bit copies of the networks just exported; without the library for it there are none."""
     from smartstore.vision import quantise
-    from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, DetectorError, int8_file
+    from smartstore.vision.detector import DetectorError
 
     try:
         quantise.quantise(dataset, models)
     except DetectorError as error:
-        for name in (PEOPLE_MODEL, LANDMARK_MODEL):
-            for file in (int8_file(models / name), int8_file(models / name).with_suffix(".bin")):
-                file.unlink(missing_ok=True)
         typer.echo(f"no eight-bit copies: {error}", err=True)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from smartstore.domain.people import SeenPerson
 from smartstore.vision import people as boxes
 from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, Detector, DetectorOptions, OpenVinoDetector
-from smartstore.vision.labels import LabelledPerson, LabelledPicture, read_labels
+from smartstore.vision.labels import LabelledPerson, LabelledPicture, LabelsError, read_labels
 from smartstore.vision.precision import Judge
 
 Figures = dict[str, Any]
@@ -70,7 +70,11 @@ class LabelledSet:
     def pictures(self) -> list[LabelledPicture]:
         """Its pictures, in the files' order; raises :class:`~smartstore.vision.labels.LabelsError`."""
         listed = [picture for split in self.splits for picture in read_labels(self.dataset, split)]
-        return [picture for picture in listed if picture.look.startswith(self.looks)]
+        chosen = [picture for picture in listed if picture.look.startswith(self.looks)]
+        if not chosen:
+            which = f"shards {self.looks}…" if self.looks else "pictures"
+            raise LabelsError(f"{self.dataset}: no {which} among {'+'.join(self.splits)}; choose others")
+        return chosen
 
 
 def evaluate(

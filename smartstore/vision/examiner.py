@@ -97,6 +97,9 @@ def examine(
     Raises :class:`~smartstore.vision.wheels.WheelError` and :class:`~smartstore.vision.labels.LabelsError`.
     """
     candidates = _candidates(datasets, most, rule)
+    for written in (out, sheet):
+        if written is not None:
+            written.parent.mkdir(parents=True, exist_ok=True)
     examiner = BlazePose(fetched(NETWORK, cache))
     wanted = sum(len(people) for _, people in candidates)
     examined: list[Examined] = []
@@ -115,7 +118,6 @@ def examine(
     if sheet is not None:
         examiner_sheet.write([e for e in examined if rule.counts(e.person)], sheet)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return figures
 

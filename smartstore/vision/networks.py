@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from smartstore.vision.detector import int8_file
 from smartstore.vision.landmarks import CROP_HEIGHT_PX, CROP_WIDTH_PX
 from smartstore.vision.people import CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX
 
@@ -116,6 +117,9 @@ def _export(module: nn.Module, shape: tuple[int, ...], path: Path) -> None:
         module(example)
         model = ov.convert_model(module, example_input=example, input=[(list(shape), ov.Type.u8)])
     path.parent.mkdir(parents=True, exist_ok=True)
+    former = int8_file(path)  # it is of another network, and would be taken for this one's
+    for file in (former, former.with_suffix(".bin")):
+        file.unlink(missing_ok=True)
     ov.save_model(model, str(path), compress_to_fp16=True)
 
 

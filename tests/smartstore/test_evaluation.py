@@ -122,6 +122,13 @@ def test_a_set_that_is_not_there_is_named_with_the_way_to_it(tmp_path: Path) -> 
         LabelledSet(tmp_path / "nowhere").pictures()
 
 
+@pytest.mark.parametrize(("looks", "pictures", "says"), [("wild", 2, "no shards wild…"), ("", 0, "no pictures")])
+def test_nothing_to_judge_on_is_no_score_of_zero(tmp_path: Path, looks: str, pictures: int, says: str) -> None:
+    write_set(tmp_path, [], pictures=pictures)
+    with pytest.raises(LabelsError, match=f"{says} among val"):
+        LabelledSet(tmp_path, looks=looks).pictures()
+
+
 def test_cases_are_ranked_by_what_was_missed_invented_and_misplaced(tmp_path: Path) -> None:
     write_set(tmp_path, [note(1, 100), note(1, 300)], pictures=1)
     picture = read_labels(tmp_path, "val")[0]

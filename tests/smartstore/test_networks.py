@@ -88,6 +88,14 @@ def test_the_shipped_eight_bit_people_network_keeps_its_last_layers_exact() -> N
     assert sum(rounded.values()) > 40, "and the others are in eight bits"
 
 
+def test_an_exported_network_does_not_keep_the_eight_bit_copy_of_a_former_one(tmp_path: Path) -> None:
+    former = int8_file(tmp_path / LANDMARK_MODEL)
+    for file in (former, former.with_suffix(".bin"), int8_file(tmp_path / PEOPLE_MODEL)):
+        file.write_text("of a former network")
+    networks.export_landmarks(networks.LandmarkNet(), tmp_path / LANDMARK_MODEL)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["landmarks.bin", "landmarks.xml", "people-int8.xml"]
+
+
 def test_without_a_labelled_set_nothing_is_quantised(tmp_path: Path) -> None:
     from smartstore.vision.quantise import quantise
 
