@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import SeenPerson
 from smartstore.vision import people as boxes
-from smartstore.vision.evaluation import Pair, errors, match
+from smartstore.vision.evaluation import RIGHT, Pair, errors, match
 from smartstore.vision.labels import LabelledPicture
 
 Picture = NDArray[np.uint8]
@@ -59,7 +59,7 @@ def _of_person(pair: Pair) -> float:
         return 0.0
     fit = float(boxes.overlaps(np.array(pair.seen.box_px, np.float32), np.array([pair.truth.box_px], np.float32))[0])
     off, there = errors(pair), pair.truth.joints_px[:, 2] == 2
-    return fit * float((off[there] <= 0.2).mean()) if off is not None and there.any() else fit
+    return fit * float((off[there] <= RIGHT).mean()) if off is not None and there.any() else fit
 
 
 def _tile(picture: LabelledPicture, seen: Sequence[SeenPerson], value: float, draw: Draw) -> Picture:

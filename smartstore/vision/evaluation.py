@@ -26,6 +26,8 @@ Figures = dict[str, Any]
 Array = NDArray[np.float64]
 Progress = Callable[[int, int], None]
 """Called with the number of pictures done and of all."""
+RIGHT = 0.2
+"""Torso lengths within which a joint is right."""
 TALL_PX = 80.0
 SURE = 0.5
 """Score above which a joint counts as claimed."""
@@ -125,7 +127,7 @@ def figures_of(dataset: Path, pictures: Sequence[LabelledPicture], found: Sequen
         "keypoints_oks": judge.joints(),
         "keypoints_oks_half_shows": judge.joints(least_visible=0.5),
         "keypoints_oks_seen_joints": judge.joints(seen_only=True),
-        "at_default_score": {"recall": _share(hits, len(pairs)), "precision": _share(min(hits, claims), claims)},
+        "at_default_score": {"recall": share(hits, len(pairs)), "precision": share(min(hits, claims), claims)},
         "recall_by_kind": {
             kind: _recall([p for p in pairs if p.kind == kind]) for kind in sorted({p.kind for p in pairs})
         },
@@ -186,19 +188,19 @@ def joint_figures(pairs: Sequence[Pair]) -> Figures:
     error = np.stack([row for row, _, _ in rows])
     there = np.stack([seen for _, seen, _ in rows])
     sure = np.stack([score for _, _, score in rows]) >= SURE
-    right = error <= 0.2
+    right = error <= RIGHT
     wrists = list(PARTS["wrists"])
     claimed = sure[:, wrists]
     return {
         "people": len(rows),
-        "all": _share(right[there].sum(), there.sum()),
-        **{name: _share(right[:, list(w)][there[:, list(w)]].sum(), there[:, list(w)].sum())
+        "all": share(right[there].sum(), there.sum()),
+        **{name: share(right[:, list(w)][there[:, list(w)]].sum(), there[:, list(w)].sum())
            for name, w in PARTS.items()},
-        "wrists_claimed_share_of_seen": _share((claimed & there[:, wrists]).sum(), there[:, wrists].sum()),
-        "wrists_claimed_right": _share(
+        "wrists_claimed_share_of_seen": share((claimed & there[:, wrists]).sum(), there[:, wrists].sum()),
+        "wrists_claimed_right": share(
             (right[:, wrists] & claimed & there[:, wrists]).sum(), (claimed & there[:, wrists]).sum()
         ),
-        "wrists_claimed_but_covered": _share((claimed & ~there[:, wrists]).sum(), claimed.sum()),
+        "wrists_claimed_but_covered": share((claimed & ~there[:, wrists]).sum(), claimed.sum()),
     }  # fmt: skip
 
 
@@ -234,7 +236,7 @@ def joint_errors(true: NDArray[Any], found: NDArray[Any]) -> Array:
 
 
 def _recall(pairs: Sequence[Pair]) -> float:
-    return _share(sum(p.seen is not None for p in pairs), len(pairs))
+    return share(sum(p.seen is not None for p in pairs), len(pairs))
 
 
 def _on_crowd(picture: LabelledPicture, person: SeenPerson) -> bool:
@@ -249,5 +251,6 @@ def _on_crowd(picture: LabelledPicture, person: SeenPerson) -> bool:
     return best >= 0.5 and all(p.seen is not person for p in match(picture, [person]))
 
 
-def _share(part: float, whole: float) -> float:
+def share(part: float, whole: float) -> float:
+    """A part of a whole to four digits; 0 of nothing."""
     return round(float(part) / float(whole), 4) if whole else 0.0

@@ -22,15 +22,13 @@ from numpy.typing import NDArray
 
 from smartstore.vision import examiner_sheet, photographs
 from smartstore.vision.blazepose import NETWORK, BlazePose, Verdict, circle_of
-from smartstore.vision.evaluation import PARTS, joint_errors
+from smartstore.vision.evaluation import PARTS, RIGHT, joint_errors, share
 from smartstore.vision.labels import LabelledPerson, LabelledPicture, LabelsError, Picture, read_labels
 from smartstore.vision.wheels import fetched
 
 Figures = dict[str, Any]
 Progress = Callable[[int, int], None]
 """Called with the number of people looked at and wanted."""
-RIGHT = 0.2
-"""Torso lengths within which a joint is right."""
 LARGE_PX = 120.0
 MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 NAMES = (
@@ -139,7 +137,7 @@ def judged(examined: Sequence[Examined], rule: Rule) -> Figures:
     }
     return {
         "counted": _figures(counted),
-        "mirrored_share": _share(sum(e.mirrored for e in counted), len(counted)),
+        "mirrored_share": share(sum(e.mirrored for e in counted), len(counted)),
         "counted_but_for_mirrored": _figures([e for e in counted if not e.mirrored]),
         "counted_large_and_alone": _figures([e for e in counted if large_and_alone(e)]),
         **{f"by_{name}": _by(group, key) for name, (group, key) in tables.items()},
@@ -217,13 +215,11 @@ def _figures(examined: Sequence[Examined]) -> Figures:
     right = np.stack([e.errors <= RIGHT for e in examined])
     return {
         "people": len(examined),
-        "all": _share(right[seen].sum(), seen.sum()),
-        **{
-            part: _share(right[:, list(w)][seen[:, list(w)]].sum(), seen[:, list(w)].sum()) for part, w in PARTS.items()
-        },
-        "head": _share(right[:, :5][seen[:, :5]].sum(), seen[:, :5].sum()),
+        "all": share(right[seen].sum(), seen.sum()),
+        **{part: share(right[:, list(w)][seen[:, list(w)]].sum(), seen[:, list(w)].sum()) for part, w in PARTS.items()},
+        "head": share(right[:, :5][seen[:, :5]].sum(), seen[:, :5].sum()),
         "wrists_seen": int(seen[:, [9, 10]].sum()),
-        "presence": _share(sum(e.verdict.presence >= 0.5 for e in examined), len(examined)),
+        "presence": share(sum(e.verdict.presence >= 0.5 for e in examined), len(examined)),
     }
 
 
@@ -273,7 +269,3 @@ def _in_body(one: Examined) -> NDArray[np.float64]:
     towards_left = aside if float((true[5, :2] - true[6, :2]) @ aside) >= 0 else -aside
     moved = (found[:, :2] - true[:, :2]) / length
     return np.stack([moved @ towards_left, moved @ up], axis=1)
-
-
-def _share(part: float, whole: float) -> float:
-    return round(float(part) / float(whole), 4) if whole else 0.0

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from smartstore.vision.blazepose import CROP_PX, circle_of, cut
 from smartstore.vision.drawing import LIMBS
+from smartstore.vision.evaluation import RIGHT
 
 if TYPE_CHECKING:
     from smartstore.vision.examiner import Examined
@@ -37,7 +38,7 @@ def write(examined: "Sequence[Examined]", path: Path) -> None:
 
 
 def _right_share(one: "Examined") -> float:
-    return float((one.errors <= 0.2)[one.seen].mean()) if one.seen.any() else 0.0
+    return float((one.errors <= RIGHT)[one.seen].mean()) if one.seen.any() else 0.0
 
 
 def _tile(one: "Examined") -> Picture:

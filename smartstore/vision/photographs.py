@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from smartstore.vision import people as boxes
 from smartstore.vision.blazepose import BlazePose, Circle, Verdict
 from smartstore.vision.detector import LANDMARK_MODEL, MODELS, PEOPLE_MODEL, DetectorOptions, OpenVinoDetector
-from smartstore.vision.evaluation import joint_errors
+from smartstore.vision.evaluation import RIGHT, joint_errors
 from smartstore.vision.labels import read_rgb
 from smartstore.vision.wheels import File, Wheel, fetched
 
@@ -171,7 +171,7 @@ def agreement(pairs: list[tuple[Verdict, NDArray[np.float64]]], picture: Picture
         theirs = verdict.joints_px
         inside = (theirs[:, 0] >= 0) & (theirs[:, 0] < width) & (theirs[:, 1] >= 0) & (theirs[:, 1] < height)
         there = np.vstack([there, inside & (theirs[:, 2] >= SURE)])
-        right = np.vstack([right, joint_errors(theirs, joints) <= 0.2])
+        right = np.vstack([right, joint_errors(theirs, joints) <= RIGHT])
     wrists = [9, 10]
     return {
         "joints": int(there.sum()),
