@@ -90,9 +90,9 @@ around the median, bottom row worst of 150 validation pictures spread evenly; re
 LIMITS = """
 ## Limits
 
-Trained on one floor plan and on rendered people only: on photographs expect much less; for real footage set public
-Ultralytics pose weights. A wrist inside a shelf or behind its owner is a guess and scores low. Heads seen from straight
-above and people cut by the picture's edge are the commonest misses.
+Trained on hardly more than one floor plan and on rendered people only: on photographs expect much less; for real
+footage set public Ultralytics pose weights. A wrist inside a shelf or behind its owner is a guess and scores low. Heads
+seen from straight above and people cut by the picture's edge are the commonest misses.
 """
 
 

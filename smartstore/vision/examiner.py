@@ -20,22 +20,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smartstore.domain.people import COCO_JOINTS
 from smartstore.vision import examiner_sheet, photographs
 from smartstore.vision.blazepose import NETWORK, BlazePose, Verdict, circle_of
 from smartstore.vision.evaluation import PARTS, RIGHT, joint_errors, share
-from smartstore.vision.labels import LabelledPerson, LabelledPicture, LabelsError, Picture, read_labels
+from smartstore.vision.labels import FLIP, LabelledPerson, LabelledPicture, LabelsError, Picture, read_labels
 from smartstore.vision.wheels import fetched
 
 Figures = dict[str, Any]
 Progress = Callable[[int, int], None]
 """Called with the number of people looked at and wanted."""
 LARGE_PX = 120.0
-MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
-NAMES = (
-    "nose", "left eye", "right eye", "left ear", "right ear", "left shoulder", "right shoulder", "left elbow",
-    "right elbow", "left wrist", "right wrist", "left hip", "right hip", "left knee", "right knee", "left ankle",
-    "right ankle",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class Examined:
         true, found = self.person.joints_px[:, :2], self.verdict.joints_px[:, :2]
         trunk = [5, 6, 11, 12]
         straight = np.linalg.norm(found - true, axis=1)[trunk]
-        crossed = np.linalg.norm(found[list(MIRRORED)] - true, axis=1)[trunk]
+        crossed = np.linalg.norm(found[list(FLIP)] - true, axis=1)[trunk]
         return bool(np.all(crossed < straight))
 
 
@@ -162,8 +157,8 @@ def habits(examined: Sequence[Examined]) -> Figures:
     offsets = np.stack([_in_body(e) for e in whole])
     seen = np.stack([e.seen for e in whole])
     return {
-        name: [round(float(np.median(offsets[seen[:, i], i, axis])), 3) for axis in (0, 1)]
-        for i, name in enumerate(NAMES)
+        name.replace("_", " "): [round(float(np.median(offsets[seen[:, i], i, axis])), 3) for axis in (0, 1)]
+        for i, name in enumerate(COCO_JOINTS)
         if seen[:, i].any()
     }
 

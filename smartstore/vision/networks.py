@@ -1,4 +1,4 @@
-"""The two networks as PyTorch modules, and their way into OpenVINO files. Only training imports this module.
+"""The two networks as PyTorch modules, and their way into OpenVINO files. Imported by training and its card only.
 
 People: Ultralytics' YOLO11 at a quarter of its width with one class. Joints: a small U-shaped convolutional network
 on crops of 112 × 144 pixels that gives, for each of 17 joints, logits over 28 × 36 cells and one logit for "can be
