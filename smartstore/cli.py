@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from smartstore.vision.worker import VisionWorker
 
 MQTT_PORT = 1883
+BROKER = r"mqtt\[s]://\[user:password@]host[:port]"
+"""The form of a broker's address in help texts, where brackets are markup unless a backslash says otherwise."""
 
 app = typer.Typer(
     help="The software of a checkout-free store.", no_args_is_help=True, add_completion=False,
@@ -49,9 +51,7 @@ class UsageError(Exception):
 @app.command()
 def serve(
     store: Annotated[Path, typer.Option("--store", help="Store document, for example configs/stores/corner.yaml")],
-    broker: Annotated[
-        str | None, typer.Option(help="mqtt[s]://[user:password@]host[:port]; without it a broker is started here")
-    ] = None,
+    broker: Annotated[str | None, typer.Option(help=f"{BROKER}; without it a broker is started here")] = None,
     db: Db = DEFAULT_DB,
     settings: Annotated[Path | None, typer.Option(help="Settings, for example configs/pipeline.yaml")] = None,
     name: Annotated[str, typer.Option("--id", help="Name of this service on the bus")] = "main",
@@ -76,13 +76,14 @@ def serve(
         raise UsageError("say who may come in: either --palm-key FILE (the palm service's public key) or --any-token")
     if broker is not None and port is not None:
         raise UsageError("--port is for the broker started here; with --broker put the port into the address")
+    _check_name(name)
     options, site = read_settings(settings), load_site(store)
     check = entry_check(read_verifier(palm_key, site.store) if palm_key is not None else None)
     vision = _vision(site, options.vision, frames) if frames is not False else None
     _log()
     with ExitStack() as stack:
         journal = stack.enter_context(open_journal(db, create=True))
-        url = broker or _broker(stack, port or MQTT_PORT)
+        url = broker if broker is not None else _broker(stack, port or MQTT_PORT)
         bus = stack.enter_context(_bus(url, site.store, name, options, ca_file))
         service = _service(bus, site, journal, vision, check, name, options)
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
@@ -94,7 +95,7 @@ def serve(
 @vision_app.command("serve")
 def vision_serve(
     store: Annotated[Path, typer.Option("--store", help="Store document, for example configs/stores/corner.yaml")],
-    broker: Annotated[str, typer.Option(help="mqtt[s]://[user:password@]host[:port] of the store")],
+    broker: Annotated[str, typer.Option(help=f"{BROKER} of the store")],
     name: Annotated[str | None, typer.Option("--id", help="Name of this worker on the bus; each needs its own")] = None,
     settings: Annotated[Path | None, typer.Option(help="Settings, for example configs/pipeline.yaml")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")] = None,
@@ -106,8 +107,7 @@ def vision_serve(
     from smartstore.vision_service import VisionService, vision_status
 
     name = name or f"{socket.gethostname()}-{os.getpid()}"
-    if set(name) & set("/+#"):
-        raise UsageError(f"--id {name!r} cannot be part of a topic; leave out /, + and #")
+    _check_name(name)
     options, site = read_settings(settings).vision, load_site(store)
     worker = _vision_worker(site, options)
     _log()
@@ -221,6 +221,12 @@ def _vision_worker(site: "Site", options: "VisionOptions") -> "VisionWorker":
 
     network = DetectorOptions(min_score=options.min_score, threads=options.threads, int8=options.int8)
     return load_worker(site, options.detector, network, options.movement)
+
+
+def _check_name(name: str) -> None:
+    """Raises :class:`UsageError` where a service cannot have this name on the bus."""
+    if not name or set(name) & set("/+#"):
+        raise UsageError(f"--id {name!r} cannot be part of a topic; leave out /, + and #, and leave something")
 
 
 def _log() -> None:

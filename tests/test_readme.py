@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from smartstore.cli import run
 from smartstore.wire.asyncapi import channels_markdown
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +17,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.strip() and not line.startswith("#")
 ]
+INLINE = [" ".join(code.split()) for code in re.findall(r"`(smartstore [^`]+)`", README)]
 
 
 def test_the_channel_table_is_the_one_of_the_code() -> None:
@@ -39,3 +41,9 @@ def test_commands_that_are_shown_name_what_there_is(command: str) -> None:
     for word in words[1:]:
         if word.startswith(("configs/", "tests/")):
             assert (ROOT / word).exists(), word
+
+
+@pytest.mark.parametrize("command", sorted({*INLINE, *(c for c in COMMANDS if not c.startswith("make "))}))
+def test_commands_that_are_shown_have_the_options_that_are_shown(command: str) -> None:
+    _, *words = shlex.split(command.replace("--db …", "--db FILE").replace("…", ""))
+    assert run([*words, "--help"]) == 0  # an option or a command that does not exist is said before the help

@@ -10,6 +10,7 @@ from sims.bodies.gear import KINDS, placed
 from sims.bodies.library import BodyLibrary
 from sims.bodies.skeleton import COCO_JOINTS
 from sims.building import Building
+from sims.customs import LEFT_M, standing_place
 from sims.devices.look import PRESETS, Look
 from sims.devices.renderer import Renderer
 from sims.hands import Hands
@@ -86,6 +87,16 @@ def test_what_is_on_the_left_is_for_the_left_hand_unless_it_carries_a_basket(cor
     assert not takes_left(left, left_handed=True, gear="basket")
 
 
+def test_left_handed_people_stand_a_little_to_the_right_of_what_they_take(corner: Building) -> None:
+    facing, random = corner.facings["g1-1-a"], np.random.default_rng(1)
+    fixture, middle = corner.fixtures[facing.fixture], facing.offset_m + facing.width_m / 2
+    for left_handed, aside_m in ((False, -LEFT_M), (True, LEFT_M)):
+        places = [standing_place(corner, facing, 0.45, (), random, left_handed) for _ in range(50)]
+        assert np.mean([fixture.to_local((*place, 0.0))[0] - middle for place in places]) == pytest.approx(
+            aside_m, abs=0.03
+        )
+
+
 def test_the_other_hand_helps_beside_the_active_one_and_hangs_apart_from_it(corner: Building) -> None:
     hands = Hands(corner, 1.7, 0.8, 1 / 60)
     hands.palm = (0.5, -0.1, 1.1)
@@ -110,6 +121,16 @@ def test_a_basket_before_the_leg_covers_the_knee(renderer: Renderer, corner: Bui
         assert after.visible <= before.visible + 0.05
         np.testing.assert_allclose(after.joints_px, spec.project(library.joints(laden)), atol=1e-6)
     assert covered > 0
+
+
+@pytest.mark.parametrize("kind", ["basket", "trolley"])
+def test_goods_that_lie_in_gear_are_seen_from_the_ceiling(renderer: Renderer, corner: Building, kind: str) -> None:
+    skus = tuple(list(corner.items)[:6])
+    empty, full = (
+        renderer.render(Scene(0, (shopper(0, Gear(kind, goods)),), corner.full_stock()), "c1").astype(int)
+        for goods in ((), skus)
+    )
+    assert (np.abs(full - empty).max(axis=2) > 12).sum() > 30
 
 
 def test_gear_goods_and_shadows_are_drawn_the_same_again(corner: Building, library: BodyLibrary) -> None:

@@ -154,6 +154,16 @@ def test_links_rates_and_stuck_plates_are_those_of_the_devices_they_name(
     assert stuck == set(plates)
 
 
+def test_steps_on_a_soft_floor_reach_the_scales_and_nothing_else(
+    corner: Building, scenario: Make, tmp_path: Path
+) -> None:
+    soft, rock = (
+        play(corner, scenario({**SHORT, "load_cells": {"footfalls": steps}}), tmp_path, 3) for steps in (1.0, 0.0)
+    )
+    differ = {topic for topic, sent in by_topic(soft.packets).items() if by_topic(rock.packets)[topic] != sent}
+    assert differ and all("/scale/" in topic for topic in differ)
+
+
 def test_frame_rate_of_ceiling_cameras_can_be_overridden(corner: Building, scenario: Make) -> None:
     palms = Palms()
     simulation = Simulation(

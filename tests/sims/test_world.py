@@ -87,14 +87,16 @@ def test_every_hand_that_touches_goods_is_really_reached_by_its_arm(corner: Buil
     palms = Palms()
     rush = load_scenario(SCENARIOS / "corner-rush.yaml")
     place = World(corner, rush, 3, library, palms.scan, palms.enrol)
-    gaps = []
+    gaps, with_left = [], set()
     while not place.empty:
         for _ in place.step().contacts:
             for body in place.bodies.values():
                 hand = body.left_hand_m if body.left_active else body.right_hand_m
                 if hand and any(s.hands.at_shelf for s in place.shoppers if s.name == body.person):
                     gaps.append(math.dist(library.hands(body)[0 if body.left_active else 1], hand))
+                    with_left.add(body.left_active)
     assert len(gaps) > 30
+    assert with_left == {False, True}
     assert max(gaps) < 0.03
 
 
