@@ -1,154 +1,19 @@
-"""Who comes, and what they want: a scenario and a seed become the plans of its shoppers.
+"""What shoppers want whom nobody has written down: drawn from the seed.
 
-In: a scenario, the building, a seed. Out: one frozen :class:`Plan` per shopper, in the order of their arrival.
+In: the ``shoppers`` of a scenario, the building, a generator. Out: arrival times, and the errands of every shopper.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sims.building import Building
-from sims.chance import stream
-from sims.scenario import Pause, PutBack, Scenario, ScenarioError, Shoppers, Take, Touch
-
-PALM_NUMBERS = 128
-"""Length of a palm vector."""
-GEAR = {"": 0.36, "basket": 0.26, "arm_basket": 0.12, "tote": 0.12, "roller": 0.10, "trolley": 0.04}
-"""What people shop with, as shares; they bring it along."""
-LEFT_HANDED = 0.12
+from sims.errands import Errand, PutItemBack, TakeItems
+from sims.scenario import Shoppers
 
 
-@dataclass(frozen=True, slots=True)
-class TakeItems:
-    """Take ``count`` items from a facing; with ``double_grab`` as many as go in one grip."""
-
-    facing: str
-    count: int = 1
-    double_grab: bool = False
-    touch_first: bool = False
-    put_back_at_once: str | None = None
-    """Facing into which the last one goes back before the shopper walks on."""
-
-
-@dataclass(frozen=True, slots=True)
-class PutItemBack:
-    """Put one held item that was taken from ``source`` into ``facing``."""
-
-    facing: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class TouchGoods:
-    """Reach, press and leave."""
-
-    facing: str
-
-
-@dataclass(frozen=True, slots=True)
-class StandStill:
-    """Wait for some seconds."""
-
-    pause_s: float
-
-
-Errand = TakeItems | PutItemBack | TouchGoods | StandStill
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One shopper. ``palm`` is their unit vector; what a scanner reads of it is noisy."""
-
-    name: str
-    arrive_s: float
-    body: int
-    outfit: int
-    speed_m_s: float
-    palm: NDArray[np.float64]
-    errands: tuple[Errand, ...]
-    in_order: bool = False
-    """Errands are done as written, also when somebody stands in the way."""
-    gear: str = ""
-    """What the shopper shops with: a kind of :class:`sims.scene.Gear`, or nothing."""
-    left_handed: bool = False
-
-
-def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
-    """The shoppers of a run; ``bodies`` are the kinds of bodies that shop alone."""
-    if scenario.script is not None:
-        return _scripted(scenario, building, seed, bodies)
-    assert scenario.shoppers is not None
-    wishes = _wishes(scenario.shoppers, building, stream(seed, "demand"))
-    arrivals = _arrivals(scenario.shoppers, stream(seed, "arrivals"))
-    who = stream(seed, "bodies")
-    kinds = _different(who, bodies, len(wishes))
-    plans = []
-    for i, errands in enumerate(wishes):
-        name = f"shopper-{i + 1}"
-        pace = scenario.shoppers.speed_m_s
-        speed_m_s = float(stream(seed, f"{name}/speed").uniform(pace.min, pace.max))
-        plans.append(
-            Plan(name, arrivals[i], kinds[i], int(who.integers(1, 2**31)), speed_m_s, _palm(seed, name), errands)
-        )
-    return tuple(_equipped(plan, seed) for plan in plans)
-
-
-def _equipped(plan: Plan, seed: int) -> Plan:
-    """The plan of somebody with gear and a better hand of their own."""
-    own = stream(seed, f"{plan.name}/gear")
-    kind = str(own.choice(list(GEAR), p=list(GEAR.values())))
-    left_handed = bool(own.random() < LEFT_HANDED) and kind not in ("basket", "arm_basket")
-    return replace(plan, gear=kind, left_handed=left_handed)
-
-
-def _scripted(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
-    plans = []
-    for i, shopper in enumerate(scenario.script or ()):
-        name = shopper.name or f"shopper-{i + 1}"
-        who = stream(seed, f"{name}/body")
-        kind = bodies[int(who.integers(len(bodies)))] if shopper.body is None else shopper.body
-        where = f"{scenario.path}: script[{i}]"
-        errands = tuple(_written(shopper.actions, building, where))
-        outfit = int(who.integers(1, 2**31))
-        plans.append(
-            Plan(name, shopper.arrive_s, kind, outfit, shopper.speed_m_s, _palm(seed, name), errands, in_order=True)
-        )
-    names = [plan.name for plan in plans]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ScenarioError(f"{scenario.path}: script: two shoppers are named {twice!r}; give each a name of their own")
-    return tuple(_equipped(plan, seed) for plan in sorted(plans, key=lambda plan: plan.arrive_s))
-
-
-def _written(actions: Sequence[object], building: Building, where: str) -> list[Errand]:
-    taken: list[str] = []
-    errands: list[Errand] = []
-    for j, action in enumerate(actions):
-        if isinstance(action, Take):
-            facing = _place(building, action.take)
-            errands.append(TakeItems(facing, action.count, action.double_grab))
-            taken += [facing] * action.count
-        elif isinstance(action, PutBack):
-            source = next((f for f in reversed(taken) if building.facings[f].sku == action.put_back), None)
-            if source is None:
-                problem = f"{action.put_back!r} is not held by then; take it first"
-                raise ScenarioError(f"{where}.actions[{j}].put_back: {problem}")
-            taken.remove(source)
-            errands.append(PutItemBack(action.to or source, source))
-        elif isinstance(action, Touch):
-            errands.append(TouchGoods(_place(building, action.touch)))
-        elif isinstance(action, Pause):
-            errands.append(StandStill(action.pause_s))
-    return errands
-
-
-def _place(building: Building, name: str) -> str:
-    return name if name in building.facings else next(f.id for f in building.facings.values() if f.sku == name)
-
-
-def _arrivals(shoppers: Shoppers, random: np.random.Generator) -> list[float]:
+def arrivals(shoppers: Shoppers, random: np.random.Generator) -> list[float]:
+    """When they stand at the gate, seconds since the start."""
     told = shoppers.arrivals.times_s
     if told is not None:
         return sorted(float(told[i % len(told)]) for i in range(shoppers.count))
@@ -156,7 +21,7 @@ def _arrivals(shoppers: Shoppers, random: np.random.Generator) -> list[float]:
     return [float(t) for t in shoppers.arrivals.first_s + np.concatenate([[0.0], np.cumsum(gaps[:-1])])]
 
 
-def _wishes(shoppers: Shoppers, building: Building, random: np.random.Generator) -> list[tuple[Errand, ...]]:
+def wishes(shoppers: Shoppers, building: Building, random: np.random.Generator) -> list[tuple[Errand, ...]]:
     """The errands of every shopper, each list in the order of a way through the store."""
     counts = [int(random.integers(shoppers.items.min, shoppers.items.max + 1)) for _ in range(shoppers.count)]
     wanted = _wanted_there(counts, shoppers.items.share)
@@ -258,16 +123,3 @@ def _target(home: str, shoppers: Shoppers, building: Building, random: np.random
         if f.fixture == facing.fixture and f.sku != facing.sku and building.shelves[f.shelf].clear_m > height_m
     ]
     return others[int(random.integers(len(others)))] if others else home
-
-
-def _different(random: np.random.Generator, kinds: Sequence[int], count: int) -> list[int]:
-    """``count`` kinds, no two alike before all have been used."""
-    order: list[int] = []
-    while len(order) < count:
-        order += [kinds[int(k)] for k in random.permutation(len(kinds))]
-    return order[:count]
-
-
-def _palm(seed: int, name: str) -> NDArray[np.float64]:
-    vector = stream(seed, f"{name}/palm").normal(size=PALM_NUMBERS)
-    return np.asarray(vector / np.linalg.norm(vector))

@@ -4,8 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, ConfigDict
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Part(BaseModel):
+    """A part of a document: unknown keys are errors, nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def read_document(path: Path, error: type[Exception], example: str, missing: str = "check the path") -> dict[str, Any]:

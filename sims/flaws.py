@@ -6,17 +6,15 @@ their own, so that a flaw changes what devices say and not what shoppers do.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sims.documents import Part
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Light = Literal["shipped", "day", "evening", "dim", "mixed"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Mounting(_Part):
+class Mounting(Part):
     """How far the cameras hang from where the survey says, and their lenses from what it says: standard deviations."""
 
     position_m: Annotated[float, Field(ge=0.0, le=0.5)] = 0.01
@@ -25,7 +23,7 @@ class Mounting(_Part):
     distortion_share: Annotated[float, Field(ge=0.0, le=0.5)] = 0.0
 
 
-class Sensor(_Part):
+class Sensor(Part):
     """How a camera turns light into a JPEG."""
 
     exposure: Annotated[float, Field(gt=0.0, le=8.0)] = 1.0
@@ -48,7 +46,7 @@ class Sensor(_Part):
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 88
 
 
-class Link(_Part):
+class Link(Part):
     """How a device keeps time and how its messages travel."""
 
     latency_s: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
@@ -62,7 +60,7 @@ class Link(_Part):
     """Spread of the clocks' speeds, standard deviation in millionths."""
 
 
-class LoadCells(_Part):
+class LoadCells(Part):
     """What load cells go through; sizes are as a recording of a real store has them."""
 
     footfalls: Annotated[float, Field(ge=0.0, le=20.0)] = 1.0

@@ -8,25 +8,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, PrivateAttr, ValidationError, model_validator
 
 from sims.building import Building
-from sims.documents import read_document
+from sims.documents import Part, read_document
 from sims.flaws import Light, Link, LoadCells, Mounting, Sensor
+from sims.script import ACTIONS, Mention, ScriptedShopper, Seconds, mentions
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
 
 
 class ScenarioError(Exception):
     """A scenario that cannot be played: one line, file, key and what to do."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Range(_Part):
+class Range(Part):
     """Drawn uniformly between ``min`` and ``max``."""
 
     min: Annotated[float, Field(gt=0.0, le=10_000.0)]
@@ -39,7 +35,7 @@ class Range(_Part):
         return self
 
 
-class Arrivals(_Part):
+class Arrivals(Part):
     """When shoppers stand at the gate: at ``times_s``, or the first at ``first_s`` and the others after gaps."""
 
     first_s: Seconds = 3.0
@@ -47,7 +43,7 @@ class Arrivals(_Part):
     times_s: tuple[Seconds, ...] | None = None
 
 
-class Items(_Part):
+class Items(Part):
     """How much a shopper takes. ``second_unit``: chance that two of a product are wanted; ``double_grab``: that both
     are grabbed at once; ``fixture`` and ``share``: this share of all takes is wanted from this fixture."""
 
@@ -67,7 +63,7 @@ class Items(_Part):
         return self
 
 
-class PutBacks(_Part):
+class PutBacks(Part):
     """``total`` takes of all shoppers are put back (None: each with chance ``share``); ``misplaced`` of them into
     another facing, ``at_once`` of them before the shopper walks on."""
 
@@ -77,7 +73,7 @@ class PutBacks(_Part):
     at_once: Share = 0.4
 
 
-class Shoppers(_Part):
+class Shoppers(Part):
     """Shoppers drawn from the seed."""
 
     count: Annotated[int, Field(ge=1, le=200)]
@@ -89,47 +85,7 @@ class Shoppers(_Part):
     speed_m_s: Range = Range(min=0.65, max=1.05)
 
 
-class Take(_Part):
-    """Take ``count`` items from a facing, or of a SKU from the first facing that has it."""
-
-    take: Annotated[str, Field(min_length=1)]
-    count: Annotated[int, Field(ge=1, le=20)] = 1
-    double_grab: bool = False
-
-
-class PutBack(_Part):
-    """Put one held item of a SKU back: into ``to``, or into the facing it was taken from."""
-
-    put_back: Annotated[str, Field(min_length=1)]
-    to: str | None = None
-
-
-class Touch(_Part):
-    """Reach to a facing, press, and leave everything where it is."""
-
-    touch: Annotated[str, Field(min_length=1)]
-
-
-class Pause(_Part):
-    """Stand still."""
-
-    pause_s: Seconds
-
-
-Action = Take | PutBack | Touch | Pause
-
-
-class ScriptedShopper(_Part):
-    """One shopper whose every action is written down; leaves after the last one."""
-
-    arrive_s: Seconds
-    name: str | None = None
-    body: Annotated[int, Field(ge=0)] | None = None
-    speed_m_s: Annotated[float, Field(gt=0.1, le=2.0)] = 0.9
-    actions: tuple[Action, ...] = ()
-
-
-class Scenario(_Part):
+class Scenario(Part):
     """What happens in a run. Exactly one of ``shoppers`` and ``script`` says who comes."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
@@ -153,19 +109,19 @@ class Scenario(_Part):
     """Plates that give no numbers."""
     stuck_plates: tuple[str, ...] = ()
     """Plates that always give the same number."""
-    clock_offsets_s: dict[str, Annotated[float, Field(ge=-5.0, le=5.0)]] = {}
+    clock_offsets_s: dict[str, Annotated[float, Field(ge=-5.0, le=5.0)]] = Field(default_factory=dict)
     """By device (camera, fixture of a scale, gate): its clock minus true time."""
     mounting: Mounting = Mounting()
     light: Light = "shipped"
     """How the store is lit, for pictures."""
     sensor: Sensor = Sensor()
-    sensors: dict[str, Sensor] = {}
+    sensors: dict[str, Sensor] = Field(default_factory=dict)
     """By camera, instead of ``sensor``."""
-    fps: dict[str, Annotated[float, Field(gt=0.0, le=60.0)]] = {}
+    fps: dict[str, Annotated[float, Field(gt=0.0, le=60.0)]] = Field(default_factory=dict)
     """By camera, instead of the store document's rate."""
     link: Link = Link()
     """Of all cameras."""
-    links: dict[str, Link] = {}
+    links: dict[str, Link] = Field(default_factory=dict)
     """By camera or fixture of a scale, instead of ``link``."""
     load_cells: LoadCells = LoadCells()
     edge: Annotated[str, Field(min_length=1)] | None = None
@@ -202,9 +158,8 @@ class Scenario(_Part):
     def check(self, building: Building) -> None:
         """Raises :class:`ScenarioError` where the scenario names things that the building does not have."""
         devices = {*building.cameras, *building.fixtures, *(gate.id for gate in building.gates)}
-        places = {*building.facings, *(f.sku for f in building.facings.values())}
         scales = [f.id for f in building.fixtures.values() if f.scale]
-        wanted: list[tuple[str, str, Any]] = [
+        wanted: list[Mention] = [
             *((f"scales_off[{i}]", name, scales) for i, name in enumerate(self.scales_off)),
             *((f"cameras_off[{i}]", name, building.cameras) for i, name in enumerate(self.cameras_off)),
             *((f"dead_plates[{i}]", name, building.plates) for i, name in enumerate(self.dead_plates)),
@@ -217,16 +172,7 @@ class Scenario(_Part):
         if self.shoppers and self.shoppers.items.fixture:
             stocked = [f.id for f in building.fixtures.values() if f.shelves]
             wanted.append(("shoppers.items.fixture", self.shoppers.items.fixture, stocked))
-        for i, shopper in enumerate(self.script or ()):
-            for j, action in enumerate(shopper.actions):
-                key = f"script[{i}].actions[{j}]"
-                if isinstance(action, Take):
-                    wanted.append((f"{key}.take", action.take, places))
-                elif isinstance(action, Touch):
-                    wanted.append((f"{key}.touch", action.touch, places))
-                elif isinstance(action, PutBack):
-                    wanted.append((f"{key}.put_back", action.put_back, building.items))
-                    wanted += [(f"{key}.to", action.to, building.facings)] if action.to else []
+        wanted += mentions(self.script or (), building)
         for key, name, known in wanted:
             if name not in known:
                 some = ", ".join(sorted(known)[:6])
@@ -264,7 +210,7 @@ def _first_problem(error: ValidationError) -> str:
     for part in problem["loc"]:
         if isinstance(part, int):
             key += f"[{part}]"
-        elif part not in ("Take", "PutBack", "Touch", "Pause"):
+        elif part not in ACTIONS:
             key += f".{part}" if key else str(part)
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key!r}; remove it or correct its spelling"

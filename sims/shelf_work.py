@@ -11,7 +11,7 @@ import numpy as np
 from sims import deeds
 from sims.building import Building, Facing
 from sims.deeds import Snapshot
-from sims.demand import TakeItems
+from sims.errands import TakeItems
 from sims.hands import Hands
 
 BOTH_HANDS_GRAMS = 1200.0

@@ -15,7 +15,7 @@ from sims.bodies.gait import stride_m
 from sims.building import Building, Facing
 from sims.customs import Customs, standing_place, waiting_place
 from sims.deeds import Snapshot
-from sims.demand import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
+from sims.errands import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
 from sims.hands import Hands
 from sims.motion import turn_towards
 from sims.scene import BodyState, Gear

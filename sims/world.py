@@ -16,10 +16,10 @@ from shapely.geometry import Polygon
 
 from sims import deeds
 from sims.building import Building, Gate
+from sims.casting import draw_plans
 from sims.chance import stream
 from sims.customs import customs_of
 from sims.deeds import Contact, Place, Snapshot
-from sims.demand import draw_plans
 from sims.devices.sight import Figures
 from sims.scenario import Scenario, ScenarioError
 from sims.scene import BodyState, Scene

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from sims.building import Building, load_building
-from sims.demand import PutItemBack, TakeItems, draw_plans
+from sims.casting import draw_plans
+from sims.errands import PutItemBack, TakeItems
 from sims.scenario import Scenario, ScenarioError, load_scenario, scenario_schema
 from tests.sims.playing import SCENARIOS
 

@@ -1,0 +1,97 @@
+"""Scripts: shoppers whose every action is written down, as keys of a scenario document.
+
+In: parts of a scenario. Out: frozen actions, each told by the key that it must have. Seconds of event time.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag
+
+from sims.building import Building
+from sims.documents import Part
+
+Name = Annotated[str, Field(min_length=1)]
+Seconds = Annotated[float, Field(ge=0.0, le=86_400.0)]
+Mention = tuple[str, str, Any]
+"""Key in the document, the name that stands there, and the names that may stand there."""
+
+
+class Take(Part):
+    """Take ``count`` items from a facing, or of a SKU from the first facing that has it."""
+
+    take: Name
+    count: Annotated[int, Field(ge=1, le=20)] = 1
+    double_grab: bool = False
+
+
+class PutBack(Part):
+    """Put one held item of a SKU back: into ``to``, or into the facing it was taken from."""
+
+    put_back: Name
+    to: str | None = None
+
+
+class Touch(Part):
+    """Reach to a facing, press, and leave everything where it is."""
+
+    touch: Name
+
+
+class Pause(Part):
+    """Stand still."""
+
+    pause_s: Seconds
+
+
+KINDS: dict[str, type[Part]] = {"take": Take, "put_back": PutBack, "touch": Touch, "pause_s": Pause}
+"""Actions by the key that tells them from the others."""
+ACTIONS = tuple(kind.__name__ for kind in KINDS.values())
+
+
+def _kind(action: object) -> str | None:
+    """Which action a mapping of keys is."""
+    if isinstance(action, Part):
+        return type(action).__name__
+    keys = action if isinstance(action, dict) else {}
+    return next((kind.__name__ for key, kind in KINDS.items() if key in keys), None)
+
+
+Action = Annotated[
+    Annotated[Take, Tag("Take")]
+    | Annotated[PutBack, Tag("PutBack")]
+    | Annotated[Touch, Tag("Touch")]
+    | Annotated[Pause, Tag("Pause")],
+    Discriminator(
+        _kind,
+        custom_error_type="no_action",
+        custom_error_message=f"not an action; it needs one of the keys {', '.join(KINDS)}",
+    ),
+]
+
+
+class ScriptedShopper(Part):
+    """One shopper whose every action is written down; leaves after the last one."""
+
+    arrive_s: Seconds
+    name: str | None = None
+    body: Annotated[int, Field(ge=0)] | None = None
+    speed_m_s: Annotated[float, Field(gt=0.1, le=2.0)] = 0.9
+    actions: tuple[Action, ...] = ()
+
+
+def mentions(script: tuple[ScriptedShopper, ...], building: Building) -> Iterator[Mention]:
+    """Everything of the building that a script names."""
+    places = {*building.facings, *(f.sku for f in building.facings.values())}
+    for i, shopper in enumerate(script):
+        for j, action in enumerate(shopper.actions):
+            key = f"script[{i}].actions[{j}]"
+            match action:
+                case Take():
+                    yield f"{key}.take", action.take, places
+                case Touch():
+                    yield f"{key}.touch", action.touch, places
+                case PutBack():
+                    yield f"{key}.put_back", action.put_back, building.items
+                    if action.to:
+                        yield f"{key}.to", action.to, building.facings
