@@ -11,15 +11,27 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from smartstore.bus.base import Bus
-from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken, StoreEvent, VisitLeft, VisitOpened
+from smartstore.domain.events import (
+    CaseDecided,
+    CaseRaised,
+    ItemReturned,
+    ItemTaken,
+    StoreEvent,
+    VisitLeft,
+    VisitOpened,
+)
 from smartstore.domain.payments import Gateway
 from smartstore.domain.people import FloorState
-from smartstore.ledger.cart import Cart, PriceList, apply, fold, price
+from smartstore.ledger.album import Album
+from smartstore.ledger.cart import Cart, PriceList, apply
 from smartstore.ledger.journal import Journal
 from smartstore.ledger.settlement import Settlement
+from smartstore.ledger.telling import cart_message, change_message, floor_message, review_message
+from smartstore.ledger.verdicts import bring_into_effect, cart_of
 from smartstore.palm.tokens import TokenError, Verifier
 from smartstore.pipeline import PipelineOptions
 from smartstore.settings import Settings
@@ -92,19 +104,24 @@ def quiet_collector() -> None:
 
 
 class Service:
-    """One store's software on an open bus. :meth:`run` it, or hand it packets with :meth:`handle`."""
+    """One store's software on an open bus. :meth:`run` it, or hand it packets with :meth:`handle`.
+
+    ``pictures`` is the folder for those of review cases; without it cases have none.
+    """
 
     def __init__(
         self, bus: Bus, site: Site, pipeline: StoreEvents, journal: Journal, gateway: Gateway,
         verify_token: VerifyToken, name: str = "main", settings: Settings = DEFAULTS, frames: bool = True,
+        pictures: Path | None = None,
     ) -> None:  # fmt: skip
         self._bus, self._store, self._pipeline, self._journal = bus, site.store, pipeline, journal
+        self._site, self._album = site, Album(site, pictures)
         self._verify_token, self._name, self._options, self._frames = verify_token, name, settings.service, frames
         self._prices = PriceList(site.currency, site.items, site.tax_classes)
         self._settlement = Settlement(site.store, self._prices, gateway, settings.settlement)
         self._carts: dict[str, Cart] = {}
         self._seq: Counter[str] = Counter()
-        self._shown_ns, self._reported_ns, self._reported_at = -1, -1, 0.0
+        self._shown_ns, self._reported_ns, self._reported_at, self._asked_at = -1, -1, 0.0, 0.0
         self._named: dict[str, float] = {}
         self._stopping = False
         self.counts: Counter[str] = Counter()
@@ -123,6 +140,8 @@ class Service:
         self._bus.publish(status_packet(self._store, self._name, "online", time.time_ns()))
         self._report(again=True)
         while not self._stopping:
+            if time.monotonic() - self._asked_at > self._options.verdicts_s:
+                self.hear_verdicts()
             packet = self._bus.receive(self._options.idle_s)
             if packet is not None:
                 self.handle(packet)
@@ -140,6 +159,8 @@ class Service:
     def handle(self, packet: Packet) -> None:
         """Takes one packet through everything."""
         found = topics.find(packet.topic)
+        if found is not None and found[0] is topics.FRAME:
+            self._album.see(found[2], packet)
         if found is not None and not self._listens(found[0]):
             return
         self.counts["received"] += 1
@@ -189,12 +210,14 @@ class Service:
 
     def _book(self, events: Sequence[StoreEvent]) -> None:
         """Commits first, then tells: carts, cases and receipts."""
+        events = [self._album.illustrated(event) if isinstance(event, CaseRaised) else event for event in events]
         new = self._journal.append(events)
         self.counts["repeated_events"] += len(events) - len(new)
         for event in new:
             if event.visit:
-                self._carts[event.visit] = apply(self._carts.get(event.visit, Cart(event.visit)), event)
-                if self._carts[event.visit].after_settling:
+                before = self._carts.get(event.visit, Cart(event.visit))
+                self._carts[event.visit] = apply(before, event)
+                if self._carts[event.visit].after_settling > before.after_settling:
                     self.counts["after_settling"] += 1
                     log.warning("visit %s is settled; %s needs a human", event.visit, event)
                     continue
@@ -213,7 +236,7 @@ class Service:
                 self._publish_cart(event, "update")
             case CaseRaised():
                 self._publish_change(event)
-                self._publish_case(event)
+                self._bus.publish(encode(topics.REVIEW, self._store, event.case, review_message(event, self._site)))
             case VisitLeft():
                 self._publish_cart(event, "end")
                 self._settle(event)
@@ -227,34 +250,50 @@ class Service:
         self._carts[left.visit] = apply(cart, settled.event)
         self._bus.publish(encode(topics.RECEIPT, self._store, left.visit, settled.receipt))
 
+    def hear_verdicts(self) -> None:
+        """Brings into effect what people decided since: in carts, and in receipts that are out already.
+
+        One decision after the other, in the order of the journal, each committed with what follows from it: whatever
+        interrupts this, a decision counts once.
+        """
+        self._asked_at = time.monotonic()
+        for decided in self._journal.pending_verdicts():
+            self._apply_verdict(decided)
+
+    def _apply_verdict(self, decided: CaseDecided) -> None:
+        visit = decided.visit
+        effect = bring_into_effect(decided, self._cart(visit) if visit else None, self._journal, self._settlement)
+        if effect.cart is not None:
+            self._carts[visit] = effect.cart
+            if effect.cart.state != "settled":
+                self._publish_cart(decided, "update")
+        if effect.amended is not None:
+            self._bus.publish(encode(topics.RECEIPT, self._store, visit, effect.amended.receipt))
+        if effect.closed is not None:
+            review = review_message(effect.closed, self._site, decided)
+            self._bus.publish(encode(topics.REVIEW, self._store, decided.case, review))
+
+    def _cart(self, visit: str) -> Cart:
+        if visit not in self._carts:
+            self._carts[visit] = cart_of(self._journal, visit)
+        return self._carts[visit]
+
     def _resume(self) -> None:
         """Takes up what the last run of the service left: carts, and visits that left but were not settled."""
         for visit in self._journal.open_visits():
-            events = self._journal.events(visit)
-            self._carts[visit] = fold(visit, events)
-            for left in events:
+            self._cart(visit)
+            for left in self._journal.events(visit):
                 if isinstance(left, VisitLeft):
                     self._settle(left)
+        self.hear_verdicts()
 
     def _publish_cart(self, event: StoreEvent, phase: messages.Phase) -> None:
-        priced = price(self._carts[event.visit], self._prices)
-        lines = [messages.CartLine(sku=line.sku, name=line.name, quantity=line.quantity,
-                                   unit_price_minor=line.unit_price_minor, total_minor=line.total_minor)
-                 for line in priced.lines]  # fmt: skip
-        cart = messages.Cart(seq=self._next(f"cart/{event.visit}"), t_ns=event.t_ns, phase=phase, lines=lines,
-                             total_minor=priced.total_minor, currency=priced.currency)  # fmt: skip
+        seq = self._next(f"cart/{event.visit}")
+        cart = cart_message(self._carts[event.visit], self._prices, event.t_ns, phase, seq)
         self._bus.publish(encode(topics.CART, self._store, event.visit, cart))
 
     def _publish_change(self, event: ItemTaken | ItemReturned | CaseRaised) -> None:
-        kind: Literal["take", "put_back", "doubt"]
-        if isinstance(event, CaseRaised):
-            kind, sku, quantity, probability = "doubt", None, 0, 0.0
-        else:
-            kind = "take" if isinstance(event, ItemTaken) else "put_back"
-            sku, quantity, probability = event.sku, event.quantity, min(max(event.probability, 0.0), 1.0)
-        change = messages.ShelfChange(seq=self._next("change"), t_ns=event.t_ns, kind=kind, visit=event.visit or None,
-                                      sku=sku, quantity=quantity, happened_ns=event.t_ns,
-                                      probability=probability)  # fmt: skip
+        change = change_message(event, self._next("change"))
         self._bus.publish(encode(topics.CHANGE, self._store, event.place, change))
 
     def _show_floor(self) -> None:
@@ -263,24 +302,13 @@ class Service:
         if state.t_ns - self._shown_ns < self._options.floor_s * 1e9:
             return
         self._shown_ns = state.t_ns
-        owners = self._pipeline.owners
-        tracks = [messages.FloorPerson(track=t.track, x_m=round(t.x_m, 3), y_m=round(t.y_m, 3),
-                                       visit=owners.get(t.track)) for t in state.tracks]  # fmt: skip
-        floor = messages.Floor(seq=self._next("floor"), t_ns=state.t_ns, tracks=tracks)
+        floor = floor_message(state, self._pipeline.owners, self._next("floor"))
         self._bus.publish(encode(topics.FLOOR, self._store, self._name, floor))
 
     def _next(self, channel: str) -> int:
         """The next ``seq`` of one of this service's own channels."""
         self._seq[channel] += 1
         return self._seq[channel] - 1
-
-    def _publish_case(self, case: CaseRaised) -> None:
-        candidates = [messages.ReviewCandidate(visit=c.visit, sku=c.sku, quantity=c.quantity,
-                                               probability=min(max(c.probability, 0.0), 1.0))
-                      for c in case.candidates]  # fmt: skip
-        review = messages.Review(seq=0, t_ns=case.t_ns, phase="new", visit=case.visit or None, place=case.place,
-                                 happened_ns=case.t_ns, candidates=candidates)  # fmt: skip
-        self._bus.publish(encode(topics.REVIEW, self._store, case.case, review))
 
     def _report(self, again: bool = False) -> None:
         """Says how far event time is processed: now and then while busy, and ``again`` whenever idle."""

@@ -63,6 +63,8 @@ class ServiceOptions:
     """Positions of everybody are published this often, in event time."""
     idle_s: float = 0.02
     """So long without a message (wall time), and the service says how far it is."""
+    verdicts_s: float = 0.5
+    """The journal is asked this often (wall time) for what people decided in review cases."""
     keep_latest: int = 128
     """Pictures per camera that may wait before the oldest goes. A simulation runs up to 2 s ahead, at up to 60 Hz."""
 

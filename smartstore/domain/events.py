@@ -35,7 +35,10 @@ class ItemTaken:
 
 @dataclass(frozen=True, slots=True)
 class ItemReturned:
-    """The visit put ``quantity`` of ``sku`` back at ``place``."""
+    """The visit put ``quantity`` of ``sku`` back at ``place``.
+
+    ``doubtful`` more were put back of what it may have taken in open cases: they count only against verdicts.
+    """
 
     visit: str
     t_ns: int
@@ -44,6 +47,16 @@ class ItemReturned:
     quantity: int
     place: str
     probability: float
+    doubtful: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CasePicture:
+    """What a camera saw around a case; ``file`` is relative to the folder of pictures beside the journal."""
+
+    camera: str
+    t_ns: int
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,37 @@ class CaseRaised:
     case: str
     place: str
     candidates: tuple[Candidate, ...]
+    pictures: tuple[CasePicture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDecided:
+    """A person said what a case was: ``mover`` took ``quantity`` of ``sku`` (negative: put it back).
+
+    Without a mover it was nobody's sale. A decision is one event for each ``visit`` that it concerns, the one of the
+    case among them. ``decision`` counts the decisions of a case: a later one overrules the former, and both stand.
+    ``t_ns`` is when the person said so.
+    """
+
+    visit: str
+    t_ns: int
+    caused_by: str
+    case: str
+    decision: int
+    mover: str | None
+    sku: str
+    quantity: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictApplied:
+    """A decision has come into effect in the cart of the visit and, where there was one, in its receipt."""
+
+    visit: str
+    t_ns: int
+    caused_by: str
+    case: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +132,33 @@ class VisitSettled:
     status: str
 
 
-StoreEvent = VisitOpened | ItemTaken | ItemReturned | CaseRaised | VisitLeft | VisitSettled
+@dataclass(frozen=True, slots=True)
+class ReceiptAmended:
+    """A verdict after settling made a new ``version`` of a receipt.
+
+    ``moved_minor`` was captured (negative: refunded) under ``payments``.
+    """
+
+    visit: str
+    t_ns: int
+    caused_by: str
+    receipt: str
+    version: int
+    total_minor: int
+    moved_minor: int
+    currency: str
+    payments: tuple[str, ...]
+    status: str
+
+
+StoreEvent = (
+    VisitOpened
+    | ItemTaken
+    | ItemReturned
+    | CaseRaised
+    | CaseDecided
+    | VerdictApplied
+    | VisitLeft
+    | VisitSettled
+    | ReceiptAmended
+)

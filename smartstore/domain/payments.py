@@ -1,4 +1,4 @@
-"""What a payment provider promises and takes, and what the ledger asks of it.
+"""What a payment provider promises, takes and gives back, and what the ledger asks of it.
 
 In: visit tokens and amounts, each call with an idempotency key. Out: approvals and refusals. The same key always gets
 the same answer and moves money once.
@@ -34,6 +34,16 @@ class Capture:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back; refused when ``approved`` is False, with the ``reason``."""
+
+    code: str
+    amount: Money
+    approved: bool
+    reason: str = ""
+
+
 class Gateway(Protocol):
     """What the ledger needs of a provider."""
 
@@ -46,6 +56,13 @@ class Gateway(Protocol):
 
     def capture(self, authorisation: Authorisation, amount: Money, key: str) -> Capture:
         """Takes ``amount`` under an authorisation.
+
+        Raises:
+            GatewayError: no answer, or the key was used for something else.
+        """
+
+    def refund(self, capture: Capture, amount: Money, key: str) -> Refund:
+        """Gives back ``amount`` of what was captured.
 
         Raises:
             GatewayError: no answer, or the key was used for something else.

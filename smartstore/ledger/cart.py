@@ -3,16 +3,20 @@
 In: store events in the order of the journal. Out: the cart; with a catalogue, its priced lines. No I/O, no rows.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Literal
 
 from smartstore.domain.events import (
+    CaseDecided,
     CaseRaised,
     ItemReturned,
     ItemTaken,
+    ReceiptAmended,
     StoreEvent,
+    VerdictApplied,
     VisitLeft,
     VisitOpened,
     VisitSettled,
@@ -32,6 +36,10 @@ class Cart:
     balance: tuple[tuple[str, int], ...] = ()
     cases: tuple[str, ...] = ()
     """Changes that may be this visit's and that nobody has decided."""
+    verdicts: tuple[tuple[str, str, int], ...] = ()
+    """Case, SKU and quantity of what a person said this visit took (negative: put back); one per case."""
+    doubtful_returns: tuple[tuple[str, int], ...] = ()
+    """What was put back of things that only a verdict can say were taken."""
     token: str = ""
     opened_ns: int = 0
     left_ns: int = 0
@@ -40,27 +48,34 @@ class Cart:
 
     @property
     def lines(self) -> tuple[tuple[str, int], ...]:
-        """SKU and quantity of what is held."""
-        return tuple((sku, quantity) for sku, quantity in self.balance if quantity > 0)
+        """SKU and quantity of what is held, verdicts included."""
+        counts, taken = Counter(dict(self.balance)), Counter[str]()
+        for _, sku, quantity in self.verdicts:
+            (taken if quantity > 0 else counts)[sku] += quantity
+        for sku, quantity in taken.items():
+            counts[sku] += max(0, quantity - dict(self.doubtful_returns).get(sku, 0))
+        return tuple((sku, quantity) for sku, quantity in counts.items() if quantity > 0)
 
 
 def apply(cart: Cart, event: StoreEvent) -> Cart:
-    """The cart after one more event of its visit."""
-    if cart.state == "settled" and not isinstance(event, VisitSettled):
-        return replace(cart, after_settling=cart.after_settling + 1)
+    """The cart after one more event of its visit. Of a settled one, only what people decide changes anything."""
     match event:
-        case VisitOpened():
-            return replace(cart, state="shopping", token=event.token, opened_ns=event.t_ns)
-        case ItemTaken():
-            return replace(cart, balance=_moved(cart.balance, event.sku, event.quantity))
-        case ItemReturned():
-            return replace(cart, balance=_moved(cart.balance, event.sku, -event.quantity))
         case CaseRaised():
-            return cart if event.case in cart.cases else replace(cart, cases=(*cart.cases, event.case))
-        case VisitLeft():
-            return replace(cart, state="left", left_ns=event.t_ns)
+            return replace(cart, cases=tuple(dict.fromkeys((*cart.cases, event.case))))
+        case CaseDecided():
+            return _decided(cart, event)
         case VisitSettled():
             return replace(cart, state="settled")
+        case VerdictApplied() | ReceiptAmended():
+            return cart
+        case _ if cart.state == "settled":
+            return replace(cart, after_settling=cart.after_settling + 1)
+        case VisitOpened():
+            return replace(cart, state="shopping", token=event.token, opened_ns=event.t_ns)
+        case ItemTaken() | ItemReturned():
+            return _changed(cart, event)
+        case VisitLeft():
+            return replace(cart, state="left", left_ns=event.t_ns)
 
 
 def fold(visit: str, events: Iterable[StoreEvent]) -> Cart:
@@ -68,7 +83,25 @@ def fold(visit: str, events: Iterable[StoreEvent]) -> Cart:
     return reduce(apply, events, Cart(visit))
 
 
+def _changed(cart: Cart, event: ItemTaken | ItemReturned) -> Cart:
+    if isinstance(event, ItemTaken):
+        return replace(cart, balance=_moved(cart.balance, event.sku, event.quantity))
+    balance = _moved(cart.balance, event.sku, -event.quantity)
+    return replace(cart, balance=balance, doubtful_returns=_moved(cart.doubtful_returns, event.sku, event.doubtful))
+
+
+def _decided(cart: Cart, event: CaseDecided) -> Cart:
+    """The cart after a verdict, which stands in for any former one of the same case."""
+    cases = tuple(case for case in cart.cases if case != event.case)
+    verdicts = tuple(verdict for verdict in cart.verdicts if verdict[0] != event.case)
+    if event.mover == cart.visit and event.quantity:
+        verdicts += ((event.case, event.sku, event.quantity),)
+    return replace(cart, cases=cases, verdicts=verdicts)
+
+
 def _moved(balance: tuple[tuple[str, int], ...], sku: str, quantity: int) -> tuple[tuple[str, int], ...]:
+    if not quantity:
+        return balance
     counts = dict(balance)
     counts[sku] = counts.get(sku, 0) + quantity
     return tuple(counts.items())

@@ -42,6 +42,8 @@ class Journal:
                 metadata.create_all(self._engine)
             elif not inspect(self._engine).has_table(_EVENTS.name):
                 raise JournalError(f"{_shown(url)} holds no journal; name the database of a service with --db")
+            if _RECEIPTS.c.version.name not in {c["name"] for c in inspect(self._engine).get_columns(_RECEIPTS.name)}:
+                raise JournalError(f"{_shown(url)} was written by an older smartstore; keep it, and name a new one")
         except SQLAlchemyError as error:
             raise JournalError(f"cannot open the journal {_shown(url)}: {_first_line(error)}") from error
 
@@ -83,6 +85,16 @@ class Journal:
         """What happened to a visit, in the order in which it was stored."""
         return [_event(kind, body) for kind, body in self._select(_EVENTS.c.visit == visit)]
 
+    def of_kind(self, *kinds: type[Any]) -> list[StoreEvent]:
+        """All events of these kinds, in the order in which they were stored."""
+        return [_event(kind, body) for kind, body in self._select(_EVENTS.c.kind.in_([k.__name__ for k in kinds]))]
+
+    def pending_verdicts(self) -> list[domain.CaseDecided]:
+        """Decisions that no service has applied yet, in the order in which they were made."""
+        applied = select(_EVENTS.c.caused_by).where(_EVENTS.c.kind == domain.VerdictApplied.__name__)
+        decided = (_EVENTS.c.kind == domain.CaseDecided.__name__) & _EVENTS.c.caused_by.not_in(applied)
+        return [_event(kind, body) for kind, body in self._select(decided)]  # type: ignore[misc]
+
     def all_events(self) -> Iterator[StoreEvent]:
         """Everything, in the order in which it was stored."""
         return (_event(kind, body) for kind, body in self._select(None))
@@ -100,15 +112,19 @@ class Journal:
         return [visit for (visit,) in rows]
 
     def receipts(self) -> list[Receipt]:
-        """All settled receipts, in the order of settling."""
-        query = select(_RECEIPTS.c.body).order_by(_RECEIPTS.c.settled_ns, _RECEIPTS.c.receipt)
-        return [msgspec.json.decode(body, type=Receipt) for (body,) in self._rows(query)]
+        """All settled receipts, in the order of settling; of those that were amended the newest version."""
+        query = select(_RECEIPTS.c.receipt, _RECEIPTS.c.body)
+        rows = self._rows(query.order_by(_RECEIPTS.c.settled_ns, _RECEIPTS.c.receipt, _RECEIPTS.c.version))
+        return [msgspec.json.decode(body, type=Receipt) for body in dict(tuple(row) for row in rows).values()]
+
+    def receipt_versions(self, name: str) -> list[Receipt]:
+        """All versions of the receipt of this id, or of the visit of this id, the oldest first."""
+        query = select(_RECEIPTS.c.body).where((_RECEIPTS.c.receipt == name) | (_RECEIPTS.c.visit == name))
+        return [msgspec.json.decode(body, type=Receipt) for (body,) in self._rows(query.order_by(_RECEIPTS.c.version))]
 
     def receipt(self, name: str) -> Receipt | None:
-        """The receipt of this id, or of the visit of this id."""
-        query = select(_RECEIPTS.c.body).where((_RECEIPTS.c.receipt == name) | (_RECEIPTS.c.visit == name))
-        found = self._rows(query)
-        return msgspec.json.decode(found[0][0], type=Receipt) if found else None
+        """The newest version of the receipt of this id, or of the visit of this id."""
+        return next(reversed(self.receipt_versions(name)), None)
 
     def _select(self, condition: Any) -> list[Any]:
         query = select(_EVENTS.c.kind, _EVENTS.c.body).order_by(_EVENTS.c.id)
@@ -168,8 +184,8 @@ def _row(store_event: StoreEvent) -> dict[str, Any]:
 
 
 def _receipt_row(visit: str, receipt: Receipt) -> dict[str, Any]:
-    return {"receipt": receipt.transaction.transaction_id, "visit": visit, "settled_ns": receipt.t_ns,
-            "body": msgspec.json.encode(receipt).decode()}  # fmt: skip
+    return {"receipt": receipt.transaction.transaction_id, "version": receipt.seq, "visit": visit,
+            "settled_ns": receipt.t_ns, "body": msgspec.json.encode(receipt).decode()}  # fmt: skip
 
 
 def _event(kind: str, body: str) -> StoreEvent:

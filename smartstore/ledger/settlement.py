@@ -1,23 +1,26 @@
-"""From a cart that left the store to a captured payment and a receipt.
+"""From a cart that left the store to a captured payment and a receipt, and from a verdict to a new version of it.
 
-In: the cart of a visit and the moment it left. Out: the settled event and the receipt that apps get. Doubtful changes
-are never guessed: they are left off the receipt, or hold it, by policy. What could not be captured is a receipt that
-says so.
+In: the cart of a visit and the moment it left; later, what a person decided. Out: the settled event and the receipt
+that apps get. Doubtful changes are never guessed: they are left off the receipt, or hold it, by policy. What could not
+be captured or refunded is a receipt that says so.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Literal
 
-from smartstore.domain.events import VisitLeft, VisitOpened, VisitSettled
+import msgspec
+
+from smartstore.domain.events import CaseDecided, ReceiptAmended, VisitLeft, VisitOpened, VisitSettled
 from smartstore.domain.money import Money
-from smartstore.domain.payments import Authorisation, Gateway, GatewayError
+from smartstore.domain.payments import Authorisation, Capture, Gateway, GatewayError
 from smartstore.ledger.cart import Cart, PricedCart, PricedLine, PriceList, price
 from smartstore.wire.messages import LineItem, Receipt, RetailTransaction, Tax, Tender
 
-Status = Literal["Finished", "Suspended", "Unpaid"]
+Status = Literal["Finished", "Suspended", "Unpaid", "Overpaid"]
+TENDER = "CreditDebit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,14 @@ class Settled:
     receipt: Receipt
     cases: tuple[str, ...]
     unpriced: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """The next version of a receipt, and the event that the journal keeps of it."""
+
+    event: ReceiptAmended
+    receipt: Receipt
 
 
 class Settlement:
@@ -64,6 +75,7 @@ class Settlement:
         total = sum(line.total_minor for line in lines)
         name = f"{self._store}-{cart.visit}"
         event = VisitSettled(cart.visit, settled_ns, left.caused_by, name, total, priced.currency, payment, status)
+        tender = [_tender(total, payment)] if payment else []
         transaction = RetailTransaction(
             transaction_id=name,
             business_unit_id=self._store,
@@ -72,12 +84,68 @@ class Settlement:
             currency_code=priced.currency,
             line_item=[_line_item(number, line) for number, line in enumerate(lines, start=1)],
             tax=_taxes(lines),
-            tender=[Tender(tender_type="CreditDebit", amount=total, authorization_code=payment)] if payment else [],
+            tender=tender,
             total=total,
             transaction_status=status,
         )
         receipt = Receipt(seq=0, t_ns=settled_ns, phase="new", left_ns=left.t_ns, transaction=transaction)
         return Settled(event, receipt, cart.cases, priced.unpriced)
+
+    def amend(self, cart: Cart, former: Receipt, decided: CaseDecided) -> Amended | None:
+        """The next version of a settled receipt after a verdict; None when it stays as it is.
+
+        What was on the receipt keeps its price. The difference to what was paid is captured or refunded; the key is the
+        verdict's cause, so that the same verdict moves money once.
+        """
+        before = former.transaction
+        priced = price(cart, _as_sold(self._prices, before))
+        held = bool(cart.cases) and self._options.doubt == "hold"
+        lines = () if held else priced.lines
+        items = [_line_item(number, line) for number, line in enumerate(lines, start=1)]
+        total, paid = sum(line.total_minor for line in lines), sum(tender.amount for tender in before.tender)
+        moved = self._move(cart, before.tender, total - paid, decided.caused_by)
+        paid += sum(tender.amount for tender in moved)
+        status: Status = (
+            "Suspended" if held else "Unpaid" if paid < total else "Overpaid" if paid > total else "Finished"
+        )
+        if (items, status) == (before.line_item, before.transaction_status) and not moved:
+            return None
+        transaction = msgspec.structs.replace(
+            before, line_item=items, tax=_taxes(lines), tender=before.tender + moved, total=total,
+            transaction_status=status,
+        )  # fmt: skip
+        receipt = Receipt(
+            seq=former.seq + 1, t_ns=decided.t_ns, phase="update", left_ns=former.left_ns, transaction=transaction
+        )
+        event = ReceiptAmended(
+            cart.visit, decided.t_ns, decided.caused_by, before.transaction_id, receipt.seq, total,
+            sum(tender.amount for tender in moved), before.currency_code,
+            tuple(tender.authorization_code or "" for tender in moved), status,
+        )  # fmt: skip
+        return Amended(event, receipt)
+
+    def _move(self, cart: Cart, tenders: Sequence[Tender], difference_minor: int, key: str) -> list[Tender]:
+        """Captures a difference or, when it is negative, gives it back, the last captured first; what really moved."""
+        currency, moved = self._prices.currency, list[Tender]()
+        try:
+            if difference_minor > 0:
+                limit = Money(self._options.limit_minor, currency)
+                authorisation = self._gateway.authorise(cart.token, limit, cart.visit)
+                capture = self._gateway.capture(authorisation, Money(difference_minor, currency), key)
+                if capture.approved:
+                    moved.append(_tender(difference_minor, capture.code))
+            for code, captured, left in reversed(_captures(tenders)):
+                part = min(left, -difference_minor - sum(-tender.amount for tender in moved))
+                if part <= 0:
+                    break
+                paid = Capture(code, Money(captured, currency), approved=True)
+                refund = self._gateway.refund(paid, Money(part, currency), f"{key}:{code}")
+                if not refund.approved:
+                    break
+                moved.append(_tender(-part, refund.code))
+        except GatewayError:
+            pass  # the receipt says what is still to be paid, or to be given back
+        return moved
 
     def _charge(self, cart: Cart, priced: PricedCart) -> tuple[Status, str]:
         """Status of the receipt and the code of the payment, "" where no money moved."""
@@ -93,6 +161,31 @@ class Settlement:
         except GatewayError:
             return "Unpaid", ""
         return ("Finished", capture.code) if capture.approved else ("Unpaid", "")
+
+
+def _as_sold(prices: PriceList, sold: RetailTransaction) -> PriceList:
+    """The price list with what is on a receipt at the receipt's prices."""
+    then = {line.item_id: line.regular_sales_unit_price for line in sold.line_item}
+    items = {sku: replace(item, price_minor=then.get(sku, item.price_minor)) for sku, item in prices.items.items()}
+    return replace(prices, items=items)
+
+
+def _tender(amount_minor: int, code: str) -> Tender:
+    return Tender(tender_type=TENDER, amount=amount_minor, authorization_code=code)
+
+
+def _captures(tenders: Sequence[Tender]) -> list[tuple[str, int, int]]:
+    """Code, amount and what is left after refunds of every capture; refunds took from the last captured first."""
+    captures: list[tuple[str, int, int]] = []
+    for tender in tenders:
+        if tender.amount > 0:
+            captures.append((tender.authorization_code or "", tender.amount, tender.amount))
+        back = -tender.amount
+        for i in reversed(range(len(captures))):
+            code, amount, left = captures[i]
+            part = min(left, max(back, 0))
+            captures[i], back = (code, amount, left - part), back - part
+    return captures
 
 
 def iso_time(t_ns: int) -> str:

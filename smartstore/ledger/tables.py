@@ -27,13 +27,14 @@ class EventRow(SQLModel, table=True):
 
 
 class ReceiptRow(SQLModel, table=True):
-    """A settled receipt as it was published."""
+    """A settled receipt as it was published. A verdict after settling adds a version; none is ever changed."""
 
     __tablename__ = "receipt"
     metadata = metadata
 
     receipt: str = Field(primary_key=True)
-    visit: str = Field(unique=True)
+    version: int = Field(primary_key=True)
+    visit: str = Field(index=True)
     settled_ns: int = Field(sa_type=BigInteger)
     body: str = Field(sa_type=Text)
     """The wire message as JSON."""

@@ -159,11 +159,15 @@ class RetailTransaction(Struct, frozen=True, kw_only=True, rename="pascal"):
     tax: list[Tax]
     tender: list[Tender]
     total: int
-    transaction_status: Literal["Finished", "Suspended", "Unpaid"]
+    transaction_status: Literal["Finished", "Suspended", "Unpaid", "Overpaid"]
 
 
 class Receipt(Message, frozen=True, kw_only=True):
-    """A settled visit. ``t_ns`` is the event time at which it was settled, ``left_ns`` when the exit was crossed."""
+    """A settled visit. ``t_ns`` is the event time at which it was settled, ``left_ns`` when the exit was crossed.
+
+    A person's verdict makes a new version of it: an ``update`` with the next ``seq``. What was refunded is a tender with
+    a negative amount.
+    """
 
     phase: Phase
     left_ns: int
@@ -179,14 +183,31 @@ class ReviewCandidate(Struct, frozen=True, kw_only=True):
     probability: Probability
 
 
+class ReviewPicture(Struct, frozen=True, kw_only=True):
+    """What a camera saw around a case; ``file`` is relative to the service's folder of pictures."""
+
+    camera: str
+    t_ns: int
+    file: str
+
+
 class Review(Message, frozen=True, kw_only=True):
-    """A change that the evidence does not settle."""
+    """A change that the evidence does not settle: ``end`` when a person has, ``update`` when another overrules that.
+
+    ``place`` is a facing or a shelf, as far as it is known.
+    """
 
     phase: Phase
     visit: str | None
     place: str
     happened_ns: int
     candidates: list[ReviewCandidate]
+    fixture: str | None = None
+    shelf: str | None = None
+    facing: str | None = None
+    pictures: list[ReviewPicture] = []
+    verdict: ReviewCandidate | None = None
+    """What the person decided; an empty ``sku`` means that nobody moved anything to be paid for."""
 
 
 class ShelfChange(Message, frozen=True, kw_only=True):

@@ -34,6 +34,9 @@ SITE: Any = SimpleNamespace(
     store="corner",
     currency="EUR",
     tax_classes={"standard": 1900},
+    cameras={},
+    facings={},
+    shelves={},
     items={COLA: Item(COLA, "Cola", 129, "standard", 350.0, 1.0, (0.1, 0.1, 0.1))},
 )
 
