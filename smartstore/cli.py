@@ -19,6 +19,8 @@ import typer
 from smartstore.console import print_json, print_table
 from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal
 from smartstore.ledger.cli import app as journal_app
+from smartstore.ledger.review_cli import app as review_app
+from smartstore.ledger.review_cli import picture_folder
 from smartstore.vision.cli import app as vision_app
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ app.add_typer(journal_app)  # without a name: its commands stand beside those he
 site_app = typer.Typer(help="Store documents.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
 app.add_typer(vision_app, name="vision")
+app.add_typer(review_app, name="review")
 
 
 class UsageError(Exception):
@@ -65,6 +68,10 @@ def serve(
         typer.Option("--frames/--no-frames", help="Whether pictures are looked at; if not said, once one comes"),
     ] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for pictures of review cases; beside the file of the journal if not said"),
+    ] = None,
 ) -> None:
     """Run a store: from what its devices say to settled receipts, until it is told to stop."""
     from smartstore.palm.tokens import read_verifier
@@ -85,7 +92,7 @@ def serve(
         journal = stack.enter_context(open_journal(db, create=True))
         url = broker if broker is not None else _broker(stack, port or MQTT_PORT)
         bus = stack.enter_context(_bus(url, site.store, name, options, ca_file))
-        service = _service(bus, site, journal, vision, check, name, options)
+        service = _service(bus, site, journal, vision, check, name, options, pictures or picture_folder(db))
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())
         typer.echo(f"{site.name} is served on {bus.address}; stop with Ctrl-C", err=True)
@@ -250,14 +257,14 @@ def _bus(url: str, store: str, name: str, options: "Settings", ca_file: Path | N
 
 def _service(
     bus: "MqttBus", site: "Site", journal: "Journal", vision: "Vision | None", check: "VerifyToken", name: str,
-    options: "Settings",
+    options: "Settings", pictures: Path | None,
 ) -> "Service":  # fmt: skip
     from smartstore.payment.gateway import StubGateway
     from smartstore.pipeline import Pipeline
     from smartstore.service import Service, pipeline_options
 
     pipeline = Pipeline(site, pipeline_options(options), vision)
-    return Service(bus, site, pipeline, journal, StubGateway(), check, name, options, frames=vision is not None)
+    return Service(bus, site, pipeline, journal, StubGateway(), check, name, options, vision is not None, pictures)
 
 
 if __name__ == "__main__":

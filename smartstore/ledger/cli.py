@@ -30,7 +30,7 @@ def carts(db: Db = DEFAULT_DB, store: StoreFile = None, as_json: AsJson = False)
     """Show the carts of visits that are not settled yet."""
     from smartstore.ledger.cart import fold
 
-    names = _names(store)
+    names = names_of(store)
     with open_journal(db) as journal:
         found = [fold(visit, journal.events(visit)) for visit in journal.open_visits()]
     if as_json:
@@ -60,20 +60,20 @@ def receipt(
     db: Db = DEFAULT_DB,
     as_json: AsJson = False,
 ) -> None:
-    """Show one receipt."""
-    from smartstore.domain.events import CaseRaised
+    """Show one receipt; the newest version, where people's verdicts made several."""
     from smartstore.ledger.journal import JournalError
+    from smartstore.ledger.verdicts import cart_of
 
     with open_journal(db) as journal:
-        found = journal.receipt(name)
-        if found is None:
+        versions = journal.receipt_versions(name)
+        if not versions:
             raise JournalError(f"there is no receipt {name} in this journal; `smartstore receipts` lists them")
-        visit = found.transaction.transaction_id.removeprefix(f"{found.transaction.business_unit_id}-")
-        cases = [event.case for event in journal.events(visit) if isinstance(event, CaseRaised)]
+        newest = versions[-1].transaction
+        cases = cart_of(journal, newest.transaction_id.removeprefix(f"{newest.business_unit_id}-")).cases
     if as_json:
-        print_json(found.transaction)
+        print_json(newest)
     else:
-        _print_receipt(found, cases)
+        _print_receipt(versions, cases)
 
 
 def open_journal(db: str, create: bool = False) -> "Journal":
@@ -86,14 +86,15 @@ def open_journal(db: str, create: bool = False) -> "Journal":
     return Journal(url, create)
 
 
-def _names(store: Path | None) -> dict[str, str]:
+def names_of(store: Path | None) -> dict[str, str]:
+    """Names by SKU in the catalogue of a store document; none without one."""
     from smartstore.site import load_site
 
     return {} if store is None else {sku: item.name for sku, item in load_site(store).items.items()}
 
 
-def _print_receipt(receipt: "Receipt", cases: list[str]) -> None:
-    transaction = receipt.transaction
+def _print_receipt(versions: "list[Receipt]", cases: tuple[str, ...]) -> None:
+    transaction = versions[-1].transaction
     currency = transaction.currency_code
     lines = Table(box=None, show_header=False)
     for _ in range(3):
@@ -107,6 +108,9 @@ def _print_receipt(receipt: "Receipt", cases: list[str]) -> None:
     console = Console()
     console.print(f"{transaction.transaction_id}  {transaction.end_date_time}  {transaction.transaction_status}")
     console.print(lines)
+    for former in versions[:-1]:
+        total = _money(former.transaction.total, currency)
+        console.print(f"version {former.seq} had a total of {total}, before a person decided a case")
     for case in cases:
         console.print(f"left off, to be reviewed: {case}")
 
