@@ -235,6 +235,57 @@ def fidelity(
     print(json.dumps(document(rows), indent=2) if as_json else markdown(rows))
 
 
+class Mode(StrEnum):
+    """Which devices of the shelves there are."""
+
+    both = "both"
+    weights = "weights"
+    cameras = "cameras"
+
+
+class Without(StrEnum):
+    """What the product has to do without."""
+
+    weight = "weight"
+    shelf_cameras = "shelf-cameras"
+    reach = "reach"
+    planogram = "planogram"
+    living_planogram = "living-planogram"
+    joint = "joint"
+
+
+@app.command()
+def gauntlet(
+    seeds: Annotated[str, typer.Option(help="Seeds, A-B; the stores take turns")] = "1-3",
+    fidelity: Annotated[Fidelity, typer.Option(help="frames: pictures; edge: what smart cameras send")] = Fidelity.edge,
+    only: Annotated[list[str] | None, typer.Option(help="Family to play; may be given several times")] = None,
+    mode: Annotated[Mode, typer.Option(help="weights: shelf cameras are off; cameras: scales are off")] = Mode.both,
+    without: Annotated[Without | None, typer.Option(help="What the product has to do without")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for one result per case, and its scenario")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep results of the same stories; not after a change")] = (
+        False
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON and nothing else")] = False,
+) -> None:
+    """Play every known failure of such stores, and show per family what became of the receipts."""
+    from sims.lab.gauntlet import GauntletRequest, title
+    from sims.lab.gauntlet import gauntlet as play
+    from sims.lab.gauntlet_table import document, table
+
+    left_out = without.value if without else None
+    request = GauntletRequest(
+        _seed_range(seeds), only or (), fidelity.value, mode.value, left_out, workers, out, resume
+    )
+    console = Console(stderr=True)
+    with console.status("starting ...") as status:
+        results = play(request, lambda step: status.update(str(step)))
+    if as_json:
+        print(json.dumps(document(results), indent=2))
+    else:
+        Console(file=sys.stdout).print(table(results, title(request)))
+
+
 @app.command()
 def facings(
     store: Annotated[Path, typer.Option(help="Store document")] = Path("configs/stores/corner.yaml"),

@@ -23,6 +23,8 @@ from smartstore.wire.messages import Receipt, ShelfChange
 MATCH_NS = 1_000_000_000
 FATE_NS = 10_000_000_000
 """How far from a take what the product says about it may be: a shelf camera waits for whoever stands before it."""
+REVIEW_NS = 3_000_000_000
+"""How far from a change the case may be in which a human finds it."""
 
 
 @dataclass(slots=True)
@@ -127,6 +129,12 @@ def item_scores(due: Lines, billed: Lines) -> tuple[float, float, float]:
 
 def money_scores(due: Lines, billed: Lines, prices: Mapping[str, int]) -> tuple[float, float]:
     """Money billed too much and too little, each as a share of what was due; never netted against each other."""
+    over, under, total = money_amounts(due, billed, prices)
+    return _ratio(over, total, empty=float(over > 0)), _ratio(under, total, empty=0.0)
+
+
+def money_amounts(due: Lines, billed: Lines, prices: Mapping[str, int]) -> tuple[int, int, int]:
+    """Money billed too much, billed too little, and due, in minor units."""
     over = under = total = 0
     for visit in sorted(set(due) | set(billed)):
         right, wrong = due.get(visit, {}), billed.get(visit, {})
@@ -134,7 +142,7 @@ def money_scores(due: Lines, billed: Lines, prices: Mapping[str, int]) -> tuple[
             difference = (wrong.get(sku, 0) - right.get(sku, 0)) * prices.get(sku, 0)
             over, under = over + max(0, difference), under + max(0, -difference)
             total += right.get(sku, 0) * prices.get(sku, 0)
-    return _ratio(over, total, empty=float(over > 0)), _ratio(under, total, empty=0.0)
+    return over, under, total
 
 
 def event_scores(
@@ -185,6 +193,45 @@ def take_fates(
             fate = "doubted"
         fates[fixture_of[take.facing]][fate] += 1
     return fates
+
+
+def after_review(
+    billed: Lines,
+    true: Sequence[TrueChange],
+    found: Sequence[tuple[str, ShelfChange]],
+    shelf_of: Mapping[str, str],
+) -> dict[str, dict[str, int]]:
+    """What the receipts would say had a human settled every case by the truth.
+
+    A case settles the nearest change of its shelf within 3 s that the product did not book right, and what the same
+    hand moved with it; wrong bookings without a case stay as they are.
+    """
+    lines = {visit: Counter(dict(items)) for visit, items in billed.items()}
+    told = [(c.kind, c.visit, c.sku, c.happened_ns) for _, c in found for _ in range(c.quantity) if c.kind != "doubt"]
+    untold = []
+    for change in true:
+        mine = [t for t in told if t[:3] == (change.kind, change.visit, change.sku) and _near(t[3], change, FATE_NS)]
+        if mine:
+            told.remove(min(mine, key=lambda t: abs(t[3] - change.t_ns)))
+        else:
+            untold.append(change)
+    for place, doubt in sorted(found, key=lambda pair: pair[1].happened_ns):
+        shelf = shelf_of.get(place, place)
+        here = [c for c in untold if c.shelf == shelf and _near(doubt.happened_ns, c, REVIEW_NS)]
+        if doubt.kind != "doubt" or not here:
+            continue
+        first = min(here, key=lambda c: abs(c.t_ns - doubt.happened_ns))
+        for change in here:
+            same = (change.kind, change.person, change.sku) == (first.kind, first.person, first.sku)
+            if same and _near(change.t_ns, first, MATCH_NS):
+                untold.remove(change)
+                if change.visit:
+                    lines.setdefault(change.visit, Counter())[change.sku] += 1 if change.kind == "take" else -1
+    return {visit: {sku: n for sku, n in items.items() if n > 0} for visit, items in lines.items()}
+
+
+def _near(t_ns: int, change: TrueChange, most_ns: int) -> bool:
+    return abs(t_ns - change.t_ns) <= most_ns
 
 
 def _distance(wanted: tuple[str, str, int], given: tuple[str, str, int]) -> float:

@@ -1,0 +1,190 @@
+"""One case of the gauntlet: a family, a seed and what the product has to do without.
+
+In: a :class:`Case`. Out: its figures, as counts that add up over cases. With smart cameras the building, the product
+and the baseline run in this process, without a broker; with pictures the case is an ordinary run over a broker.
+"""
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from sims.building import Building, load_building
+from sims.lab.families import FAMILIES
+from sims.lab.families.stage import STORES
+from sims.lab.floor import floor_metrics
+from sims.lab.product import Palms
+from sims.lab.run import RunRequest, run
+from sims.lab.score import Published, after_review, exact_rate, item_scores, money_amounts, receipt_lines, within
+from sims.lab.sequential import SequentialBaseline
+from sims.scenario import Scenario
+from sims.simulation import Simulation
+from sims.truth import Truth, read_truth
+from smartstore.bus.recording import read_feed
+from smartstore.embedded import EmbeddedStore
+from smartstore.settings import Settings, parse_settings
+from smartstore.site import Site, load_site
+from smartstore.wire import topics
+from smartstore.wire.codec import decode
+
+Fidelity = Literal["edge", "frames"]
+Mode = Literal["both", "weights", "cameras"]
+Without = Literal["weight", "shelf-cameras", "reach", "planogram", "living-planogram", "joint"]
+
+DEVICES_OFF: Mapping[Mode, Without | None] = {"both": None, "weights": "shelf-cameras", "cameras": "weight"}
+SWITCHES: Mapping[Without, Mapping[str, Any]] = {
+    "reach": {"evidence": {"hand_hit": 0.0, "body_sigma_m": 1e6}},
+}
+"""What leaves a source of evidence out, as settings of the product; devices are simply off."""
+
+
+class GauntletError(Exception):
+    """A gauntlet that cannot be run; one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run of the gauntlet."""
+
+    family: str
+    seed: int
+    mode: Mode = "both"
+    without: Without | None = None
+    fidelity: Fidelity = "edge"
+
+    @property
+    def name(self) -> str:
+        """Name of its files."""
+        return f"{self.family}-{self.seed}"
+
+    @property
+    def store(self) -> Path:
+        """The store document that it plays in."""
+        return STORES / f"{FAMILIES[self.family].store(self.seed)}.yaml"
+
+    def scenario(self) -> Scenario:
+        """What is played, with the devices off that the product has to do without."""
+        building = _building(self.store)
+        scenario = FAMILIES[self.family].scenario(building, self.seed)
+        off: dict[str, tuple[str, ...]] = {}
+        if "weight" in (self.without, DEVICES_OFF[self.mode]):
+            off["scales_off"] = tuple(f.id for f in building.fixtures.values() if f.scale and f.shelves)
+        if "shelf-cameras" in (self.without, DEVICES_OFF[self.mode]):
+            dark = {camera.id for camera in building.cameras.values() if camera.kind == "shelf"}
+            off["cameras_off"] = tuple(sorted(dark | set(scenario.cameras_off)))
+        return scenario.model_copy(update=off)
+
+    def document(self) -> str:
+        """The scenario as a document, which `smartstore sim run` plays in the same way."""
+        keys = self.scenario().model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return yaml.safe_dump({"schema": 1, **keys}, sort_keys=False, allow_unicode=True)
+
+    def digest(self) -> str:
+        """Changes with the story and with what is left out; not with the program."""
+        told = f"{self.mode}|{self.without}|{self.fidelity}|{self.document()}|{self.store.read_text()}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+@cache
+def _building(store: Path) -> Building:
+    return load_building(store)
+
+
+@cache
+def _site(store: Path) -> Site:
+    return load_site(store)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a case: the truth, what the product said, and the baseline's carts where there is one."""
+
+    truth: Truth
+    said: Published
+    baseline: Mapping[str, Mapping[str, int]] | None
+
+
+def play(case: Case) -> dict[str, Any]:
+    """Play a case and count what was right."""
+    started = time.monotonic()
+    played = _pictures(case) if case.fidelity == "frames" else _edge(case)
+    return {
+        "family": case.family, "seed": case.seed, "store": case.store.stem, "mode": case.mode,
+        "without": case.without, "fidelity": case.fidelity, "digest": case.digest(),
+        **figures(played, _site(case.store), _building(case.store)), "wall_s": round(time.monotonic() - started, 2),
+    }  # fmt: skip
+
+
+def settings_of(case: Case) -> Settings:
+    """The product's settings in a case.
+
+    Raises:
+        SettingsError: a switch of this bench is unknown to the product.
+    """
+    return parse_settings(SWITCHES.get(case.without, {}) if case.without else {}, f"--without {case.without}")
+
+
+def _edge(case: Case) -> Played:
+    site, palms, said = _site(case.store), Palms(_building(case.store).store, case.seed), Published()
+    baseline = SequentialBaseline(site)
+    with tempfile.TemporaryDirectory() as folder:
+        truth, key = Path(folder) / "truth.jsonl", Path(folder) / "palm.pem"
+        key.write_bytes(palms.public_key_pem)
+        simulation = Simulation(
+            _building(case.store), case.scenario(), case.seed, scan=palms.scan, enrol=palms.enrol, truth=truth
+        )
+        with EmbeddedStore(site, key, settings_of(case)) as store:
+            for moment in simulation.run():
+                for packet in moment.packets:
+                    for answer in store.hear(packet):
+                        said.observe(answer)
+                    received = decode(packet)
+                    if received is not None and received.channel is topics.SCALE:
+                        baseline.feel(received.device, received.message)
+                baseline.see(store.floor, store.owners)
+        return Played(read_truth(truth), said, baseline.carts)
+
+
+def _pictures(case: Case) -> Played:
+    with tempfile.TemporaryDirectory() as folder:
+        script, out, settings = (Path(folder) / name for name in ("case.yaml", "run", "settings.yaml"))
+        script.write_text(case.document())
+        settings.write_text(yaml.safe_dump({**SWITCHES.get(case.without, {})} if case.without else {}))
+        run(RunRequest(script, seed=case.seed, fidelity="frames", out=out, settings=settings))
+        said = Published()
+        for packet in read_feed(out / "feed.mcap"):
+            said.observe(packet)
+        return Played(read_truth(out / "truth.jsonl"), said, None)
+
+
+def figures(played: Played, site: Site, building: Building) -> dict[str, Any]:
+    """Counts and shares of one case. ``unsold`` are receipts as they are, where doubtful items are left off;
+    ``reviewed`` those that come of settling every case right."""
+    truth, said = played.truth, played.said
+    due = {visit.visit: dict(visit.lines) for visit in truth.visits}
+    billed = {visit: receipt_lines(receipt) for visit, receipt in said.receipts.items()}
+    shelf_of = {facing.id: facing.shelf for facing in site.facings.values()}
+    reviewed = after_review(billed, truth.changes, said.changes, shelf_of)
+    prices = {sku: item.price_minor for sku, item in site.items.items()}
+    over, under, value = money_amounts(due, billed, prices)
+    doubts = sum(change.kind == "doubt" for _, change in said.changes)
+    carts = None
+    if played.baseline is not None:
+        carts = {visit: {s: n for s, n in cart.items() if n > 0} for visit, cart in played.baseline.items()}
+        carts |= {visit: {} for visit in due if visit not in carts}
+    return {
+        "visits": len(due), "sales": sum(sum(lines.values()) for lines in due.values()),
+        "receipts": len(billed), "changes": max(len(said.changes), len(truth.changes)), "doubts": doubts,
+        "f1": item_scores(due, reviewed)[2], "exact": round(exact_rate(due, reviewed) * len(due)),
+        "f1_unsold": item_scores(due, billed)[2], "exact_unsold": round(exact_rate(due, billed) * len(due)),
+        "due_minor": value, "over_minor": over, "under_minor": under,
+        "idf1": floor_metrics(truth.positions, within(building.walls_m, said.floor))["idf1"],
+        "baseline_f1": None if carts is None else item_scores(due, carts)[2],
+        "baseline_exact": None if carts is None else round(exact_rate(due, carts) * len(due)),
+    }  # fmt: skip

@@ -1,0 +1,86 @@
+"""The gauntlet's table: figures of cases, added up per family.
+
+In: results of cases. Out: one row per family and one for all; F1 is the mean over cases, all else is pooled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+
+COLUMNS = (
+    "family", "cases", "item F1", "F1 unsold", "exact", "exact unsold", "over", "under", "review", "floor IDF1",
+    "baseline F1", "worst",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One family. ``f1`` and ``exact``: every case that was raised is settled right; ``unsold``: what is in doubt is
+    left off the receipt. Money and review as shares; ``worst`` is the seed with the lowest F1 unsold."""
+
+    family: str
+    cases: int
+    f1: float
+    f1_unsold: float
+    exact: float
+    exact_unsold: float
+    over: float
+    under: float
+    review: float
+    idf1: float
+    baseline_f1: float | None
+    worst: str
+
+
+def rows(results: Sequence[dict[str, Any]]) -> list[Row]:
+    """A row per family, in the order of the results, and a last one over all."""
+    families = list(dict.fromkeys(result["family"] for result in results))
+    found = [_row(name, [result for result in results if result["family"] == name]) for name in families]
+    return [*found, _row("all", results)]
+
+
+def _row(name: str, results: Sequence[dict[str, Any]]) -> Row:
+    worst = min(results, key=lambda result: (result["f1_unsold"], result["f1"]))
+    baseline = [result["baseline_f1"] for result in results if result["baseline_f1"] is not None]
+    return Row(
+        family=name,
+        cases=len(results),
+        f1=_mean([result["f1"] for result in results]),
+        f1_unsold=_mean([result["f1_unsold"] for result in results]),
+        exact=_share(results, "exact", "visits"),
+        exact_unsold=_share(results, "exact_unsold", "visits"),
+        over=_share(results, "over_minor", "due_minor"),
+        under=_share(results, "under_minor", "due_minor"),
+        review=_share(results, "doubts", "changes"),
+        idf1=_mean([result["idf1"] for result in results]),
+        baseline_f1=_mean(baseline) if baseline else None,
+        worst=f"{worst['family'] if name == 'all' else worst['store']} {worst['seed']}: {worst['f1_unsold']:.2f}",
+    )
+
+
+def document(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Table and cases as JSON."""
+    return {"families": [asdict(row) for row in rows(results)], "cases": list(results)}
+
+
+def table(results: Sequence[dict[str, Any]], title: str) -> Table:
+    """The table for a terminal."""
+    out = Table(*COLUMNS, title=title)
+    found = rows(results)
+    for row in found:
+        if row is found[-1]:
+            out.add_section()
+        shown = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in asdict(row).values()]
+        out.add_row(*("-" if cell == "None" else cell for cell in shown))
+    return out
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _share(results: Sequence[dict[str, Any]], part: str, whole: str) -> float:
+    total = sum(result[whole] for result in results)
+    return sum(result[part] for result in results) / total if total else 0.0
