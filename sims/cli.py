@@ -273,7 +273,7 @@ def gauntlet(
     from sims.lab.gauntlet import gauntlet as play
     from sims.lab.gauntlet_table import document, table
 
-    left_out = without.value if without else None
+    left_out = None if without is None else without.value
     request = GauntletRequest(
         _seed_range(seeds), only or (), fidelity.value, mode.value, left_out, workers, out, resume
     )
