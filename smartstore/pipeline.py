@@ -18,6 +18,7 @@ from smartstore.fusion.attribution import AttributionOptions, Attributor, Known
 from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
+from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
 from smartstore.fusion.touches import FacingsSeen, TouchOptions
 from smartstore.fusion.unseen import UnseenOptions
@@ -66,6 +67,7 @@ class PipelineOptions:
     dips: DipOptions = field(default_factory=DipOptions)
     unseen: UnseenOptions = field(default_factory=UnseenOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
+    policy: PolicyOptions | None = None
 
 
 class Pipeline:
@@ -88,6 +90,7 @@ class Pipeline:
             self._options.touches,
             self._options.dips,
             self._options.unseen,
+            self._options.policy,
         )
         self._holdings: dict[str, Counter[str]] = {}
         self._leaving: list[VisitLeft] = []

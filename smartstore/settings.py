@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -19,6 +19,7 @@ from smartstore.fusion.attribution import AttributionOptions
 from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
+from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
 from smartstore.fusion.touches import TouchOptions
 from smartstore.fusion.unseen import UnseenOptions
@@ -102,6 +103,8 @@ class Settings:
     unseen: UnseenOptions = field(default_factory=UnseenOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     settlement: SettlementOptions = field(default_factory=SettlementOptions)
+    policy: PolicyOptions | None = None
+    """In a file: the name of another file, relative to it, such as configs/policy.yaml."""
 
 
 def read_settings(path: Path | None = None) -> Settings:
@@ -112,17 +115,23 @@ def read_settings(path: Path | None = None) -> Settings:
     """
     if path is None:
         return Settings()
+    data = _read_yaml(path, "give another file with --settings", "configs/pipeline.yaml")
+    if isinstance(data, dict) and isinstance(data.get("policy"), str):
+        prices = path.parent / data["policy"]
+        policy = _read_yaml(prices, f"correct policy in {path}", "configs/policy.yaml")
+        data = data | {"policy": _checked(PolicyOptions, policy, str(prices), "configs/policy.yaml").model_dump()}
+    return parse_settings({} if data is None else data, str(path))
+
+
+def _read_yaml(path: Path, way_out: str, example: str) -> Any:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(
-            [f"{path}: cannot be read ({error.strerror}); give another file with --settings"]
-        ) from error
+        raise SettingsError([f"{path}: cannot be read ({error.strerror}); {way_out}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         where = f", line {mark.line + 1}" if mark else ""
-        raise SettingsError([f"{path}{where}: is not YAML; see configs/pipeline.yaml for an example"]) from error
-    return parse_settings({} if data is None else data, str(path))
+        raise SettingsError([f"{path}{where}: is not YAML; see {example} for an example"]) from error
 
 
 def parse_settings(data: object, source: str = "settings") -> Settings:
@@ -131,32 +140,48 @@ def parse_settings(data: object, source: str = "settings") -> Settings:
     Raises:
         SettingsError: there is an unknown key or an impossible value.
     """
-    try:
-        return _build(Settings, _model(Settings).model_validate(data))
-    except ValidationError as error:
-        raise SettingsError([_problem(source, found) for found in error.errors()]) from error
+    return _build(Settings, _checked(Settings, data, source, "configs/pipeline.yaml"))
 
 
 def settings_schema() -> dict[str, Any]:
     """The JSON Schema of a settings file, for editors."""
-    return _model(Settings).model_json_schema()
+    schema = _model(Settings).model_json_schema()
+    about = "File with the price of a review and of an error, relative to this one; see configs/policy.yaml"
+    schema["properties"]["policy"] = {"type": "string", "description": about}
+    return schema
 
 
-def _problem(source: str, found: Mapping[str, Any]) -> str:
+def policy_schema() -> dict[str, Any]:
+    """The JSON Schema of a policy file, for editors."""
+    return _model(PolicyOptions).model_json_schema()
+
+
+def _checked(kind: Any, data: object, source: str, example: str) -> BaseModel:
+    try:
+        return _model(kind).model_validate(data)
+    except ValidationError as error:
+        raise SettingsError([_problem(kind, source, found, example) for found in error.errors()]) from error
+
+
+def _problem(kind: Any, source: str, found: Mapping[str, Any], example: str) -> str:
     place = ".".join(str(part) for part in found["loc"]) or "the whole file"
     if found["type"] == "extra_forbidden":
-        known = ", ".join(_known(tuple(found["loc"][:-1])))
+        known = ", ".join(_known(kind, tuple(found["loc"][:-1])))
         return f"{source}: unknown key {place}; known here: {known}"
     if found["type"] in ("model_type", "dict_type"):
-        return f"{source}: {place}: needs keys with values, not {found['input']!r}; see configs/pipeline.yaml"
+        return f"{source}: {place}: needs keys with values, not {found['input']!r}; see {example}"
     return f"{source}: {place}: {found['msg'].lower()}, not {found['input']!r}"
 
 
-def _known(path: tuple[Any, ...]) -> list[str]:
-    kind: Any = Settings
+def _known(kind: Any, path: tuple[Any, ...]) -> list[str]:
     for part in path:
-        kind = get_type_hints(kind).get(part)
+        kind = _section(get_type_hints(kind).get(part))
     return [entry.name for entry in fields(kind)]
+
+
+def _section(hint: Any) -> Any:
+    """The options in a hint: themselves, or without the None that may stand in for them."""
+    return next((part for part in get_args(hint) if is_dataclass(part)), hint)
 
 
 @cache
@@ -172,6 +197,8 @@ def _entry(hint: Any, entry: "Field[Any]") -> Any:
     if is_dataclass(hint):
         inner = _model(hint)  # type: ignore[arg-type]
         return inner, PydanticField(default_factory=inner)
+    if is_dataclass(_section(hint)):
+        return _model(_section(hint)) | None, None
     if entry.default is not MISSING:
         is_measure = isinstance(entry.default, int | float) and not isinstance(entry.default, bool)
         # Seconds, metres, shares and counts have no negative values; log-likelihoods that are meant negative do.
@@ -185,9 +212,11 @@ def _build(options: type[Options], model: BaseModel) -> Options:
     values = {entry.name: getattr(model, entry.name) for entry in fields(options)}  # type: ignore[arg-type]
     hints = get_type_hints(options)
     return options(**{
-        name: _build(hints[name], value) if isinstance(value, BaseModel) else value for name, value in values.items()
+        name: _build(_section(hints[name]), value) if isinstance(value, BaseModel) else value
+        for name, value in values.items()
     })  # fmt: skip
 
 
-if __name__ == "__main__":  # in the root of the repository: writes the JSON Schema anew
-    Path("configs/pipeline.schema.json").write_text(json.dumps(settings_schema(), indent=2) + "\n", encoding="utf-8")
+if __name__ == "__main__":  # in the root of the repository: writes the JSON Schemas anew
+    for name, schema in (("pipeline", settings_schema()), ("policy", policy_schema())):
+        Path(f"configs/{name}.schema.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")

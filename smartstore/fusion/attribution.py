@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from smartstore.domain.events import CaseRaised
+from smartstore.domain.events import CaseRaised, ItemReturned
 from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
@@ -24,6 +24,7 @@ from smartstore.fusion.evidence import EvidenceOptions, press_log
 from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
 from smartstore.fusion.joint import Hypothesis, solve
 from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachMemory, ReachOptions
 from smartstore.fusion.touches import FacingsSeen, OpenTouches, TouchOptions
 from smartstore.fusion.unseen import Moved, UnseenOptions, UnseenPairs
@@ -46,7 +47,7 @@ class AttributionOptions:
     patience_s: float = 6.0
     """Nothing waits longer than this for company."""
     sure: float = 0.75
-    """Below this probability a change becomes a case."""
+    """Below this probability a change becomes a case, where no policy sets prices."""
     merge_s: float = 2.0
     """Steps of the same plates less apart than this may be one: a hand rested before it lifted."""
     part_grams: float = 25.0
@@ -92,6 +93,7 @@ class Attributor:
         touches: TouchOptions | None = None,
         dips: DipOptions | None = None,
         unseen: UnseenOptions | None = None,
+        policy: PolicyOptions | None = None,
     ) -> None:
         self._site, self._explain = site, explain
         self._options, self._evidence = options or AttributionOptions(), evidence or EvidenceOptions()
@@ -105,7 +107,7 @@ class Attributor:
         self._scales = LivingScales(site, self._options.scale_silent_s)
         self._dips = DipFinder(site, dips or DipOptions())
         self._unseen = UnseenPairs(self._scales.weighed, unseen or UnseenOptions())
-        self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates)
+        self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, policy)
         self.ignored: Counter[str] = Counter()
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
@@ -200,6 +202,7 @@ class Attributor:
             for event in booked:
                 self._touches.explain(change.t_start_ns, change.t_end_ns, event.place)
                 count = 1 if isinstance(event, CaseRaised) else event.quantity
+                count += event.doubtful if isinstance(event, ItemReturned) else 0
                 self._unseen.moved(Moved(event.visit, change.t_start_ns, change.t_end_ns, event.place, count))
             events += booked
         return events

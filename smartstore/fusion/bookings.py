@@ -5,12 +5,14 @@ In: decided changes with their probabilities, and unexplained touches. Out: :cla
 """
 
 from collections import Counter
+from operator import itemgetter
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Candidate
 from smartstore.fusion.changes import Change
 from smartstore.fusion.joint import Choice, Hypothesis
 from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.policy import PolicyOptions, threshold
 from smartstore.fusion.reach import Touch
 from smartstore.fusion.unseen import UnseenPair
 from smartstore.site import Site
@@ -21,13 +23,15 @@ Carts = dict[str, Counter[str]]
 
 
 class Bookings:
-    """Books what is at least ``sure``; a case names at most ``most`` candidates.
+    """Books what is at least ``sure``, or what a ``policy`` says is; a case names at most ``most`` candidates.
 
-    ``doubt`` is what visits may hold besides: takes that became cases. Putting such a thing back settles it silently.
+    ``doubt`` is what visits may hold besides: takes that became cases. Putting such a thing back is booked as doubtful.
     """
 
-    def __init__(self, site: Site, planogram: Planogram, sure: float, most: int) -> None:
-        self._site, self._planogram, self._sure, self._most = site, planogram, sure, most
+    def __init__(
+        self, site: Site, planogram: Planogram, sure: float, most: int, policy: PolicyOptions | None = None
+    ) -> None:
+        self._site, self._planogram, self._sure, self._most, self._policy = site, planogram, sure, most, policy
         self.doubt: Carts = {}
 
     def forget(self, inside: list[str]) -> None:
@@ -38,12 +42,18 @@ class Bookings:
         """The event of a decided change; none for what was nobody's sale."""
         claim = choice.hypothesis
         if not claim.sku:
-            sale = max((p for h, p in choice.ranking if h.sku and h.visit), default=0.0)
-            return [self._case(change, choice, t_ns)] if sale > 1 - self._sure else []
+            sale = max(((p, h) for h, p in choice.ranking if h.sku and h.visit), default=None, key=itemgetter(0))
+            return [self._case(change, choice, t_ns)] if sale and sale[0] > 1 - self._enough(sale[1]) else []
         unclear = change.step is None and change.seen is not None and change.seen.unclear
-        if unclear or choice.probability < self._sure or (not claim.visit and claim.quantity > 0):
+        if unclear or choice.probability < self._enough(claim) or (not claim.visit and claim.quantity > 0):
             return [self._case(change, choice, t_ns)]
         return self._moved(change, choice, claim, t_ns, holdings)
+
+    def _enough(self, claim: Hypothesis) -> float:
+        """How likely a claim has to be."""
+        if self._policy is None:
+            return self._sure
+        return threshold(self._policy, self._site.items[claim.sku].price_minor * abs(claim.quantity))
 
     def _moved(self, change: Change, choice: Choice, claim: Hypothesis, t_ns: int, holdings: Carts) -> list[ItemEvent]:
         held = holdings.setdefault(claim.visit, Counter()) if claim.visit else Counter()
@@ -59,7 +69,7 @@ class Bookings:
         if booked < count:
             self.doubt[claim.visit][claim.sku] -= count - booked
         held[claim.sku] -= booked
-        return [ItemReturned(*rest, booked, claim.facing, choice.probability)] if booked else []
+        return [ItemReturned(*rest, booked, claim.facing, choice.probability, doubtful=count - booked)]
 
     def _case(self, change: Change, choice: Choice, t_ns: int) -> CaseRaised:
         best = choice.ranking[: self._most]
