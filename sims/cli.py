@@ -269,21 +269,53 @@ def gauntlet(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON and nothing else")] = False,
 ) -> None:
     """Play every known failure of such stores, and show per family what became of the receipts."""
-    from sims.lab.gauntlet import GauntletRequest, title
+    from sims.lab.gauntlet import GauntletRequest
     from sims.lab.gauntlet import gauntlet as play
     from sims.lab.gauntlet_table import document, table
 
-    left_out = None if without is None else without.value
     request = GauntletRequest(
-        _seed_range(seeds), only or (), fidelity.value, mode.value, left_out, workers, out, resume
-    )
+        _seed_range(seeds), only or (), fidelity.value, mode.value, without.value if without else None, workers, out,
+        resume,
+    )  # fmt: skip
     console = Console(stderr=True)
     with console.status("starting ...") as status:
         results = play(request, lambda step: status.update(str(step)))
     if as_json:
         print(json.dumps(document(results), indent=2))
     else:
-        Console(file=sys.stdout).print(table(results, title(request)))
+        Console(file=sys.stdout).print(table(results, request.title))
+
+
+@app.command()
+def crowd(
+    scenario: Annotated[Path, typer.Argument(help="Scenario document with shoppers drawn from the seed")] = Path(
+        "configs/scenarios/corner-rush.yaml"
+    ),
+    rates: Annotated[str, typer.Option(help="Shoppers per hour, with commas between")] = "20,60,120,180,240",
+    seeds: Annotated[str, typer.Option(help="Seeds, A-B")] = "1-5",
+    minutes: Annotated[float, typer.Option(min=0.5, max=240, help="Event time during which people come")] = 10.0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs and crowd.png")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep results of the same runs; not after a change")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the curve as JSON and nothing else")] = False,
+) -> None:
+    """Show how right receipts stay against shoppers per hour, with confidence intervals over seeds."""
+    from sims.lab.crowd import crowd as play
+    from sims.lab.crowd import document, table
+
+    numbers = rates.split(",")
+    if not all(number.strip().isdecimal() and 0 < int(number) <= 1000 for number in numbers):
+        raise typer.BadParameter(f"{rates!r} are no rates; write for example 20,60,120", param_hint="--rates")
+    console = Console(stderr=True)
+    with console.status("starting ...") as status:
+        points = play(
+            scenario, sorted({int(number) for number in numbers}), _seed_range(seeds), minutes, workers, out, resume,
+            lambda step: status.update(str(step)),
+        )  # fmt: skip
+    if as_json:
+        print(json.dumps(document(points), indent=2))
+    else:
+        Console(file=sys.stdout).print(table(points, f"{scenario.stem}, seeds {seeds}, {minutes:g} minutes"))
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """One case of the gauntlet: a family, a seed and what the product has to do without.
 
-In: a :class:`Case`. Out: its figures, as counts that add up over cases. With smart cameras the building, the product
-and the baseline run in this process, without a broker; with pictures the case is an ordinary run over a broker.
+In: a :class:`Case`. Out: its figures, most as counts that add up over cases. With smart cameras the building, the
+product and the baseline run in this process, without a broker; with pictures the case is an ordinary run over a broker.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from typing import Any, Literal
 import yaml
 
 from sims.building import Building, load_building
+from sims.lab.batch import Result
 from sims.lab.families import FAMILIES
 from sims.lab.families.stage import STORES
 from sims.lab.floor import floor_metrics
@@ -42,10 +43,6 @@ SWITCHES: Mapping[Without, Mapping[str, Any]] = {
     "reach": {"evidence": {"hand_hit": 0.0, "body_sigma_m": 1e6}},
 }
 """What leaves a source of evidence out, as settings of the product; devices are simply off."""
-
-
-class GauntletError(Exception):
-    """A gauntlet that cannot be run; one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +87,20 @@ class Case:
         told = f"{self.mode}|{self.without}|{self.fidelity}|{self.document()}|{self.store.read_text()}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
+    def play(self) -> Result:
+        """Play it and count what was right."""
+        started = time.monotonic()
+        settings = parse_settings(SWITCHES.get(self.without, {}) if self.without else {}, f"--without {self.without}")
+        if self.fidelity == "frames":
+            played = _pictures(self)
+        else:
+            played = play_edge(self.scenario(), self.store, self.seed, settings, baseline=True)
+        return {
+            "family": self.family, "seed": self.seed, "store": self.store.stem, "mode": self.mode,
+            "without": self.without, "fidelity": self.fidelity, **figures(played, self.store),
+            "wall_s": round(time.monotonic() - started, 2),
+        }  # fmt: skip
+
 
 @cache
 def _building(store: Path) -> Building:
@@ -103,52 +114,31 @@ def _site(store: Path) -> Site:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of a case: the truth, what the product said, and the baseline's carts where there is one."""
+    """What came of a run: the truth, what the product said, and the baseline's carts where there is one."""
 
     truth: Truth
     said: Published
     baseline: Mapping[str, Mapping[str, int]] | None
 
 
-def play(case: Case) -> dict[str, Any]:
-    """Play a case and count what was right."""
-    started = time.monotonic()
-    played = _pictures(case) if case.fidelity == "frames" else _edge(case)
-    return {
-        "family": case.family, "seed": case.seed, "store": case.store.stem, "mode": case.mode,
-        "without": case.without, "fidelity": case.fidelity, "digest": case.digest(),
-        **figures(played, _site(case.store), _building(case.store)), "wall_s": round(time.monotonic() - started, 2),
-    }  # fmt: skip
-
-
-def settings_of(case: Case) -> Settings:
-    """The product's settings in a case.
-
-    Raises:
-        SettingsError: a switch of this bench is unknown to the product.
-    """
-    return parse_settings(SWITCHES.get(case.without, {}) if case.without else {}, f"--without {case.without}")
-
-
-def _edge(case: Case) -> Played:
-    site, palms, said = _site(case.store), Palms(_building(case.store).store, case.seed), Published()
-    baseline = SequentialBaseline(site)
+def play_edge(scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False) -> Played:
+    """Building and product in this process, with smart cameras; ``baseline`` sets the sequential one beside it."""
+    site, palms, said = _site(store), Palms(_building(store).store, seed), Published()
+    rival = SequentialBaseline(site) if baseline else None
     with tempfile.TemporaryDirectory() as folder:
         truth, key = Path(folder) / "truth.jsonl", Path(folder) / "palm.pem"
         key.write_bytes(palms.public_key_pem)
-        simulation = Simulation(
-            _building(case.store), case.scenario(), case.seed, scan=palms.scan, enrol=palms.enrol, truth=truth
-        )
-        with EmbeddedStore(site, key, settings_of(case)) as store:
+        simulation = Simulation(_building(store), scenario, seed, scan=palms.scan, enrol=palms.enrol, truth=truth)
+        with EmbeddedStore(site, key, settings) as service:
             for moment in simulation.run():
                 for packet in moment.packets:
-                    for answer in store.hear(packet):
+                    for answer in service.hear(packet):
                         said.observe(answer)
-                    received = decode(packet)
-                    if received is not None and received.channel is topics.SCALE:
-                        baseline.feel(received.device, received.message)
-                baseline.see(store.floor, store.owners)
-        return Played(read_truth(truth), said, baseline.carts)
+                    if rival is not None and (batch := decode(packet)) and batch.channel is topics.SCALE:
+                        rival.feel(batch.device, batch.message)
+                if rival is not None:
+                    rival.see(service.floor, service.owners)
+        return Played(read_truth(truth), said, None if rival is None else rival.carts)
 
 
 def _pictures(case: Case) -> Played:
@@ -163,10 +153,10 @@ def _pictures(case: Case) -> Played:
         return Played(read_truth(out / "truth.jsonl"), said, None)
 
 
-def figures(played: Played, site: Site, building: Building) -> dict[str, Any]:
-    """Counts and shares of one case. ``unsold`` are receipts as they are, where doubtful items are left off;
-    ``reviewed`` those that come of settling every case right."""
-    truth, said = played.truth, played.said
+def figures(played: Played, store: Path) -> Result:
+    """Counts and shares of one run. ``unsold`` is of receipts as they are, where doubtful items are left off; the
+    others are of those that come of settling every case right."""
+    site, building, truth, said = _site(store), _building(store), played.truth, played.said
     due = {visit.visit: dict(visit.lines) for visit in truth.visits}
     billed = {visit: receipt_lines(receipt) for visit, receipt in said.receipts.items()}
     shelf_of = {facing.id: facing.shelf for facing in site.facings.values()}
