@@ -46,3 +46,24 @@ def test_a_declined_token_is_refused_at_the_gate_and_at_the_till() -> None:
 def test_two_providers_give_the_same_codes() -> None:
     assert StubGateway().authorise("t", LIMIT, "v1") == StubGateway().authorise("t", LIMIT, "v1")
     assert StubGateway().authorise("t", LIMIT, "v1").code != StubGateway().authorise("t", LIMIT, "v2").code
+
+
+def test_what_was_captured_can_be_given_back_once() -> None:
+    provider = StubGateway()
+    capture = provider.capture(provider.authorise("token", LIMIT, "v1"), Money(300, "EUR"), "v1")
+    first = provider.refund(capture, Money(200, "EUR"), "r1")
+    assert first.approved
+    assert provider.refund(capture, Money(200, "EUR"), "r1") is first
+    assert not provider.refund(capture, Money(101, "EUR"), "r2").approved, "only 100 are left"
+    assert provider.refund(capture, Money(100, "EUR"), "r3").approved
+    assert provider.refunded == {"r1": Money(200, "EUR"), "r3": Money(100, "EUR")}
+    with pytest.raises(GatewayError, match="r1"):
+        provider.refund(capture, Money(1, "EUR"), "r1")
+
+
+def test_captures_of_one_authorisation_stay_below_its_limit_together() -> None:
+    provider = StubGateway()
+    promise = provider.authorise("token", LIMIT, "v1")
+    assert provider.capture(promise, Money(3000, "EUR"), "v1").approved
+    assert not provider.capture(promise, Money(2001, "EUR"), "v1:2").approved
+    assert provider.capture(promise, Money(2000, "EUR"), "v1:3").approved
