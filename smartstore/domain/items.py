@@ -51,8 +51,9 @@ class Explanation:
 class FacingChange:
     """A settled change of one facing in a shelf camera's view.
 
-    ``items`` is the estimated change of the number of items (negative: gone), ``probability`` how sure
-    the camera is that anything changed at all, ``scores`` what lies or lay there: (sku, probability).
+    ``items`` is the estimated change of the number of items (negative: gone; 0: something changed that the camera
+    could not count), ``probability`` how sure the camera is that anything changed at all, ``scores`` what lies or lay
+    there: (sku, probability).
     """
 
     camera: str

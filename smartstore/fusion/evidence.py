@@ -79,9 +79,10 @@ def camera_log(
     """What a camera's view of the facing says about "``quantity`` of ``sku`` taken" (negative: put back).
 
     A Gaussian in the count with an outlier share, mixed with "the camera is wrong" by its own ``probability``; times
-    the score of the SKU, floored because recognisers are sure of themselves.
+    the score of the SKU, floored because recognisers are sure of themselves. With ``items`` 0 the camera is sure that
+    something changed and could not count it: the same for every quantity and direction.
     """
-    close = math.exp(-0.5 * ((items + quantity) / options.count_sigma) ** 2)
+    close = math.exp(-0.5 * ((items + quantity) / options.count_sigma) ** 2) if items else 0.5
     count = probability * ((1 - options.count_outlier) * close + options.count_outlier * 0.2) + (1 - probability) * 0.1
     floor = options.score_floor
     score = floor + (1 - floor) * scores.get(sku, 0.0) if scores else 0.5

@@ -90,17 +90,18 @@ class Hypothesiser:
             if take
             else self.planogram.put_log(facing, explanation.sku)
         )
-        score = (
-            explanation.log_likelihood
-            + place
-            + quantity_log(explanation.quantity, self.options.more if change.step else self.options.more_seen)
-        )
+        score = explanation.log_likelihood + place + quantity_log(explanation.quantity, self._more(change))
         if change.seen is not None and change.step is not None and not change.seen.unclear:
             scores, seen = dict(change.seen.scores), change.seen
             score += camera_log(
                 seen.items, seen.probability, scores, explanation.sku, explanation.quantity, self.evidence
             )
         return score
+
+    def _more(self, change: Change) -> float:
+        """Share of changes with yet another item: more where a camera counted what several hands may have done."""
+        counted = change.step is None and change.seen is not None and change.seen.items
+        return self.options.more_seen if counted else self.options.more
 
     def _actor(
         self, explanation: Explanation, visit: str, reach: float, holdings: Holdings, doubtful: Holdings
@@ -135,13 +136,13 @@ def _can(visit: str, explanation: Explanation, holdings: Holdings, doubtful: Hol
 
 def seen_explanations(change: FacingChange, site: Site, evidence: EvidenceOptions) -> list[Explanation]:
     """What a facing change says by itself, in the form that weight steps are explained in."""
-    sign = -1 if change.items > 0 else 1
+    signs = (1, -1) if not change.items else (-1,) if change.items > 0 else (1,)
     home = site.facings[change.facing].sku
     scores = dict(change.scores)
     skus = sorted({home, *(sku for sku, score in scores.items() if score > 0.02 and sku in site.items)})
     found = [Explanation("", 0, math.log(max(1 - change.probability, 1e-3)))]
     for sku in skus:
-        for count in (1, 2, 3):
-            fit = camera_log(change.items, change.probability, scores, sku, sign * count, evidence)
-            found.append(Explanation(sku, sign * count, fit))
+        for quantity in (sign * count for sign in signs for count in (1, 2, 3)):
+            fit = camera_log(change.items, change.probability, scores, sku, quantity, evidence)
+            found.append(Explanation(sku, quantity, fit))
     return found

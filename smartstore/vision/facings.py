@@ -73,7 +73,8 @@ class WatcherOptions:
     """Time constant with which the settled fill follows slow drift."""
     unclear_low: float = 0.35
     unclear_high: float = 0.85
-    """Change probabilities between these, after the view was hidden, are doubt."""
+    """Change probabilities between these, after the view was hidden, are doubt; beyond them something did change,
+    also where the count is what it was."""
 
 
 @dataclass(slots=True)
@@ -81,6 +82,7 @@ class _Step:
     """A difference that may become a change."""
 
     items: int
+    """0: the camera is sure that something changed, but counts as many as before."""
     start_ns: int
     first_ns: int
     views: int = 0
@@ -144,9 +146,17 @@ class FacingWatcher:
         level = seen.fill * capacity
         watched.told = max(watched.told, seen.change)
         least = self.options.told_items if watched.told >= self.options.told else self.options.step_items
-        if abs(level - watched.level) < least:
+        items = self._items(level - watched.level) if abs(level - watched.level) >= least else 0
+        step = watched.step
+        uncounted = step.items == 0 if step is not None else seen.change > self.options.unclear_high
+        if items == 0 and not uncounted:
             return self._same(camera, watched, t_ns, level, seen)
-        return self._different(camera, watched, t_ns, level, seen)
+        return self._different(camera, watched, t_ns, level, items, seen)
+
+    def _items(self, difference: float) -> int:
+        """A difference of the level as items; at least one."""
+        size = max(1, math.floor(abs(difference) + 1.0 - self.options.half_items))
+        return size if difference > 0 else -size
 
     def _same(self, camera: str, watched: _Watched, t_ns: int, level: float, seen: SeenFacing) -> FacingChange | None:
         """The fill is what it was: a step that began was a flicker."""
@@ -161,11 +171,8 @@ class FacingWatcher:
         return FacingChange(camera, seen.facing, start_ns, t_ns, 0, seen.change, scores, unclear=True)
 
     def _different(
-        self, camera: str, watched: _Watched, t_ns: int, level: float, seen: SeenFacing
+        self, camera: str, watched: _Watched, t_ns: int, level: float, items: int, seen: SeenFacing
     ) -> FacingChange | None:
-        difference = level - watched.level
-        size = max(1, math.floor(abs(difference) + 1.0 - self.options.half_items))
-        items = size if difference > 0 else -size
         step = watched.step
         if step is None or step.items != items:
             earlier_ns = watched.clear_ns if step is None else step.first_ns

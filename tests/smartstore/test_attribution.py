@@ -158,6 +158,13 @@ def test_without_scale_an_unclear_view_is_doubt(site: Site) -> None:
     ]
 
 
+def test_without_scale_a_sure_change_that_was_not_counted_is_one_item_of_that_name(site: Site) -> None:
+    seen = [view(site, "g1-1-b", 5, 0, 0.95)]
+    assert short(told(site, [], [shopper(site, 1, (5, "g1-1-b"))], {1: "anna"}, views=seen)) == [
+        ("take", "anna", "g1-1-b", 1)
+    ]
+
+
 def test_dead_plates_hand_over_to_the_camera(site: Site) -> None:
     dead = plate(site, "g1-1-b")
     scale = FakeScale(site.fixtures["g1"], 1, dead=(dead,)).move(9, plate(site, "g1-2-b"), -grams(site, "g1-2-b"))

@@ -90,6 +90,18 @@ def test_a_middling_change_after_a_hidden_view_is_unclear(corner: Site) -> None:
     assert changes(corner, [said(0, 15), said(0.5, 15), said(1.0, 15, 0.6), said(1.5, 15)]) == []
 
 
+def test_a_sure_change_that_the_camera_cannot_count_is_told_with_its_name(corner: Site) -> None:
+    history = [said(0, 15), said(0.5, 15, hidden=True), said(1.0, 15, 0.95, a=0.9), said(1.5, 15), said(2.0, 15)]
+    (change,) = changes(corner, history)
+    assert (change.items, change.unclear, change.scores[0]) == (0, False, ("a", pytest.approx(0.9)))
+    assert (change.t_start_ns, change.t_end_ns) == (0, 1 * SECOND)
+
+
+def test_what_left_for_one_view_and_came_back_is_no_change_however_sure_the_camera_was(corner: Site) -> None:
+    flicker = [said(0, 15), said(0.5, 14, 0.95), said(1.0, 15, 0.95), said(1.5, 15), said(2.0, 15)]
+    assert changes(corner, flicker) == []
+
+
 def test_facings_that_the_site_does_not_have_are_counted(corner: Site) -> None:
     watcher = FacingWatcher(corner)
     stranger = SeenFacing(facing="attic", fill=0.5)
