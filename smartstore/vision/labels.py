@@ -38,6 +38,10 @@ class LabelledPerson:
     """How steeply the camera looks down at this person, where the file says it."""
     full_box_px: tuple[float, float, float, float] | None = None
     """Around the whole body, covered parts and those outside the picture included, where the file says it."""
+    doing: str = ""
+    """What this person does, in a word, where the file says it."""
+    gear: str | None = None
+    """Kind of what this person shops with, empty for nothing, where the file says it."""
 
     @property
     def height_px(self) -> float:
@@ -120,6 +124,8 @@ def _person(note: dict[str, Any]) -> LabelledPerson:
         int(note.get("body", -1)),
         None if steepness is None else float(steepness),
         None if whole is None else _corners(whole),
+        str(note.get("doing", "")),
+        None if note.get("gear") is None else str(note["gear"]),
     )
 
 

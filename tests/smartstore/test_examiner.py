@@ -5,6 +5,7 @@ import math
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,10 +155,10 @@ def test_agreement_asks_only_for_joints_that_the_examiner_sees_in_the_picture() 
 def test_the_card_tells_the_headline_and_the_photographs() -> None:
     none = {"joints": 0, "right": 0, "wrists": 0, "wrists_right": 0}
     some = {"joints": 20, "right": 5, "wrists": 4, "wrists_right": 1}
-    row = {"people": 2, "found": 1, "found_at_0.1": 2, "other_boxes": 0}
+    row: dict[str, Any] = {"people": 2, "found": 1, "found_at_0.1": 2, "other_boxes": 0}
     row |= {"agreement_on_found_boxes": none, "agreement_on_marked_boxes": some}
     person = somebody()
-    figures = {
+    figures: dict[str, Any] = {
         "network": "a network",
         "rule": {"least_visible": 0.9, "least_height_px": 80.0},
         "photographs": {"bus.jpg": row},
@@ -166,6 +167,11 @@ def test_the_card_tells_the_headline_and_the_photographs() -> None:
     }
     text = "\n".join(examiner_card.section(figures))
     assert "**6 people: 1.000 over all seen joints" in text
+    assert "Portraits" not in text, "none were looked at"
+    figures["portraits"] = {"drawn": 9, **examiner.judged([examined(person)] * 7, examiner.Rule())}
+    text = "\n".join(examiner_card.section(figures))
+    assert text.index("**7 people: 1.000") < text.index("**6 people: 1.000")
+    assert "9 were drawn" in text and "of 2 more" in " ".join(text.split())
     assert "| bus.jpg | 2 | 1 (2) | 0 | – | 5 of 20 |" in text
     assert "| 80 px | 2 | 0.800 | – |" in text
 
