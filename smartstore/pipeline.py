@@ -14,10 +14,11 @@ import numpy as np
 from smartstore.domain.events import ItemReturned, ItemTaken, StoreEvent, VisitLeft
 from smartstore.domain.people import FloorState, PeopleView, SeenPerson
 from smartstore.fusion.alive import ScaleAlive
-from smartstore.fusion.attribution import AttributionOptions, Attributor, Known
+from smartstore.fusion.attribution import AttributionOptions, Attributor, Known, Watch
 from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
+from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
 from smartstore.fusion.touches import FacingsSeen, TouchOptions
@@ -67,31 +68,45 @@ class PipelineOptions:
     dips: DipOptions = field(default_factory=DipOptions)
     unseen: UnseenOptions = field(default_factory=UnseenOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
+    planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
     policy: PolicyOptions | None = None
+
+
+def attributor(site: Site, options: PipelineOptions, watch: Watch = lambda *_: None) -> Attributor:
+    """The stage that says who took what; ``watch`` is told of every decided change."""
+    return Attributor(
+        site,
+        CandidateFinder(site, options.candidates).observe,
+        options.attribution,
+        options.evidence,
+        options.hypotheses,
+        options.reach,
+        options.touches,
+        options.dips,
+        options.unseen,
+        options.policy,
+        options.planogram,
+        watch,
+    )
 
 
 class Pipeline:
     """Ties the stages together. ``vision`` looks at frames; without it frames are counted and left."""
 
-    def __init__(self, site: Site, options: PipelineOptions | None = None, vision: Vision | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        options: PipelineOptions | None = None,
+        vision: Vision | None = None,
+        watch: Watch = lambda *_: None,
+    ) -> None:
         self.site, self._options, self._vision = site, options or PipelineOptions(), vision
         self._timeline = Timeline(self._options.lateness_s)
         self._tracker = FloorTracker(site)
         self._watcher = FacingWatcher(site)
         self._scales = {f.id: StepDetector(f, self._options.steps) for f in site.fixtures.values() if f.shelves}
         self._visits = VisitKeeper(site.gates, self._options.visits)
-        self._attributor = Attributor(
-            site,
-            CandidateFinder(site, self._options.candidates).observe,
-            self._options.attribution,
-            self._options.evidence,
-            self._options.hypotheses,
-            self._options.reach,
-            self._options.touches,
-            self._options.dips,
-            self._options.unseen,
-            self._options.policy,
-        )
+        self._attributor = attributor(site, self._options, watch)
         self._holdings: dict[str, Counter[str]] = {}
         self._leaving: list[VisitLeft] = []
         self._floor = FloorState(-1, ())

@@ -22,8 +22,8 @@ from smartstore.fusion.changes import Change, grouped, joined, of_step, of_view,
 from smartstore.fusion.dips import DipFinder, DipOptions
 from smartstore.fusion.evidence import EvidenceOptions, press_log
 from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
-from smartstore.fusion.joint import Hypothesis, solve
-from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.joint import Choice, Hypothesis, solve
+from smartstore.fusion.planogram import Planogram, PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachMemory, ReachOptions
 from smartstore.fusion.touches import FacingsSeen, OpenTouches, TouchOptions
@@ -32,6 +32,8 @@ from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
 Explain = Callable[[WeightStep], list[Explanation]]
+Watch = Callable[[Change, Choice], None]
+"""Told of every decided change and all that it may have been, before it is booked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class AttributionOptions:
     """Nothing waits longer than this for company."""
     sure: float = 0.75
     """Below this probability a change becomes a case, where no policy sets prices."""
+    temperature: float = 1.0
+    """Scores are divided by this before they become probabilities: more than 1 where evidence says the same twice."""
+    joint: bool = True
+    """Without it every change is explained alone."""
     merge_s: float = 2.0
     """Steps of the same plates less apart than this may be one: a hand rested before it lifted."""
     part_grams: float = 25.0
@@ -94,10 +100,12 @@ class Attributor:
         dips: DipOptions | None = None,
         unseen: UnseenOptions | None = None,
         policy: PolicyOptions | None = None,
+        planogram: PlanogramOptions | None = None,
+        watch: Watch = lambda *_: None,
     ) -> None:
-        self._site, self._explain = site, explain
+        self._site, self._explain, self._watch = site, explain, watch
         self._options, self._evidence = options or AttributionOptions(), evidence or EvidenceOptions()
-        self.planogram = Planogram(site)
+        self.planogram = Planogram(site, planogram or PlanogramOptions())
         self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, hypotheses or HypothesisOptions())
         self._reach = ReachMemory(site, self._evidence, reach)
         self._changes: list[Change] = []
@@ -175,7 +183,8 @@ class Attributor:
     def _due(self, now_ns: int, final: bool) -> list[Change]:
         """The oldest group of changes that hang together in time, once all are due or the first has waited enough."""
         self._changes.sort(key=lambda change: (change.t_start_ns, change.caused_by))
-        groups = grouped(self._changes, round(self._options.join_s * NS_PER_S))
+        together = grouped(self._changes, round(self._options.join_s * NS_PER_S))
+        groups = together if self._options.joint else [[change] for change in self._changes]
         patience = round(self._options.patience_s * NS_PER_S)
         for group in groups:
             due = [change for change in group if final or self._due_ns(change) <= now_ns]
@@ -197,7 +206,8 @@ class Attributor:
             for visit in {*holdings, *self._bookings.doubt}
         }
         events: list[ItemEvent] = []
-        for change, choice in zip(group, solve(hypotheses, may_hold), strict=True):
+        for change, choice in zip(group, solve(hypotheses, may_hold, self._options.temperature), strict=True):
+            self._watch(change, choice)
             booked = self._bookings.book(change, choice, self._time(change), holdings)
             for event in booked:
                 self._touches.explain(change.t_start_ns, change.t_end_ns, event.place)

@@ -43,17 +43,22 @@ class Choice:
     ranking: tuple[tuple[Hypothesis, float], ...]
 
 
-def solve(changes: Sequence[Sequence[Hypothesis]], holdings: Holdings, most_exact: int = 4000) -> list[Choice]:
+def solve(
+    changes: Sequence[Sequence[Hypothesis]], holdings: Holdings, temperature: float = 1.0, most_exact: int = 4000
+) -> list[Choice]:
     """One choice per change, ``changes`` in the order of time.
 
-    Small problems are enumerated, which gives exact marginal probabilities; larger ones go to
-    ``scipy.optimize.milp``, and the probability of a choice then comes from the best explanation without it.
+    Scores are divided by ``temperature`` before they become probabilities (Guo et al., 2017, "On Calibration of Modern
+    Neural Networks"): which explanation wins does not depend on it. Small problems are enumerated, which gives exact
+    marginal probabilities; larger ones go to ``scipy.optimize.milp``, and the probability of a choice then comes from
+    the best explanation without it.
     """
     out: dict[int, Choice] = {}
     for part in _parts(changes):
         hypotheses = [changes[i] for i in part]
         exact = math.prod(len(h) for h in hypotheses) <= most_exact
-        solved = _enumerate(hypotheses, holdings) if exact else _optimise(hypotheses, holdings)
+        solve_part = _enumerate if exact else _optimise
+        solved = solve_part(hypotheses, holdings, temperature)
         out.update(zip(part, solved, strict=True))
     return [out[i] for i in range(len(changes))]
 
@@ -69,14 +74,14 @@ def _parts(changes: Sequence[Sequence[Hypothesis]]) -> list[list[int]]:
     return sorted(parts)
 
 
-def _enumerate(changes: Sequence[Sequence[Hypothesis]], holdings: Holdings) -> list[Choice]:
+def _enumerate(changes: Sequence[Sequence[Hypothesis]], holdings: Holdings, temperature: float) -> list[Choice]:
     scored = [
         (sum(h.score for h in combination), combination)
         for combination in itertools.product(*changes)
         if _possible(combination, holdings)
     ]
     best = max(score for score, _ in scored)
-    weights = [math.exp(score - best) for score, _ in scored]
+    weights = [math.exp((score - best) / temperature) for score, _ in scored]
     total = sum(weights)
     top = max(zip(weights, scored, strict=True), key=lambda pair: pair[0])[1][1]
     choices = []
@@ -106,13 +111,13 @@ def _possible(combination: Sequence[Hypothesis], holdings: Holdings) -> bool:
     return True
 
 
-def _optimise(changes: Sequence[Sequence[Hypothesis]], holdings: Holdings) -> list[Choice]:
+def _optimise(changes: Sequence[Sequence[Hypothesis]], holdings: Holdings, temperature: float) -> list[Choice]:
     best, chosen = _milp(changes, holdings, None)
     choices = []
     for i, index in enumerate(chosen):
         claim = changes[i][index]
         second, instead = _milp(changes, holdings, (i, claim.key))
-        probability = 1 / (1 + math.exp(min(second - best, 50.0)))
+        probability = 1 / (1 + math.exp(min((second - best) / temperature, 50.0)))
         ranking = [(claim, probability)]
         if instead:
             ranking.append((changes[i][instead[i]], 1 - probability))

@@ -12,7 +12,12 @@ from smartstore.site import Site
 
 @dataclass(frozen=True, slots=True)
 class PlanogramOptions:
-    """Prior probabilities of what a hand finds, or leaves, at a facing. Hand-set; shares of all changes there."""
+    """Prior probabilities of what a hand finds, or leaves, at a facing; shares of all changes there."""
+
+    known: bool = True
+    """Without it every product may lie anywhere."""
+    living: bool = True
+    """Without it nothing is learned from what shoppers leave in other places."""
 
     stray_take: float = 0.001
     """A take of something that should not lie there, without anybody known to have left it."""
@@ -34,6 +39,8 @@ class Planogram:
 
     def take_log(self, facing: str, sku: str) -> float:
         """Log prior that a take at ``facing`` is of ``sku``."""
+        if not self.options.known:
+            return -math.log(len(self.site.items))
         home = self.site.facings[facing].sku
         here = self.strays.get(facing, Counter())
         known = self.options.known_stray_take if here.total() else 0.0
@@ -45,6 +52,8 @@ class Planogram:
 
     def put_log(self, facing: str, sku: str) -> float:
         """Log prior that somebody who puts back ``sku`` chooses ``facing``."""
+        if not self.options.known:
+            return -math.log(len(self.site.facings))
         place = self.site.facings[facing]
         if sku == place.sku:
             return math.log(1 - self.options.neighbour_put - self.options.stray_put)
@@ -59,5 +68,5 @@ class Planogram:
 
     def returned(self, facing: str, sku: str, count: int) -> None:
         """``count`` of ``sku`` came to ``facing``."""
-        if sku != self.site.facings[facing].sku:
+        if self.options.living and sku != self.site.facings[facing].sku:
             self.strays.setdefault(facing, Counter())[sku] += count
