@@ -12,6 +12,8 @@ from sims.lab.families.stage import Stage
 from sims.scenario import Scenario
 
 BOTH = ("corner", "kiosk")
+ELSEWHERE = {"several-plates": ("kiosk", "stand")}
+"""Families that need what not every store has: in the corner store each facing has a plate of its own."""
 
 
 class FamilyError(Exception):
@@ -42,7 +44,7 @@ class Family:
 
 def _families(*tellers: Callable[[Stage], Scenario]) -> dict[str, Family]:
     named = {tell.__name__.replace("_", "-"): tell for tell in tellers}
-    return {name: Family(name, tell) for name, tell in named.items()}
+    return {name: Family(name, tell, ELSEWHERE.get(name, BOTH)) for name, tell in named.items()}
 
 
 FAMILIES = _families(

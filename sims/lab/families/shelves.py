@@ -1,5 +1,6 @@
 """Families of failures that happen on the shelf: what is moved, where it goes, and what only seems to move."""
 
+from sims.building import Facing
 from sims.lab.families.stage import WALK_S, Stage, put_back, take, until
 from sims.scenario import Scenario
 
@@ -86,17 +87,13 @@ def both_hands(stage: Stage) -> Scenario:
 
 
 def several_plates(stage: Stage) -> Scenario:
-    """Items that stand on two plates, or on a plate that is shared by two facings."""
+    """Items of facings that stand on several plates, or share a plate with another facing."""
 
-    def spread(facing_id: str) -> bool:
-        facing = stage.building.facings[facing_id]
-        plates = stage.building.shelves[facing.shelf].plates
-        edges = [plate.offset_m for plate in plates]
+    def spread(facing: Facing) -> bool:
         left, right = facing.offset_m + 0.005, facing.offset_m + facing.width_m - 0.005
-        return any(left < edge < right for edge in edges)
+        return any(left < plate.offset_m < right for plate in stage.building.shelves[facing.shelf].plates)
 
-    spanning = stage.building.store != "corner"
-    first, second, third = (stage.facing(fits=lambda f: not spanning or spread(f.id)) for _ in range(3))
+    first, second, third = (stage.facing(fits=spread) for _ in range(3))
     return stage.scenario(
         stage.person("one", 1, take(first, 2), take(second), put_back(first)),
         stage.person("two", stage.between(4, 9), take(third, 2)),
