@@ -157,6 +157,7 @@ def _item(raw: Mapping[str, Any]) -> CatalogueItem:
         size_m=_point(raw["size_m"]),
         shape=str(raw["shape"]),
         colour=(int(colour[0:2], 16), int(colour[2:4], 16), int(colour[4:6], 16)),
+        price_minor=int(raw.get("price_minor", 0)),
     )
 
 

@@ -14,7 +14,7 @@ from sims.optics import Point
 
 @dataclass(frozen=True, slots=True)
 class CatalogueItem:
-    """A product as a device meets it: mass with unit-to-unit spread, size (width, depth, height) and look."""
+    """A product as a device meets it: mass with unit-to-unit spread, size (width, depth, height), look and price."""
 
     sku: str
     name: str
@@ -23,6 +23,7 @@ class CatalogueItem:
     size_m: Point
     shape: str
     colour: tuple[int, int, int]
+    price_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

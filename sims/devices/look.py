@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from sims.devices.fittings import Fittings
 from sims.flaws import Light
 
 Floats = NDArray[np.float32]
@@ -68,9 +69,10 @@ class Look:
     """Seed of the products' prints."""
     exposure: float = 1.0
     extras: int = field(default=0)
-    """Seed for signs and posters."""
+    """Seed for windows, signs and posters."""
     gear: Colour = (0.66, 0.10, 0.11)
     """Baskets and trolleys of the store."""
+    fittings: Fittings = field(default_factory=Fittings)
 
     @classmethod
     def shipped(cls) -> "Look":
@@ -139,6 +141,7 @@ class Look:
             exposure=float(rng.uniform(0.8, 1.25)),
             extras=int(rng.integers(1, 2**31)),
             gear=_tone(own, 0.08, 0.95, 0.95),
+            fittings=Fittings.random(np.random.default_rng((seed, 43))),
         )
 
 

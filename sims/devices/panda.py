@@ -171,16 +171,18 @@ class Veil:
 
 
 class Stage:
-    """What can be drawn: what stays, what moves, and textures."""
+    """What can be drawn: what stays, what moves, glass, and textures."""
 
     def __init__(self) -> None:
         self.root: Any = p3d.NodePath("store")
         self.still: Any = self.root.attach_new_node("still")
         self.moving: Any = self.root.attach_new_node("moving")
+        self.glass: Any = self.root.attach_new_node("glass")
         self.textures: dict[str, Any] = {}
         # Drawn in the order of arrival: left to itself the engine sorts by address, and no two runs are quite the same.
         self.still.set_bin("background", 0)
         self.moving.set_bin("background", 1)
+        self.glass.set_bin("background", 2)
 
     def add_texture(self, name: str, picture: Picture, repeats: bool) -> None:
         """Makes a square RGB picture available by name."""

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims.building import Building
+from sims.devices.furniture import glass_meshes
 from sims.devices.goods import Goods, shelf_corners_m
 from sims.devices.labels import PersonLabel, label_people
+from sims.devices.layers import Box, glaze, joined, lay_over
 from sims.devices.lens import LensMap, lens_map
 from sims.devices.look import Floats, Lighting, Look, Picture, rgba
 from sims.devices.mesh import PLAIN, Mesh, merged
@@ -21,13 +23,13 @@ from sims.devices.panda import NEAR_M, Node, Pose, RendererError, Stage, View, m
 from sims.devices.people import Bodies, Crowd
 from sims.devices.prints import atlas
 from sims.devices.room import room_extent_m, room_meshes
+from sims.devices.signs import Signs, paint_glass
 from sims.devices.surfaces import paint
 from sims.optics import Array, CameraSpec
 from sims.scene import Scene
 
 __all__ = ["Bodies", "PersonLabel", "Renderer", "RendererError"]
 
-Box = tuple[int, int, int, int]
 Stock = Mapping[str, tuple[tuple[str, ...], ...]]
 
 
@@ -45,6 +47,9 @@ class _Still:
     bent: Picture
     """The same as the lens shows it, RGB, first row on top."""
     depth: Floats
+    glass: Picture | None
+    """Glass in front of all that, BGRA, multiplied with its opacity; None where there is none in view."""
+    glass_depth: Floats
 
 
 class Renderer:
@@ -61,6 +66,11 @@ class Renderer:
         self._stage.add_texture("floor", paint(look.floor, look.seed), repeats=True)
         self._stage.add_texture("wall", paint(look.wall, look.seed + 1), repeats=True)
         self._stage.add_texture("atlas", prints.picture, repeats=False)
+        signs = Signs.of(building, look)
+        for name, sheet in (("tags", signs.tags), ("posters", signs.posters), ("headers", signs.headers)):
+            self._stage.add_texture(name, sheet.picture, repeats=False)
+        self._stage.add_texture("street", signs.street, repeats=True)
+        self._stage.add_texture("glass", paint_glass(look.extras), repeats=True)
         self._goods = Goods.of(building, prints)
         self._shelves: dict[str, tuple[object, Node | None]] = {}
         self._crowd = Crowd(
@@ -72,7 +82,7 @@ class Renderer:
         self._ages: dict[str, int] = {}
         self._seen: dict[str, tuple[CameraSpec, list[str]]] = {}
         self._layered = self.kind != "software"
-        self._light_room()
+        self._light_room(signs)
 
     def render(self, scene: Scene, camera: str | CameraSpec) -> Picture:
         """What the camera (an id of the store's, or any specification) sees: RGB (h, w, 3), bent by its lens."""
@@ -106,7 +116,10 @@ class Renderer:
         drawn, depth = view.picture(), view.raw_depth()
         picture = still.picture.copy()
         for window in windows:
-            _lay_over(picture[window], drawn[window], depth[window], still.depth[window])
+            lay_over(picture[window], drawn[window], depth[window], still.depth[window])
+            if still.glass is not None and still.glass[window][:, :, 3].any():
+                shown = (depth[window] < still.depth[window]) & (still.glass_depth[window] < depth[window])
+                glaze(picture[window], still.glass[window], shown)
         for window in windows:
             part = lens.part(window)
             if result[part].size:
@@ -125,7 +138,7 @@ class Renderer:
             low = np.clip(np.floor(at.min(axis=0)) - 1, 0, size)
             high = np.clip(np.ceil(at.max(axis=0)) + 1, 0, size)
             if np.all(high > low):
-                boxes = _joined(boxes, (int(low[0]), int(low[1]), int(high[0]), int(high[1])))
+                boxes = joined(boxes, (int(low[0]), int(low[1]), int(high[0]), int(high[1])))
         return [(slice(y0, y1), slice(x0, x1)) for x0, y0, x1, y1 in boxes]
 
     def _still(self, spec: CameraSpec, lens: LensMap) -> "_Still":
@@ -137,9 +150,19 @@ class Renderer:
         fine, plain, pose = self._view(lens, SAMPLES), self._view(lens, 0), self._pose(spec)
         fine.draw(pose, self._stage.still, (*self.look.outside, 1))
         plain.draw(pose, self._stage.still)
-        picture = fine.picture().copy()
-        self._stills[spec.id] = _Still(spec, age, picture, _rgb(lens.bend(picture)), plain.raw_depth().copy())
+        picture, depth = fine.picture().copy(), plain.raw_depth().copy()
+        glass, glass_depth = self._glass(plain, pose, depth)
+        if glass is not None:
+            glaze(picture, glass, glass[:, :, 3] > 0)
+        self._stills[spec.id] = _Still(spec, age, picture, _rgb(lens.bend(picture)), depth, glass, glass_depth)
         return self._stills[spec.id]
+
+    def _glass(self, view: View, pose: Pose, depth: Floats) -> tuple[Picture | None, Floats]:
+        """The glass before what stays, and its depth."""
+        view.draw(pose, self._stage.glass)
+        glass, glass_depth = view.picture().copy(), view.raw_depth().copy()
+        glass[glass_depth >= depth] = 0
+        return (glass if glass[:, :, 3].any() else None), glass_depth
 
     def _seen_shelves(self, spec: CameraSpec) -> list[str]:
         """Shelves of which a camera may see something."""
@@ -207,12 +230,20 @@ class Renderer:
             mesh = self._goods.fill(shelf, stock)
             self._shelves[shelf.id] = (here, self._add(mesh) if mesh else None)
 
-    def _light_room(self) -> None:
+    def _light_room(self, signs: Signs) -> None:
         by_kind: dict[tuple[str, bool], list[Mesh]] = {}
-        for mesh in room_meshes(self.building, self.look):
+        for mesh in room_meshes(self.building, self.look, signs):
             by_kind.setdefault((mesh.texture, mesh.glowing), []).append(mesh)
         for meshes in by_kind.values():
             self._add(merged(meshes))
+        if self._layered and (panes := glass_meshes(self.building, self.look)):
+            self._add_glass(merged(panes))
+
+    def _add_glass(self, mesh: Mesh) -> None:
+        fit = self.look.fittings
+        colours = rgba(np.asarray(fit.shine * self._lighting.shade(mesh.points, mesh.normals), np.float32))
+        colours[:, 3] = round(255 * fit.glass)
+        Node(self._stage.glass, mesh.points, colours, mesh.uv, mesh.faces, self._stage.textures["glass"]).fade()
 
     def _add(self, mesh: Mesh) -> Node:
         light: Floats | float = 1.0 if mesh.glowing else self._lighting.shade(mesh.points, mesh.normals)
@@ -222,20 +253,6 @@ class Renderer:
 
 def _rgb(picture: Picture) -> Picture:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGB), np.uint8)
-
-
-def _lay_over(under: Picture, layer: Picture, depth: Floats, still_depth: Floats) -> None:
-    """Puts a layer (BGRA, multiplied with its opacity) onto what lies under it wherever the layer is nearer."""
-    near = cv2.compare(depth, still_depth, cv2.CMP_LT)
-    cover = cv2.bitwise_and(cv2.extractChannel(layer, 3), near)
-    solid = cv2.compare(cover, 255, cv2.CMP_EQ)
-    cv2.copyTo(layer, solid, under)
-    rim = cv2.morphologyEx(solid, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
-    soft = (cover > 0) & (cover < 255)
-    if soft.any():
-        rest = (255 - cover[soft].astype(np.uint16))[:, None]
-        under[soft] = (layer[soft] + under[soft] * rest // 255).astype(np.uint8)
-    cv2.copyTo(cv2.blur(under, (3, 3)), rim, under)  # what stays is drawn with soft edges: people must not stand out
 
 
 def _in_front(corners: Array) -> Array:
@@ -258,15 +275,6 @@ def _in_view(spec: CameraSpec, half: Array, corners_m: Array) -> bool:
         return False
     at = local[:, :2] / local[:, 2:]
     return bool(np.all(at.max(axis=0) > -half) and np.all(at.min(axis=0) < half))
-
-
-def _joined(boxes: list[Box], new: Box) -> list[Box]:
-    """Boxes (x0, y0, x1, y1) with one more, overlapping ones made one."""
-    for box in boxes:
-        if box[0] < new[2] and new[0] < box[2] and box[1] < new[3] and new[1] < box[3]:
-            rest = [other for other in boxes if other is not box]
-            return _joined(rest, (min(box[0], new[0]), min(box[1], new[1]), max(box[2], new[2]), max(box[3], new[3])))
-    return [*boxes, new]
 
 
 def _baked_people() -> Bodies:
