@@ -41,6 +41,9 @@ Without = Literal["weight", "shelf-cameras", "reach", "planogram", "living-plano
 DEVICES_OFF: Mapping[Mode, Without | None] = {"both": None, "weights": "shelf-cameras", "cameras": "weight"}
 SWITCHES: Mapping[Without, Mapping[str, Any]] = {
     "reach": {"evidence": {"hand_hit": 0.0, "body_sigma_m": 1e6}},
+    "planogram": {"planogram": {"known": False}},
+    "living-planogram": {"planogram": {"living": False}},
+    "joint": {"attribution": {"joint": False}},
     "planogram": {"planogram": {"known": False, "living": False}},
     "living-planogram": {"planogram": {"living": False}},
     "joint": {"attribution": {"joint": False}},
