@@ -2,9 +2,10 @@
 #   make demo    one visit after the other, from rendered frames to settled receipts
 #   make test    lint, types, import contracts and tests
 #   make bench   how fast everything is, as ratios, in one go
+#   make scoreboard  the gauntlet on its fixed seeds; writes tests/scoreboard.json anew, on purpose
 #   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
 
-.PHONY: demo test bench soak setup clean
+.PHONY: demo test bench scoreboard soak setup clean
 .DEFAULT_GOAL := demo
 SHELL := /bin/bash
 
@@ -24,6 +25,9 @@ test: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m sims.lab.bench
+
+scoreboard: $(STAMP)
+	$(BIN)/python -m sims.lab.scoreboard
 
 soak: $(STAMP)
 	$(BIN)/python -m sims.lab.vision_bench --frames 30000
