@@ -1,4 +1,4 @@
-"""Shoes, skirts, long hair and backpacks as extra pieces of the shared mesh (baking only).
+"""Shoes, skirts, long hair and backpacks with their straps as extra pieces of the shared mesh (baking only).
 
 One dense body in rest pose, its joints and skin weights go in; vertices, weights, regions and faces of the extra pieces
 come out, with the same topology for every body.
@@ -19,6 +19,8 @@ IntArray = NDArray[np.int64]
 _SKIRT_AROUND, _SKIRT_DOWN = 20, 6
 _HAIR_AROUND, _HAIR_DOWN = 13, 7
 _SHOE_ALONG, _SHOE_AROUND = 12, 12
+_STRAP_OVER, _STRAP_UNDER = 13, 6
+_STRAP_OFF_M, _STRAP_HALF_M = 0.011, 0.021
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ def build_accessories(vertices: FloatArray, joints: FloatArray, weights: FloatAr
         ("skirt", *_skirt(vertices, joints, weights)),
         ("long_hair", *_long_hair(vertices, joints, weights)),
         ("bag", *_bag(vertices, joints)),
+        ("strap", *_straps(vertices, joints, weights)),
     ]
     faces, first = {}, 0
     for name, points, _, triangles in pieces:
@@ -203,3 +206,42 @@ def _bag(vertices: FloatArray, joints: FloatArray) -> tuple[FloatArray, FloatArr
     skin = np.zeros((len(points), len(BONES)))
     skin[:, BONE["chest"]], skin[:, BONE["ribs"]] = 0.7, 0.3
     return points, skin, np.array(faces, dtype=np.int64)
+
+
+def _straps(vertices: FloatArray, joints: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Two bands from the backpack's top over the shoulders, down the chest and under the arms back to the pack."""
+    arms = sum(weights[:, BONE[f"{name}.{s}"]] for s in SIDES for name in ("hand", "forearm", "wristroll", "upperarm"))
+    trunk = np.flatnonzero((arms < 0.35) & (weights[:, BONE["head"]] < 0.2))
+    bands = [_strap(sign, vertices[trunk], joints) for sign in (1.0, -1.0)]
+    points = np.concatenate(bands)
+    nearest = np.array([int(np.argmin(((vertices[trunk] - point) ** 2).sum(1))) for point in points])
+    faces = _grid(_STRAP_OVER + _STRAP_UNDER, 2, closed=False)
+    outside_first = np.concatenate([faces, faces[:, ::-1] + len(bands[0])])  # the right band is the left one mirrored
+    return points, weights[trunk[nearest]], outside_first
+
+
+def _strap(sign: float, trunk: FloatArray, joints: FloatArray) -> FloatArray:
+    """Both edges of one band, station by station (2 n, 3); ``sign`` is +1 on the left."""
+    low_z, high_z = joints[BONE["waist"], 2], joints[BONE["neck"], 2]
+    size = high_z - low_z
+    y = 0.5 * abs(float(joints[BONE["upperarm.L"], 1])) * sign
+    slab = trunk[np.abs(trunk[:, 1] - y) < 0.03]
+    pivot = np.array([float(joints[BONE["chest"], 0]), low_z + 0.62 * size])
+    stations = []
+    for angle in np.radians(np.linspace(140.0, -38.0, _STRAP_OVER)):
+        ahead = np.array([np.cos(angle), np.sin(angle)])
+        away = (slab[:, [0, 2]] - pivot) @ ahead
+        beside = np.abs((slab[:, [0, 2]] - pivot) @ np.array([-ahead[1], ahead[0]])) < 0.03
+        x, z = pivot + (float(away[beside].max()) + _STRAP_OFF_M) * ahead
+        stations.append((np.array([x, y, z]), np.array([0.0, _STRAP_HALF_M, 0.0])))
+    z = float(stations[-1][0][2])
+    ring = trunk[np.abs(trunk[:, 2] - z) < 0.03]
+    centre = np.array([(ring[:, 0].max() + ring[:, 0].min()) / 2, 0.0])
+    start = np.arctan2(abs(y), stations[-1][0][0] - centre[0])
+    for angle in np.linspace(start, np.radians(150.0), _STRAP_UNDER + 1)[1:]:
+        ahead = np.array([np.cos(angle), sign * np.sin(angle)])
+        away = (ring[:, :2] - centre) @ ahead
+        beside = np.abs((ring[:, :2] - centre) @ np.array([-ahead[1], ahead[0]])) < 0.03
+        place = centre + (float(away[beside].max()) + _STRAP_OFF_M) * ahead
+        stations.append((np.array([*place, z]), np.array([0.0, 0.0, sign * _STRAP_HALF_M])))
+    return np.concatenate([(place - sign * half, place + sign * half) for place, half in stations])

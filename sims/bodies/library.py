@@ -140,6 +140,7 @@ class BodyLibrary:
         """Faces of the parts a body wears, renumbered to the vertices they use, and which those are."""
         worn = ["body", "shoe"] + [name for name in ("skirt", "bag") if name in self._wears[body]]
         worn += ["long_hair"] if self._hair[body] == "long" else []
+        worn += ["strap"] if "bag" in self._wears[body] else []
         faces = np.concatenate([self._parts[name] for name in worn])
         used, flat = np.unique(faces, return_inverse=True)
         return flat.reshape(-1, 3).astype(np.int32), used

@@ -79,6 +79,7 @@ def dress(seed: int, age: float, hair: str, skirt: bool) -> Outfit:
     wardrobe.head(skin, age, hair)
     below = wardrobe.below(skirt)
     wardrobe.above(below)
+    wardrobe.straps()
     return Outfit(wardrobe.colours, wardrobe.thickness, float(rng.uniform(0.0, 0.08)))
 
 
@@ -160,6 +161,11 @@ class _Wardrobe:
         second = _cloth(rng)
         for region in _marked(str(rng.choice(_PATTERNS)), coat):
             self.colours[REGION[region]] = second
+
+    def straps(self) -> None:
+        """A backpack's straps, darker than the pack, over whatever is worn."""
+        over = max(self.thickness[REGION[name]] for name in ("chest_2", "front_2"))
+        self.paint("strap", 0.5 * self.colours[REGION["bag"]] + 12.0, float(over))
 
 
 def _marked(pattern: str, coat: bool) -> list[str]:

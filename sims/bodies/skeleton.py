@@ -23,7 +23,7 @@ BANDS = 5
 REGIONS: tuple[str, ...] = (
     "face", "lips", "brows", "eyes", "pupils", "hair", "neck", *[f"chest_{n}" for n in range(BANDS)],
     *[f"front_{n}" for n in range(BANDS)], "hem", "hips", "sleeve_top", "sleeve_mid", "sleeve_low", "hand",
-    "thigh_top", "thigh_low", "shin", "ankle", "shoe", "skirt", "long_hair", "bag",
+    "thigh_top", "thigh_low", "shin", "ankle", "shoe", "skirt", "long_hair", "bag", "strap",
 )  # fmt: skip
 """Parts of the surface that clothes, skin and hair are coloured by."""
 
@@ -35,5 +35,5 @@ COCO_JOINTS: tuple[str, ...] = (
     "right_ankle",
 )  # fmt: skip
 
-PARTS: tuple[str, ...] = ("body", "shoe", "skirt", "long_hair", "bag")
+PARTS: tuple[str, ...] = ("body", "shoe", "skirt", "long_hair", "bag", "strap")
 """Pieces of the shared mesh; ``body`` and ``shoe`` are worn by all, the others by some."""
