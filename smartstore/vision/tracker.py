@@ -203,11 +203,25 @@ class FloorTracker:
         recover_s = options.recover_after_alone_s if alone else options.recover_after_s
         if age_s >= recover_s and (self._recover(track) or self._is_echo(track)):
             return
-        at_entry_s = options.confirm_entry_alone_s if alone else options.confirm_entry_s
-        elsewhere_s = options.confirm_alone_s if alone else options.confirm_s
-        if age_s >= (at_entry_s if track.expected else elsewhere_s):
+        if self._is_believed(track, age_s, alone):
             self._numbers += 1
             track.number, track.life = self._numbers, Life.CONFIRMED
+
+    def _is_believed(self, track: Track, age_s: float, alone: bool) -> bool:
+        """Whether a tentative track is somebody new: soon at the entry, where people come in, and late elsewhere."""
+        options = self.options
+        if track.expected:
+            return age_s >= (options.confirm_entry_alone_s if alone else options.confirm_entry_s)
+        if age_s < (options.confirm_alone_s if alone else options.confirm_s):
+            return False
+        if sum(share >= options.confirm_share / 2 for share in track.shares_seen(self._views).values()) < 2 or alone:
+            return False
+        return all(
+            known.life is Life.TENTATIVE
+            or id(known) in track.apart_from
+            or float(np.hypot(*(track.mean[:2] - known.mean[:2]))) > self.options.echo_m
+            for known in self._tracks
+        )
 
     def _shown_alone(self, track: Track) -> bool:
         """Whether one camera alone shows a tentative track, and another one has its place in the picture."""

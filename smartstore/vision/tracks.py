@@ -1,8 +1,8 @@
 """Tracks on the floor: their state, their options, and the Kalman filter that moves them.
 
 In: times and measurements of (x, y, body height). Out: predicted and updated tracks. The state is (x, y, vx, vy,
-height) in metres and seconds; motion is nearly constant velocity (white acceleration), and a body's height hardly
-changes.
+height) in metres and seconds; motion is nearly constant velocity (white acceleration), and a body's height
+wanders: people stoop.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,6 +31,8 @@ class TrackerOptions:
     min_score: float = 0.2
     birth_score: float = 0.4
     acceleration_m_s2: float = 1.6
+    stoop_m: float = 0.4
+    """How much the height of a body may have changed after a second: people bend to low shelves and rise again."""
     halt_s: float = 0.6
     """Time constant with which an unseen track comes to a halt."""
     confirm_entry_s: float = 0.35
@@ -112,8 +114,13 @@ class Track:
 
     def share_seen(self, views: Mapping[str, int]) -> float:
         """The largest share, over cameras, of the views since birth that show this track."""
-        shares = [hits / max(views[camera] - self.before.get(camera, 0), 1) for camera, hits in self.shown.items()]
-        return max(shares, default=0.0)
+        return max(self.shares_seen(views).values(), default=0.0)
+
+    def shares_seen(self, views: Mapping[str, int]) -> dict[str, float]:
+        """By camera, the share of the views since birth that show this track."""
+        return {
+            camera: hits / max(views[camera] - self.before.get(camera, 0), 1) for camera, hits in self.shown.items()
+        }
 
     def remember(self, appearance: Array, dt_s: float, memory_s: float) -> None:
         """Lets the running mean of the appearance follow."""
@@ -159,7 +166,7 @@ def _noise(dt_s: float, options: TrackerOptions) -> Array:
         noise[p, p] = q * dt_s**3 / 3 + 0.02**2 * dt_s
         noise[p, v] = noise[v, p] = q * dt_s**2 / 2
         noise[v, v] = q * dt_s
-    noise[4, 4] = 0.01**2 * dt_s
+    noise[4, 4] = options.stoop_m**2 * dt_s
     return noise
 
 
@@ -179,7 +186,7 @@ def update(tracks: Sequence[Track], measured: Array, cov_measured: Array, truste
     mean = mean + np.einsum("nij,nj->ni", gain, innovation)
     cov = cov - gain @ cross.transpose(0, 2, 1)
     cov = (cov + cov.transpose(0, 2, 1)) / 2
-    mean[:, 4] = np.clip(mean[:, 4], 1.2, 2.1)
+    mean[:, 4] = np.clip(mean[:, 4], 0.9, 2.1)
     for track, m, c in zip(tracks, mean, cov, strict=True):
         track.mean, track.cov = m, c
 
