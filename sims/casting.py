@@ -13,15 +13,29 @@ from numpy.typing import NDArray
 from sims.building import Building
 from sims.chance import stream
 from sims.demand import arrivals, wishes
-from sims.errands import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
+from sims.errands import (
+    Errand,
+    LeanOn,
+    Plan,
+    PutItemBack,
+    StandStill,
+    StandUntil,
+    TakeItems,
+    TakeWithBothHands,
+    TouchGoods,
+)
 from sims.scenario import Scenario, ScenarioError
-from sims.script import Pause, PutBack, Take, Touch
+from sims.script import Action, BothHands, Lean, Pause, PauseUntil, PutBack, Take, Touch
 
 PALM_NUMBERS = 128
 """Length of a palm vector."""
 GEAR = {"": 0.36, "basket": 0.26, "arm_basket": 0.12, "tote": 0.12, "roller": 0.10, "trolley": 0.04}
 """What people shop with, as shares; they bring it along."""
+IN_THE_LEFT = ("basket", "arm_basket")
+"""What leaves only the right hand free."""
 LEFT_HANDED = 0.12
+ARMS_M = 0.95
+"""How far apart two facings may be that are reached at once."""
 
 
 def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
@@ -48,7 +62,9 @@ def _equipped(plan: Plan, seed: int) -> Plan:
     """The plan of somebody with gear and a better hand of their own."""
     own = stream(seed, f"{plan.name}/gear")
     kind = str(own.choice(list(GEAR), p=list(GEAR.values())))
-    left_handed = bool(own.random() < LEFT_HANDED) and kind not in ("basket", "arm_basket")
+    if kind in IN_THE_LEFT and any(isinstance(errand, TakeWithBothHands) for errand in plan.errands):
+        kind = "roller"
+    left_handed = bool(own.random() < LEFT_HANDED) and kind not in IN_THE_LEFT
     return replace(plan, gear=kind, left_handed=left_handed)
 
 
@@ -71,26 +87,53 @@ def _scripted(scenario: Scenario, building: Building, seed: int, bodies: Sequenc
     return tuple(_equipped(plan, seed) for plan in sorted(plans, key=lambda plan: plan.arrive_s))
 
 
-def _written(actions: Sequence[object], building: Building, where: str) -> list[Errand]:
+def _written(actions: Sequence[Action], building: Building, where: str) -> list[Errand]:
+    """The errands that actions become; who waits knows for what."""
     taken: list[str] = []
-    errands: list[Errand] = []
-    for j, action in enumerate(actions):
-        if isinstance(action, Take):
-            facing = _place(building, action.take)
-            errands.append(TakeItems(facing, action.count, action.double_grab))
-            taken += [facing] * action.count
-        elif isinstance(action, PutBack):
-            source = next((f for f in reversed(taken) if building.facings[f].sku == action.put_back), None)
-            if source is None:
-                problem = f"{action.put_back!r} is not held by then; take it first"
-                raise ScenarioError(f"{where}.actions[{j}].put_back: {problem}")
-            taken.remove(source)
-            errands.append(PutItemBack(action.to or source, source))
-        elif isinstance(action, Touch):
-            errands.append(TouchGoods(_place(building, action.touch)))
-        elif isinstance(action, Pause):
-            errands.append(StandStill(action.pause_s))
+    errands = [_errand(action, taken, building, f"{where}.actions[{j}]") for j, action in enumerate(actions)]
+    for j, errand in enumerate(errands[:-1]):
+        then = errands[j + 1]
+        if isinstance(errand, StandUntil) and not isinstance(then, StandStill | StandUntil):
+            errands[j] = replace(errand, then=then)
     return errands
+
+
+def _errand(action: Action, taken: list[str], building: Building, where: str) -> Errand:
+    """One action; ``taken`` are the facings from which the shopper has an item by then, and is amended."""
+    match action:
+        case Take(take=name, count=count):
+            facing = _place(building, name)
+            taken += [facing] * count
+            return TakeItems(facing, count, action.double_grab, lift_s=action.lift_s, hold_s=action.hold_s)
+        case BothHands():
+            left, right = _side_by_side(action.both_hands, building, f"{where}.both_hands")
+            taken += [left, right]
+            return TakeWithBothHands(left, right)
+        case PutBack(put_back=sku):
+            source = next((f for f in reversed(taken) if building.facings[f].sku == sku), None)
+            if source is None:
+                raise ScenarioError(f"{where}.put_back: {sku!r} is not held by then; take it first")
+            taken.remove(source)
+            return PutItemBack(action.to or source, source)
+        case Touch(touch=name):
+            return TouchGoods(_place(building, name))
+        case Lean(lean=name):
+            return LeanOn(_place(building, name), action.pause_s)
+        case PauseUntil():
+            return StandUntil(action.pause_until_s, None)
+        case Pause():
+            return StandStill(action.pause_s)
+
+
+def _side_by_side(names: tuple[str, str], building: Building, where: str) -> tuple[str, str]:
+    """Two facings of a shelf that somebody can reach at once, the left one first."""
+    one, two = sorted((building.facings[name] for name in names), key=lambda facing: facing.offset_m)
+    if one.shelf != two.shelf or one is two:
+        raise ScenarioError(f"{where}: {one.id} and {two.id} are not two facings of one shelf; name two that are")
+    apart_m = two.offset_m + two.width_m / 2 - one.offset_m - one.width_m / 2
+    if apart_m > ARMS_M:
+        raise ScenarioError(f"{where}: {one.id} and {two.id} are {apart_m:.2f} m apart; name two within {ARMS_M:g} m")
+    return one.id, two.id
 
 
 def _place(building: Building, name: str) -> str:

@@ -60,11 +60,6 @@ class Go:
 
 
 @dataclass(frozen=True, slots=True)
-class Halt:
-    """Stop walking."""
-
-
-@dataclass(frozen=True, slots=True)
 class Grasp:
     """Take up to ``count`` items from the front of a column: the hand presses first, then lifts."""
 
@@ -89,12 +84,25 @@ class PutDown:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Touch the goods without taking any."""
+    """Touch the goods without taking any; ``ease_s`` as in :class:`Contact`."""
 
     facing: str
     column: int
     grams: float
     press_s: float
+    ease_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lean:
+    """Rest the arms on the shelf board before a facing, on ``width_m`` of it around ``middle_m`` along the fixture."""
+
+    facing: str
+    middle_m: float
+    width_m: float
+    grams: float
+    lean_s: float
+    ease_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +110,15 @@ class Vanish:
     """Be gone."""
 
 
-Deed = Claim | Release | Appear | ScanPalm | Go | Halt | Grasp | PutDown | Press | Vanish
+Deed = Claim | Release | Appear | ScanPalm | Go | Grasp | PutDown | Press | Lean | Vanish
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
     """What the load cells of a fixture feel of a hand or an item, from ``t_s`` on.
 
-    ``grams`` is what a plate carries more (or less) when all is over; ``press_grams`` is there for ``press_s`` only.
+    ``grams`` is what a plate carries more (or less) when all is over; ``press_grams`` is there for ``press_s`` only. It
+    comes and goes within ``ease_s`` and sways meanwhile, as bodies do; 0: at once and steady, as of quick fingers.
     """
 
     t_s: float
@@ -121,3 +130,4 @@ class Contact:
     press_grams: float
     press_s: float
     move_s: float
+    ease_s: float = 0.0

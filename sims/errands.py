@@ -19,6 +19,18 @@ class TakeItems:
     touch_first: bool = False
     put_back_at_once: str | None = None
     """Facing into which the last one goes back before the shopper walks on."""
+    lift_s: float | None = None
+    """How long the lift takes; None: as it comes."""
+    hold_s: float = 0.0
+    """How long the hand is around the item before it lifts."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeWithBothHands:
+    """Take one item from each of two facings of a shelf at once, ``facing`` being the left one."""
+
+    facing: str
+    right: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +49,33 @@ class TouchGoods:
 
 
 @dataclass(frozen=True, slots=True)
+class LeanOn:
+    """Rest the arms on the shelf board before a facing."""
+
+    facing: str
+    lean_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class StandStill:
     """Wait for some seconds."""
 
     pause_s: float
 
 
-Errand = TakeItems | PutItemBack | TouchGoods | StandStill
+ShelfErrand = TakeItems | TakeWithBothHands | PutItemBack | TouchGoods | LeanOn
+"""What is done at a facing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandUntil:
+    """Wait for a time, before the facing of ``then`` with everything ready for it."""
+
+    until_s: float
+    then: ShelfErrand | None
+
+
+Errand = ShelfErrand | StandStill | StandUntil
 
 
 @dataclass(frozen=True, slots=True)

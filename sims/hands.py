@@ -6,6 +6,7 @@ the bag, basket or trolley.
 
 import math
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from sims.building import Building, Facing
 from sims.motion import bend, beside, distance, minimum_jerk
@@ -37,6 +38,8 @@ class Hands:
         self.left_active = False
         self.both = False
         """The other hand helps."""
+        self._apart: Point | None = None
+        """Where the other palm is while it does something of its own."""
         self._gear = gear
         self.holds: list[Unit] = []
         self.bag: list[Unit] = []
@@ -59,14 +62,19 @@ class Hands:
         return self._of(left=True)
 
     def _of(self, left: bool) -> Point | None:
-        if self.palm is None or (left != self.left_active and not self.both):
-            return None
-        if left == self.left_active:
+        if self.palm is None or left == self.left_active:
             return self.palm
+        if self._apart is not None:
+            return self._apart
+        return self._helping(self.palm) if self.both else None
+
+    def _helping(self, palm: Point) -> Point:
+        """Where the other palm is while it helps the active one at ``palm``."""
+        left = not self.left_active
         forward = math.cos(self.heading_rad), math.sin(self.heading_rad)
-        out = min(1.0, math.dist(self.palm, self._rest()) / 0.35)
+        out = min(1.0, math.dist(palm, self._rest()) / 0.35)
         aside = (APART_M + (BESIDE_M - APART_M) * out) * (-1.0 if left else 1.0)
-        return self.palm[0] + aside * forward[1], self.palm[1] - aside * forward[0], self.palm[2]
+        return palm[0] + aside * forward[1], palm[1] - aside * forward[0], palm[2]
 
     def choose(self, goal: Point, left_handed: bool) -> None:
         """Make the hand active that reaches for ``goal``: the nearer one, or the better one straight ahead."""
@@ -84,19 +92,44 @@ class Hands:
     def reach(self, facing: Facing, goal: Point) -> Iterator[None]:
         """Move the palm to a place in a shelf, from before its edge."""
         self.at_shelf = facing.shelf
-        fixture, start = self._building.fixtures[facing.fixture], self.palm or self._rest()
-        u, v, z = fixture.to_local(goal)
-        over = fixture.point(u, min(v, 0.0) - 0.14, z + 0.05)
-        yield from self._sweep(start, over, goal, self._reach_s * (0.7 + 0.5 * distance(start, goal)))
+        start = self.palm or self._rest()
+        yield from self._sweep(start, self._before(facing, goal), goal, self._reach_time(start, goal))
 
     def withdraw(self, facing: Facing) -> Iterator[None]:
         """Take the hand out of the shelf."""
         assert self.palm is not None
-        fixture = self._building.fixtures[facing.fixture]
-        u, v, z = fixture.to_local(self.palm)
-        over = fixture.point(u, min(v, 0.0) - 0.16, z + 0.08)
+        over = self._before(facing, self.palm, 0.16, 0.08)
         yield from self._sweep(self.palm, over, self._carry(), 0.9 * self._reach_s)
         self.at_shelf = None
+
+    def reach_with_both(self, facing: Facing, goals: tuple[Point, Point], lag_s: float) -> Iterator[None]:
+        """Move the active palm to the first place and the other one, ``lag_s`` later, to the second."""
+        self.at_shelf, self.both = facing.shelf, True
+        start = self.palm or self._rest()
+        seconds, other = self._reach_time(start, goals[0]), self._helping(start)
+        ways = (
+            self._way(start, self._before(facing, goals[0]), goals[0], seconds),
+            self._way(other, self._before(facing, goals[1]), goals[1], seconds + lag_s),
+        )
+        yield from self._together(*ways)
+
+    def withdraw_both(self, facing: Facing) -> Iterator[None]:
+        """Take both hands out of the shelf."""
+        assert self.palm is not None
+        assert self._apart is not None
+        end, seconds = self._carry(), 0.9 * self._reach_s
+        ways = (
+            self._way(self.palm, self._before(facing, self.palm, 0.16, 0.08), end, seconds),
+            self._way(self._apart, self._before(facing, self._apart, 0.16, 0.08), self._helping(end), seconds),
+        )
+        yield from self._together(*ways)
+        self.at_shelf = self._apart = None
+
+    def raise_up(self, by_m: float, seconds: float) -> Iterator[None]:
+        """Lift the palm straight up."""
+        assert self.palm is not None
+        x, y, z = self.palm
+        yield from self._sweep(self.palm, (x, y, z + by_m / 2), (x, y, z + by_m), seconds)
 
     def lower(self) -> Iterator[None]:
         """Let the arm hang, whatever the hand holds."""
@@ -133,10 +166,30 @@ class Hands:
         return self._building.fixtures[facing.fixture].point(u, v - depth / 2 - 0.01, z + 0.6 * height)
 
     def _sweep(self, start: Point, over: Point, end: Point, seconds: float) -> Iterator[None]:
+        for place in self._way(start, over, end, seconds):
+            self.palm = place
+            yield
+
+    def _way(self, start: Point, over: Point, end: Point, seconds: float) -> Iterator[Point]:
+        """Where a palm is at every tick on its way."""
         ticks = max(1, round(seconds / self._dt_s))
         for tick in range(1, ticks + 1):
-            self.palm = bend(start, over, end, minimum_jerk(tick / ticks))
+            yield bend(start, over, end, minimum_jerk(tick / ticks))
+
+    def _together(self, active: Iterator[Point], other: Iterator[Point]) -> Iterator[None]:
+        """Both palms on their ways, until the longer one is over."""
+        for palm, apart in zip_longest(active, other):
+            self.palm, self._apart = palm or self.palm, apart or self._apart
             yield
+
+    def _before(self, facing: Facing, place: Point, off_m: float = 0.14, up_m: float = 0.05) -> Point:
+        """The point before the shelf's edge by which a hand comes and goes."""
+        fixture = self._building.fixtures[facing.fixture]
+        u, v, z = fixture.to_local(place)
+        return fixture.point(u, min(v, 0.0) - off_m, z + up_m)
+
+    def _reach_time(self, start: Point, goal: Point) -> float:
+        return self._reach_s * (0.7 + 0.5 * distance(start, goal))
 
     def _rest(self) -> Point:
         return beside(*self.here, self.heading_rad, 0.05, 0.20 * self._side, 0.46 * self._height_m)

@@ -23,6 +23,16 @@ class Take(Part):
     take: Name
     count: Annotated[int, Field(ge=1, le=20)] = 1
     double_grab: bool = False
+    lift_s: Annotated[float, Field(gt=0.0, le=30.0)] | None = None
+    """How long the lift takes; without it as it comes, 0.07 to 0.3 s."""
+    hold_s: Annotated[float, Field(ge=0.0, le=120.0)] = 0.0
+    """The hand is around the item for so long before it lifts."""
+
+
+class BothHands(Part):
+    """Take one item from each of two facings of a shelf, one with each hand, within 0.3 s."""
+
+    both_hands: tuple[str, str]
 
 
 class PutBack(Part):
@@ -38,14 +48,35 @@ class Touch(Part):
     touch: Name
 
 
+class Lean(Part):
+    """Rest the arms on the shelf before a facing: 0.5 to 3 kg on several plates, and then no more."""
+
+    lean: Name
+    pause_s: Annotated[float, Field(gt=0.0, le=120.0)] = 3.0
+
+
+class PauseUntil(Part):
+    """Stand still until so many seconds after the start; before the facing of the next action, ready for it."""
+
+    pause_until_s: Seconds
+
+
 class Pause(Part):
     """Stand still."""
 
     pause_s: Seconds
 
 
-KINDS: dict[str, type[Part]] = {"take": Take, "put_back": PutBack, "touch": Touch, "pause_s": Pause}
-"""Actions by the key that tells them from the others."""
+KINDS: dict[str, type[Part]] = {
+    "take": Take,
+    "both_hands": BothHands,
+    "put_back": PutBack,
+    "touch": Touch,
+    "lean": Lean,
+    "pause_until_s": PauseUntil,
+    "pause_s": Pause,
+}
+"""Actions by the key that tells them from the others; the first that is there counts."""
 ACTIONS = tuple(kind.__name__ for kind in KINDS.values())
 
 
@@ -61,6 +92,9 @@ Action = Annotated[
     Annotated[Take, Tag("Take")]
     | Annotated[PutBack, Tag("PutBack")]
     | Annotated[Touch, Tag("Touch")]
+    | Annotated[BothHands, Tag("BothHands")]
+    | Annotated[Lean, Tag("Lean")]
+    | Annotated[PauseUntil, Tag("PauseUntil")]
     | Annotated[Pause, Tag("Pause")],
     Discriminator(
         _kind,
@@ -91,6 +125,11 @@ def mentions(script: tuple[ScriptedShopper, ...], building: Building) -> Iterato
                     yield f"{key}.take", action.take, places
                 case Touch():
                     yield f"{key}.touch", action.touch, places
+                case Lean():
+                    yield f"{key}.lean", action.lean, places
+                case BothHands(both_hands=(one, other)):
+                    yield f"{key}.both_hands[0]", one, building.facings
+                    yield f"{key}.both_hands[1]", other, building.facings
                 case PutBack():
                     yield f"{key}.put_back", action.put_back, building.items
                     if action.to:

@@ -1,21 +1,27 @@
-"""What shoppers do at a shelf: take, put back, touch.
+"""What shoppers do at a shelf: take, put back, touch, lean.
 
 In: a facing, and what is seen at every tick. Out: deeds, tick by tick; the hands move as they are done.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sims import deeds
 from sims.building import Building, Facing
 from sims.deeds import Snapshot
-from sims.errands import TakeItems
+from sims.errands import LeanOn, PutItemBack, ShelfErrand, TakeItems, TakeWithBothHands
 from sims.hands import Hands
 
 BOTH_HANDS_GRAMS = 1200.0
 """What is heavier is taken with both hands."""
+LIFTED_M = 0.05
+"""How far a slow lift goes before the hand comes out of the shelf."""
+LEAN_GRAMS, LEAN_M = (500.0, 3000.0), (0.35, 0.60)
+"""What somebody who leans rests on a shelf, and over how much of its width."""
+HOLD_GRAMS = (60.0, 300.0)
+"""What the hand around an item weighs on the shelf."""
 
 
 @dataclass(slots=True)
@@ -60,6 +66,20 @@ class ShelfWork:
         self._building, self._hands, self._manner = building, hands, manner
         self._random, self._tick = random, tick
 
+    def do(self, errand: ShelfErrand) -> Iterator[None]:
+        """An errand, from the hanging hand to the hanging hand."""
+        facing = self._building.facings[errand.facing]
+        if isinstance(errand, TakeItems):
+            yield from self.take(facing, errand)
+        elif isinstance(errand, TakeWithBothHands):
+            yield from self.take_both((facing, self._building.facings[errand.right]))
+        elif isinstance(errand, PutItemBack):
+            yield from self.put_back(facing, errand.source)
+        elif isinstance(errand, LeanOn):
+            yield from self.lean(facing, errand.lean_s)
+        else:
+            yield from self.touch(facing)
+
     def take(self, facing: Facing, errand: TakeItems) -> Iterator[None]:
         """Take items, one by one or several at a grab, and put one back at once if the errand says so."""
         if errand.touch_first:
@@ -77,17 +97,49 @@ class ShelfWork:
             self._hands.choose(goal, self._manner.left_handed)
             self._hands.both = self._hands.left_free and (errand.double_grab or self._heavy(facing.sku))
             yield from self._hands.reach(facing, goal)
+            if errand.hold_s:
+                yield from self._hold(facing, column, errand.hold_s)
             before = len(self._hands.holds)
-            self._tick.do(self._grasp(facing, column, errand.count - count if errand.double_grab else 1))
+            grasp = self._grasp(facing, column, errand.count - count if errand.double_grab else 1)
+            self._tick.do(replace(grasp, lift_s=errand.lift_s or grasp.lift_s))
             yield
             count += len(self._hands.holds) - before
             yield from self._tick.wait(self._random.uniform(0.10, 0.25))
+            if errand.lift_s:
+                yield from self._hands.raise_up(LIFTED_M, errand.lift_s)
             yield from self._hands.withdraw(facing)
         yield from self._tick.wait(self._manner.inspect_s * float(self._random.lognormal(0.0, 0.3)))
         if errand.put_back_at_once and self._hands.holds:
             yield from self.put_back(self._building.facings[errand.put_back_at_once], facing.id)
         else:
             yield from self._hands.lower()
+
+    def take_both(self, facings: tuple[Facing, Facing]) -> Iterator[None]:
+        """Take one item from each of two facings, left and right, one with each hand, within 0.3 s."""
+        yield from self._hands.stow()
+        columns = [self._choose(self._columns_of(facing)) for facing in facings]
+        left, right = columns
+        if left is None or right is None:
+            return
+        stock, places = self._tick.seen.stock, list(zip(facings, (left, right), strict=True))
+        self._hands.left_active = bool(self._random.random() < 0.5)
+        if not self._hands.left_active:
+            places.reverse()
+        (first, column), (second, later_column) = places
+        goals = self._hands.front(stock, first, column), self._hands.front(stock, second, later_column)
+        reached = False
+        for _ in self._hands.reach_with_both(first, goals, float(self._random.uniform(0.03, 0.25))):
+            if not reached and self._hands.palm == goals[0]:
+                reached = True
+                self._tick.do(self._grasp(first, column, 1))
+            yield
+        self._tick.do(self._grasp(second, later_column, 1))
+        yield
+        yield from self._tick.wait(self._random.uniform(0.10, 0.25))
+        yield from self._hands.withdraw_both(first)
+        yield from self._tick.wait(self._manner.inspect_s)
+        yield from self._hands.stow()
+        yield from self._hands.lower()
 
     def put_back(self, facing: Facing, home: str) -> Iterator[None]:
         """Put an item of this home into a facing, out of the hand or the bag."""
@@ -123,6 +175,29 @@ class ShelfWork:
             yield from self._tick.wait(press_s)
         yield from self._hands.withdraw(facing)
         yield from self._hands.lower()
+
+    def lean(self, facing: Facing, lean_s: float) -> Iterator[None]:
+        """Rest one or both arms on the edge of the shelf."""
+        yield from self._hands.stow()
+        fixture, shelf = self._building.fixtures[facing.fixture], self._building.shelves[facing.shelf]
+        middle_m = facing.offset_m + facing.width_m / 2 + float(self._random.uniform(-0.12, 0.12))
+        edge = fixture.point(middle_m, 0.02, shelf.height_m + 0.03)
+        self._hands.choose(edge, self._manner.left_handed)
+        self._hands.both = self._hands.left_free
+        yield from self._hands.reach(facing, edge)
+        grams, width_m = float(self._random.uniform(*LEAN_GRAMS)), float(self._random.uniform(*LEAN_M))
+        ease_s = min(0.4 * lean_s, float(self._random.uniform(0.25, 0.7)))
+        self._tick.do(deeds.Lean(facing.id, middle_m, width_m, grams, lean_s - ease_s, ease_s))
+        yield from self._tick.wait(lean_s)
+        yield from self._hands.withdraw(facing)
+        yield from self._hands.lower()
+
+    def _hold(self, facing: Facing, column: int, hold_s: float) -> Iterator[None]:
+        """The hand rests on an item, heavier and lighter."""
+        ease_s = min(0.4 * hold_s, float(self._random.uniform(0.1, 0.3)))
+        press_grams = float(self._random.uniform(*HOLD_GRAMS))
+        self._tick.do(deeds.Press(facing.id, column, press_grams, hold_s - ease_s, ease_s))
+        yield from self._tick.wait(hold_s)
 
     def _grasp(self, facing: Facing, column: int, count: int) -> deeds.Grasp:
         """Push of the fingers before the lift, +26 to +53 g for about 0.1 s, now and then more and longer."""

@@ -7,26 +7,23 @@ moves. A shopper never touches the world; what a deed brought is told with :meth
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from sims import deeds
-from sims.bodies.gait import stride_m
 from sims.building import Building, Facing
 from sims.customs import Customs, standing_place, waiting_place
 from sims.deeds import Snapshot
-from sims.errands import Errand, Plan, PutItemBack, StandStill, TakeItems, TouchGoods
+from sims.errands import Errand, Plan, PutItemBack, ShelfErrand, StandStill, StandUntil, TakeItems, TakeWithBothHands
+from sims.feet import Feet, bearing_rad
 from sims.hands import Hands
-from sims.motion import turn_towards
 from sims.scene import BodyState, Gear
 from sims.shelf_work import Manner, ShelfWork, Tick
 from sims.stock import Unit
 from sims.walking import Place
 from sims.wheels import ROLLING, Wheels
 
-TURN_RAD_S = math.radians(200.0)
-FARTHEST_M = 0.78
-"""Farthest that an item may be from the body's axis, on the floor, to be reached."""
 SCANS = 3
 
 
@@ -54,8 +51,8 @@ class Shopper:
         self._tick = Tick(dt_s)
         self._work = ShelfWork(building, self.hands, self._manner, random, self._tick)
         self._wheels = Wheels(building, plan.gear, height_m)
-        self._gait_phase = 0.0
-        self._wanted_heading_rad: float | None = None
+        self._feet = Feet(plan.name, building, customs, height_m, self.hands, self._tick)
+        self._ready_for: Errand | None = None
         self._claimed: str | None = None
         self._refused = False
         self._story = self._live()
@@ -73,7 +70,7 @@ class Shopper:
     def decide(self, snapshot: Snapshot) -> list[deeds.Deed]:
         """The deeds of this tick."""
         self._tick.begin(snapshot)
-        self.hands.here = self._here()
+        self.hands.here = self._feet.here
         if next(self._story, self) is self:
             self.done = True
         return self._tick.done
@@ -88,17 +85,10 @@ class Shopper:
 
     def move(self, snapshot: Snapshot) -> BodyState:
         """Turn and step for one tick; how the body is then."""
-        (x, y), (vx, vy) = snapshot.where[self.name], snapshot.velocity[self.name]
-        speed = math.hypot(vx, vy)
-        wanted = self._wanted_heading_rad
-        if speed > 0.15:
-            wanted = math.atan2(vy, vx)
-        if wanted is not None:
-            self.hands.heading_rad = turn_towards(self.hands.heading_rad, wanted, TURN_RAD_S * self.dt_s)
-        self._gait_phase = (self._gait_phase + speed * self.dt_s / stride_m(self.height_m, speed)) % 1.0
-        hands = self.hands
+        (x, y), hands = snapshot.where[self.name], self.hands
+        speed = self._feet.step(snapshot, self.dt_s)
         return BodyState(
-            self.name, self.plan.body, self.plan.outfit, x, y, hands.heading_rad, speed, self._gait_phase,
+            self.name, self.plan.body, self.plan.outfit, x, y, hands.heading_rad, speed, self._feet.gait_phase,
             hands.left, hands.right, tuple(unit.sku for unit in hands.holds), self._gear((x, y), speed),
             hands.left_active,
         )  # fmt: skip
@@ -130,7 +120,7 @@ class Shopper:
         yield from self._claim("entry")
         self._tick.do(deeds.Appear(self.customs.station))
         self.present = True
-        self.hands.heading_rad = self._bearing(self.customs.station, self.customs.inside)
+        self.hands.heading_rad = bearing_rad(self.customs.station, self.customs.inside)
         yield from self._tick.wait(self.random.uniform(0.6, 1.4))
         for attempt in range(SCANS):
             self._tick.do(deeds.ScanPalm(attempt))
@@ -142,7 +132,7 @@ class Shopper:
             yield from self._tick.wait(self.random.uniform(0.3, 0.6))
             self._tick.do(deeds.Go(self.customs.inside))
             yield
-            while math.dist(self._here(), self.customs.station) < 0.9 and not self._is_there():
+            while math.dist(self._feet.here, self.customs.station) < 0.9 and not self._feet.there:
                 yield
         self._release()
 
@@ -152,12 +142,15 @@ class Shopper:
             errand = self._next_errand(left)
             if errand is None:
                 if self.customs.one_at_a_fixture and self._claimed is None and self._in_the_way():
-                    yield from self._walk(waiting_place(self.customs, self._here(), self._others()))
+                    yield from self._feet.walk(waiting_place(self.customs, self._feet.here, self._feet.others))
                 yield
                 continue
             left.remove(errand)
             if isinstance(errand, StandStill):
                 yield from self._tick.wait(errand.pause_s)
+                continue
+            if isinstance(errand, StandUntil):
+                yield from self._stand_until(errand)
                 continue
             yield from self._go_and_do(errand)
             if not any(self._fixture_of(other) == self._claimed for other in left):
@@ -186,59 +179,49 @@ class Shopper:
                 return None
         return None
 
-    def _go_and_do(self, errand: Errand) -> Iterator[None]:
-        assert not isinstance(errand, StandStill)
-        facing = self.building.facings[errand.facing]
+    def _approach(self, errand: ShelfErrand) -> Iterator[None]:
+        """Go to where an errand is done and look at it; ``_ready_for`` tells whether that worked."""
+        facing = self._spot(errand)
         for _ in range(3):
             place = standing_place(
-                self.building, facing, self._manner.stand_off_m, self._others(), self.random, self._manner.left_handed
-            )
-            yield from self._walk(place)
-            if self._reachable(facing):
+                self.building, facing, self._manner.stand_off_m, self._feet.others, self.random,
+                self._manner.left_handed,
+            )  # fmt: skip
+            yield from self._feet.walk(place)
+            if self._feet.reachable(facing):
+                self._ready_for = errand
+                self._feet.look_at(facing)
                 break
-        else:
-            return
-        self._look_at(facing)
-        yield from self._tick.wait(self._manner.hesitate_s * float(self.random.lognormal(0.0, 0.35)))
-        if isinstance(errand, TakeItems):
-            yield from self._work.take(facing, errand)
-        elif isinstance(errand, PutItemBack):
-            yield from self._work.put_back(facing, errand.source)
-        elif isinstance(errand, TouchGoods):
-            yield from self._work.touch(facing)
 
-    # Feet
+    def _go_and_do(self, errand: ShelfErrand) -> Iterator[None]:
+        if self._ready_for is not errand:
+            yield from self._approach(errand)
+            if self._ready_for is not errand:
+                return
+            yield from self._tick.wait(self._manner.hesitate_s * float(self.random.lognormal(0.0, 0.35)))
+        self._ready_for = None
+        yield from self._work.do(errand)
 
-    def _others(self) -> list[Place]:
-        """Where others are and where they go."""
-        places = (self._tick.seen.where, self._tick.seen.going)
-        return [place for told in places for name, place in told.items() if name != self.name]
-
-    def _in_the_way(self) -> bool:
-        return all(math.dist(self._here(), place) > 0.3 for place in self.customs.waiting)
-
-    def _reachable(self, facing: Facing) -> bool:
-        x, y, _ = self.building.fixtures[facing.fixture].point(facing.offset_m + facing.width_m / 2, 0.0, 0.0)
-        return math.dist(self._here(), (x, y)) < FARTHEST_M
-
-    def _walk(self, target: Place) -> Iterator[None]:
-        self.hands.palm, self.hands.both, self._wanted_heading_rad = None, False, None
-        self._tick.do(deeds.Go(target))
-        yield
-        while not self._is_there():
+    def _stand_until(self, errand: StandUntil) -> Iterator[None]:
+        if errand.then is not None:
+            yield from self._approach(errand.then)
+        while self._tick.seen.t_s < errand.until_s:
             yield
 
+    def _spot(self, errand: ShelfErrand) -> Facing:
+        """The facing to stand before; of two, what lies between their outer edges."""
+        facing = self.building.facings[errand.facing]
+        if not isinstance(errand, TakeWithBothHands):
+            return facing
+        right = self.building.facings[errand.right]
+        return replace(facing, width_m=right.offset_m + right.width_m - facing.offset_m)
+
+    def _in_the_way(self) -> bool:
+        return all(math.dist(self._feet.here, place) > 0.3 for place in self.customs.waiting)
+
     def _leave(self) -> Iterator[None]:
-        yield from self._walk(self.customs.exit_inside)
-        yield from self._walk(self.customs.exit_outside)
-
-    def _look_at(self, facing: Facing) -> None:
-        fixture = self.building.fixtures[facing.fixture]
-        spot = fixture.point(facing.offset_m + facing.width_m / 2, 0.1, 0.0)
-        straight = math.atan2(-fixture.normal[1], -fixture.normal[0])
-        self._wanted_heading_rad = turn_towards(straight, self._bearing(self._here(), spot[:2]), math.radians(30))
-
-    # Small words
+        yield from self._feet.walk(self.customs.exit_inside)
+        yield from self._feet.walk(self.customs.exit_outside)
 
     def _claim(self, place: str) -> Iterator[None]:
         while self._tick.seen.owners.get(place) != self.name:
@@ -253,14 +236,6 @@ class Shopper:
             self._claimed = None
 
     def _fixture_of(self, errand: Errand) -> str | None:
+        if isinstance(errand, StandUntil):
+            return None if errand.then is None else self._fixture_of(errand.then)
         return None if isinstance(errand, StandStill) else self.building.facings[errand.facing].fixture
-
-    def _here(self) -> Place:
-        return self._tick.seen.where.get(self.name, self.customs.station)
-
-    def _is_there(self) -> bool:
-        return self.name in self._tick.seen.arrived
-
-    @staticmethod
-    def _bearing(start: Place, end: Place) -> float:
-        return math.atan2(end[1] - start[1], end[0] - start[0])

@@ -20,9 +20,10 @@ from sims.devices.link import Post, clock_of, link_of
 from sims.devices.mounting import as_built
 from sims.devices.scale import Scale
 from sims.devices.sight import Figures
+from sims.happened import Happened
 from sims.scenario import Scenario, ScenarioError
 from sims.truth import SCHEMA, Header, TruthWriter
-from sims.world import STEPS_PER_S, Enrol, Happened, Scan, World
+from sims.world import STEPS_PER_S, Enrol, Scan, World
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, encode
 from smartstore.wire.messages import Message, Status

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sims.building import Building
+from sims.building import Building, Shelf
 
 LEAST_GRAMS = 1.0
 
@@ -85,17 +85,21 @@ class Stock:
         """How an item's weight is shared by the plates below it, by the width it stands on each."""
         place = self._building.facings[facing]
         u_m = self._building.slot(facing, column, index, sku)[0]
-        half_m = self._building.items[sku].size_m[0] / 2
-        covered = {}
-        for plate in self._building.shelves[place.shelf].plates:
-            right_m = min(u_m + half_m, plate.offset_m + plate.width_m)
-            if right_m > (left_m := max(u_m - half_m, plate.offset_m)):
-                covered[plate.id] = right_m - left_m
-        whole = sum(covered.values())
-        return {plate: width / whole for plate, width in covered.items()}
+        return shares_below(self._building.shelves[place.shelf], u_m, self._building.items[sku].size_m[0] / 2)
 
     def _changed(self, facing: str) -> None:
         self._view = {**self._view, facing: self._seen(facing)}
 
     def _seen(self, facing: str) -> tuple[tuple[str, ...], ...]:
         return tuple(tuple(unit.sku for unit in units) for units in self._columns[facing])
+
+
+def shares_below(shelf: Shelf, u_m: float, half_m: float) -> dict[str, float]:
+    """How the plates of a shelf share what lies on it from ``u_m - half_m`` to ``u_m + half_m``, by width."""
+    covered = {}
+    for plate in shelf.plates:
+        right_m = min(u_m + half_m, plate.offset_m + plate.width_m)
+        if right_m > (left_m := max(u_m - half_m, plate.offset_m)):
+            covered[plate.id] = right_m - left_m
+    whole = sum(covered.values())
+    return {plate: width / whole for plate, width in covered.items()}

@@ -6,8 +6,6 @@ decides on the same snapshot; then their deeds are carried out in the order of t
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import shapely
@@ -19,13 +17,15 @@ from sims.building import Building, Gate
 from sims.casting import draw_plans
 from sims.chance import stream
 from sims.customs import customs_of
-from sims.deeds import Contact, Place, Snapshot
+from sims.deeds import Place, Snapshot
 from sims.devices.sight import Figures
+from sims.handling import Handling
+from sims.happened import GateNotice, Happened
 from sims.scenario import Scenario, ScenarioError
 from sims.scene import BodyState, Scene
 from sims.shopper import Shopper
 from sims.stock import Stock, Unit
-from sims.truth import TrueChange, TruePerson, TruePositions, TrueVisit
+from sims.truth import TruePerson, TruePositions, TrueVisit
 from sims.walking import Doorway, Walkways
 
 STEPS_PER_S = 60
@@ -39,28 +39,6 @@ Scan = Callable[[NDArray[np.float64], int, int], tuple[str, str] | None]
 Enrol = Callable[[NDArray[np.float64]], object]
 
 
-@dataclass(frozen=True, slots=True)
-class GateNotice:
-    """What a gate notices."""
-
-    t_ns: int
-    gate: str
-    kind: Literal["entry", "door", "exit_beam"]
-    visit: str | None = None
-    token: str | None = None
-    party_size: int | None = None
-
-
-@dataclass(slots=True)
-class Happened:
-    """All of one step; ``records`` is truth and goes nowhere but into its file."""
-
-    t_ns: int
-    notices: list[GateNotice] = field(default_factory=list)
-    contacts: list[Contact] = field(default_factory=list)
-    records: list[TrueChange | TrueVisit] = field(default_factory=list)
-
-
 class World:
     """Steps through event time. ``t_ns`` is UTC nanoseconds, ``t_s`` seconds since the start."""
 
@@ -71,6 +49,7 @@ class World:
         self.dt_s = 1.0 / STEPS_PER_S
         self.steps = 0
         self.stock = Stock(building, stream(seed, "stock"), scenario.fill)
+        self._handling = Handling(building, self.stock)
         self.bodies: dict[str, BodyState] = {}
         self._walkways = Walkways(building, self.dt_s)
         self._going: dict[str, Place] = {}
@@ -185,16 +164,12 @@ class World:
             case deeds.Go(target):
                 self._walkways.go(name, target)
                 self._going[name] = target
-            case deeds.Grasp():
-                self._grasp(shopper, deed, happened)
-            case deeds.PutDown():
-                self._put_down(shopper, deed, happened)
-            case deeds.Press(facing, column, grams, press_s):
-                happened.contacts.append(self._contact(facing, column, self.t_s, 0.0, grams, press_s, 0.0))
             case deeds.Vanish():
                 if name in self._going:
                     self._walkways.vanish(name)
                     del self._going[name], self.bodies[name]
+            case _:
+                self._handling.carry_out(shopper, deed, self.t_s, happened)
 
     def _palm(self, shopper: Shopper, happened: Happened) -> None:
         palm = self._captured(shopper.name, shopper.plan.palm)
@@ -207,39 +182,6 @@ class World:
 
     def _captured(self, name: str, palm: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(palm + self._palms[name].normal(0.0, PALM_NOISE, palm.shape))
-
-    def _grasp(self, shopper: Shopper, deed: deeds.Grasp, happened: Happened) -> None:
-        units = self.stock.take(deed.facing, deed.column, deed.count)
-        if not units:
-            return
-        shopper.receive(units)
-        grams = sum(unit.grams for unit in units)
-        press = (self.t_s, -grams, deed.press_grams, deed.press_s, deed.lift_s)
-        happened.contacts.append(self._contact(deed.facing, deed.column, *press))
-        lifted_ns = self.t_ns + round(deed.press_s * 1e9)
-        happened.records += [self._change("take", lifted_ns, shopper, unit, deed.facing) for unit in units]
-
-    def _put_down(self, shopper: Shopper, deed: deeds.PutDown, happened: Happened) -> None:
-        unit = next(unit for unit in shopper.hands.holds if unit.home == deed.home)
-        contact = self._contact(deed.facing, deed.column, self.t_s, unit.grams, deed.press_grams, 0.12, deed.settle_s)
-        self.stock.put(deed.facing, deed.column, unit)
-        happened.contacts.append(contact)
-        happened.records.append(self._change("put_back", self.t_ns, shopper, unit, deed.facing))
-
-    def _contact(
-        self, facing: str, column: int, t_s: float, grams: float, press_grams: float, press_s: float, move_s: float
-    ) -> Contact:
-        place = self.building.facings[facing]
-        shares = self.stock.plate_shares(facing, column, max(0, self.stock.count(facing, column) - 1), place.sku)
-        return Contact(t_s, place.fixture, place.shelf, shares, grams, press_grams, press_s, move_s)
-
-    def _change(
-        self, kind: Literal["take", "put_back"], t_ns: int, shopper: Shopper, unit: Unit, facing: str
-    ) -> TrueChange:
-        return TrueChange(
-            t_ns=t_ns, kind=kind, person=shopper.name, visit=shopper.visit or "", sku=unit.sku, facing=facing,
-            shelf=self.building.facings[facing].shelf, quantity=1, grams=round(unit.grams, 3), home=unit.home,
-        )  # fmt: skip
 
     def _watch_exit(self, shopper: Shopper, was: Place | None, now: Place, happened: Happened) -> None:
         if was is None or shopper.name not in self._entered_ns or not self._exit_line.crossed(was, now):

@@ -1,6 +1,6 @@
 """Gates: what they notice goes in, messages come out."""
 
-from sims.world import GateNotice
+from sims.happened import GateNotice
 from smartstore.wire.messages import GateEvent
 
 

@@ -25,6 +25,11 @@ STEP_GRAMS = 0.241
 STUCK_GRAMS = 6067.416
 """What a converter reads that no cell is connected to, again and again; the same number all over the recorded store."""
 FLICKER_EVERY_S = 30.0
+SLOW_S = 0.5
+"""What moves for longer than this is guided, not flicked: the hand sways and the shelf hardly rings."""
+SWAYS = (0.02, 0.25), (0.12, 1.6)
+"""Least and greatest share of the force, and hertz, of the waves in a hand that rests or lifts slowly."""
+WAVES = 3
 ORDINARY_GRAMS = 400.0
 """Weight of an item that is lifted and pressed on like any other."""
 
@@ -49,16 +54,20 @@ class _Motion:
     fade_s: float
     over: float
     """Overshoot of a put-down as a share of the load."""
+    ease_s: float = 0.0
+    """Over how long the press comes and goes; 0: as fingers do."""
+    sway: Array | None = None
+    """What lasts is never steady: shares and hertz (n, 2) of waves in its force; None: too short to sway."""
 
     @property
     def end_s(self) -> float:
-        return max(self.lift_s + self.move_s, self.release_s) + 7 * self.fade_s
+        return max(self.lift_s + self.move_s, self.release_s + self.ease_s) + 7 * self.fade_s
 
     def at(self, t_s: Array) -> Array:
         """Grams (samples, plates) at times (samples,)."""
         t = t_s[:, None]
-        rise = _smooth((t - self.start_s) / min(0.05, 0.4 * self.press_s + 1e-3))
-        fall = _smooth((t - self.release_s) / min(0.06, 0.5 * self.press_s + self.move_s + 1e-3))
+        rise = _smooth((t - self.start_s) / (self.ease_s or min(0.05, 0.4 * self.press_s + 1e-3)))
+        fall = _smooth((t - self.release_s) / (self.ease_s or min(0.06, 0.5 * self.press_s + self.move_s + 1e-3)))
         moved = _smooth((t - self.lift_s) / (self.move_s + 1e-3))
         since = np.maximum(0.0, t - self.lift_s - 0.5 * self.move_s)
         begun = t > self.lift_s + 0.5 * self.move_s
@@ -67,7 +76,15 @@ class _Motion:
         grams = (
             self.press * (rise - fall) + self.load * moved + begun * self.ring * wave + self.over * self.load * swing
         )
+        if self.sway is not None:
+            waves = sum(share * np.sin(2 * np.pi * hz * (t - self.start_s)) for share, hz in self.sway)
+            grams = grams + waves * (self.press * (rise - fall) + 4 * self.load * moved * (1 - moved))
         return np.asarray(grams)
+
+
+def _hardness(seconds: float) -> float:
+    """How much of a quick push is left in one that takes so long, for what rings and rubs: all at zero or less."""
+    return 0.05 / (0.05 + max(0.0, seconds))
 
 
 def _smooth(share: Array) -> Array:
@@ -152,20 +169,21 @@ class Scale:
         for plate, part in contact.plates.items():
             share[self._index[plate]] = part
         same = (self._shelf == contact.shelf) & (share == 0)
-        size = abs(contact.grams) if contact.grams else 0.3 * contact.press_grams
+        size = abs(contact.grams) if contact.grams else 0.3 * contact.press_grams * _hardness(contact.ease_s)
         ring = size * np.where(same, random.uniform(0.0, 0.08, count), random.uniform(0.0, 0.013, count))
         ring = np.where(share > 0, size * random.uniform(0.01, 0.04, count), ring)
         stays = np.where(same, size * random.normal(0.0, 0.004, count) * (random.random(count) < 0.6), 0.0)
         if contact.grams and same.any() and random.random() < 0.25:
             stays[random.choice(np.nonzero(same)[0])] += size * random.uniform(-0.018, 0.018)
         load = contact.grams * share + stays
-        lean = np.where(same, random.uniform(0.0, 0.12, count), 0.0)
+        lean = np.where(same, random.uniform(0.0, 0.12, count), 0.0) * _hardness(contact.ease_s)
         comes = contact.grams > 0
         # Heavy things are gripped harder and lifted more slowly.
         weight = float(np.clip((abs(contact.grams) or ORDINARY_GRAMS) / ORDINARY_GRAMS, 0.1, 10.0))
         move_s = contact.move_s * weight**0.15
         if contact.grams and self._luck.random() < self._options.slow_lifts:
             move_s *= float(self._luck.uniform(3.0, 6.0))
+        lasts = contact.ease_s > 0 or contact.move_s > SLOW_S
         return _Motion(
             start_s=contact.t_s,
             press=contact.press_grams * weight**0.2 * (share + lean),
@@ -174,11 +192,13 @@ class Scale:
             lift_s=contact.t_s + (0.0 if comes else contact.press_s),
             move_s=move_s,
             load=load,
-            ring=ring,
+            ring=ring * _hardness(contact.move_s - SLOW_S),
             ring_hz=random.uniform(4.0, 14.0, count),
             ring_phase=random.uniform(0, 2 * np.pi, count),
             fade_s=float(random.uniform(0.06, 0.22)),
             over=float(random.uniform(0.05, 0.22)) if comes else float(random.uniform(0.0, 0.03)),
+            ease_s=contact.ease_s,
+            sway=self._luck.uniform(*SWAYS, (WAVES, 2)) if lasts else None,
         )
 
     def _forget(self, t_s: float) -> None:

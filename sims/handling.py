@@ -1,0 +1,76 @@
+"""What hands do to goods: deeds at shelves become contacts for load cells, changes of the stock, and truth.
+
+In: a deed and who does it. Out: an amended :class:`~sims.happened.Happened`; the stock and the shopper's hands know.
+Seconds since the start, grams.
+"""
+
+from typing import Literal
+
+from sims import deeds
+from sims.building import Building
+from sims.deeds import Contact
+from sims.happened import Happened
+from sims.shopper import Shopper
+from sims.stock import Stock, Unit, shares_below
+from sims.truth import TrueChange
+
+Handled = deeds.Grasp | deeds.PutDown | deeds.Press | deeds.Lean
+
+
+class Handling:
+    """The goods of a building under people's hands."""
+
+    def __init__(self, building: Building, stock: Stock) -> None:
+        self._building, self._stock = building, stock
+
+    def carry_out(self, shopper: Shopper, deed: Handled, t_s: float, happened: Happened) -> None:
+        """Do what ``shopper`` wants done at ``t_s``."""
+        match deed:
+            case deeds.Grasp():
+                self._grasp(shopper, deed, t_s, happened)
+            case deeds.PutDown():
+                self._put_down(shopper, deed, t_s, happened)
+            case deeds.Press(facing, column, grams, press_s, ease_s):
+                contact = self._contact(facing, column, t_s, 0.0, grams, press_s, 0.0, ease_s)
+                happened.contacts.append(contact)
+            case deeds.Lean():
+                happened.contacts.append(self._lean(deed, t_s))
+
+    def _grasp(self, shopper: Shopper, deed: deeds.Grasp, t_s: float, happened: Happened) -> None:
+        units = self._stock.take(deed.facing, deed.column, deed.count)
+        if not units:
+            return
+        shopper.receive(units)
+        grams = sum(unit.grams for unit in units)
+        press = (t_s, -grams, deed.press_grams, deed.press_s, deed.lift_s)
+        happened.contacts.append(self._contact(deed.facing, deed.column, *press))
+        lifted_ns = happened.t_ns + round(deed.press_s * 1e9)
+        happened.records += [self._change("take", lifted_ns, shopper, unit, deed.facing) for unit in units]
+
+    def _put_down(self, shopper: Shopper, deed: deeds.PutDown, t_s: float, happened: Happened) -> None:
+        unit = next(unit for unit in shopper.hands.holds if unit.home == deed.home)
+        contact = self._contact(deed.facing, deed.column, t_s, unit.grams, deed.press_grams, 0.12, deed.settle_s)
+        self._stock.put(deed.facing, deed.column, unit)
+        happened.contacts.append(contact)
+        happened.records.append(self._change("put_back", happened.t_ns, shopper, unit, deed.facing))
+
+    def _lean(self, deed: deeds.Lean, t_s: float) -> Contact:
+        facing = self._building.facings[deed.facing]
+        shares = shares_below(self._building.shelves[facing.shelf], deed.middle_m, deed.width_m / 2)
+        return Contact(t_s, facing.fixture, facing.shelf, shares, 0.0, deed.grams, deed.lean_s, 0.0, deed.ease_s)
+
+    def _contact(
+        self, facing: str, column: int, t_s: float, grams: float, press_grams: float, press_s: float, move_s: float,
+        ease_s: float = 0.0,
+    ) -> Contact:  # fmt: skip
+        place = self._building.facings[facing]
+        shares = self._stock.plate_shares(facing, column, max(0, self._stock.count(facing, column) - 1), place.sku)
+        return Contact(t_s, place.fixture, place.shelf, shares, grams, press_grams, press_s, move_s, ease_s)
+
+    def _change(
+        self, kind: Literal["take", "put_back"], t_ns: int, shopper: Shopper, unit: Unit, facing: str
+    ) -> TrueChange:
+        return TrueChange(
+            t_ns=t_ns, kind=kind, person=shopper.name, visit=shopper.visit or "", sku=unit.sku, facing=facing,
+            shelf=self._building.facings[facing].shelf, quantity=1, grams=round(unit.grams, 3), home=unit.home,
+        )  # fmt: skip
