@@ -97,6 +97,8 @@ class GateEvent(Message, frozen=True, kw_only=True):
     token: str | None = None
     """With an entry: the signed visit token of the palm service."""
     party_size: Annotated[int, Meta(ge=1, le=20)] | None = None
+    staff: bool = False
+    """With an entry: a staff pass opened the gate. There is no visit then, and nothing that follows is anybody's sale."""
 
 
 class CartLine(Struct, frozen=True, kw_only=True):
