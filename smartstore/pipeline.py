@@ -7,7 +7,7 @@ Nothing here knows the bus, the journal or the wall clock; the same feed gives t
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -72,9 +72,17 @@ class PipelineOptions:
     policy: PolicyOptions | None = None
 
 
-def attributor(site: Site, options: PipelineOptions, watch: Watch = lambda *_: None) -> Attributor:
+A = TypeVar("A", bound=Attributor)
+
+
+def attributor(
+    site: Site,
+    options: PipelineOptions,
+    watch: Watch = lambda *_: None,
+    kind: type[A] = Attributor,  # type: ignore[assignment]
+) -> A:
     """The stage that says who took what; ``watch`` is told of every decided change."""
-    return Attributor(
+    return kind(
         site,
         CandidateFinder(site, options.candidates).observe,
         options.attribution,
@@ -91,14 +99,15 @@ def attributor(site: Site, options: PipelineOptions, watch: Watch = lambda *_: N
 
 
 class Pipeline:
-    """Ties the stages together. ``vision`` looks at frames; without it frames are counted and left."""
+    """Ties the stages together. ``vision`` looks at frames; without it frames are counted and left. ``attribution`` is
+    the stage that says who took what, for those who want to listen to it."""
 
     def __init__(
         self,
         site: Site,
         options: PipelineOptions | None = None,
         vision: Vision | None = None,
-        watch: Watch = lambda *_: None,
+        attribution: Attributor | None = None,
     ) -> None:
         self.site, self._options, self._vision = site, options or PipelineOptions(), vision
         self._timeline = Timeline(self._options.lateness_s)
@@ -106,7 +115,7 @@ class Pipeline:
         self._watcher = FacingWatcher(site)
         self._scales = {f.id: StepDetector(f, self._options.steps) for f in site.fixtures.values() if f.shelves}
         self._visits = VisitKeeper(site.gates, self._options.visits)
-        self._attributor = attributor(site, self._options, watch)
+        self._attributor = attribution or attributor(site, self._options)
         self._holdings: dict[str, Counter[str]] = {}
         self._leaving: list[VisitLeft] = []
         self._floor = FloorState(-1, ())

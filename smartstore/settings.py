@@ -33,6 +33,8 @@ from smartstore.vision.movement import MovementOptions
 
 Options = TypeVar("Options")
 
+LEARNED = Path(__file__).resolve().parents[1] / "configs/learned.yaml"
+
 
 class SettingsError(Exception):
     """A settings file that cannot be used; one line per problem, each with the file and the key."""
@@ -116,7 +118,7 @@ def read_settings(path: Path | None = None) -> Settings:
         SettingsError: the file cannot be read, has an unknown key or an impossible value.
     """
     if path is None:
-        return Settings()
+        return parse_settings({})
     data = _read_yaml(path, "give another file with --settings", "configs/pipeline.yaml")
     if isinstance(data, dict) and isinstance(data.get("policy"), str):
         prices = path.parent / data["policy"]
@@ -137,12 +139,28 @@ def _read_yaml(path: Path, way_out: str, example: str) -> Any:
 
 
 def parse_settings(data: object, source: str = "settings") -> Settings:
-    """Settings from plain data.
+    """Settings from plain data; what it does not say is as it was learned.
 
     Raises:
         SettingsError: there is an unknown key or an impossible value.
     """
-    return _build(Settings, _checked(Settings, data, source, "configs/pipeline.yaml"))
+    return _build(Settings, _checked(Settings, _over(learned(), data), source, "configs/pipeline.yaml"))
+
+
+@cache
+def learned() -> Mapping[str, Any]:
+    """What evidence is worth, as `smartstore sim learn` wrote it; nothing where the file is not there."""
+    if not LEARNED.is_file():
+        return {}
+    data = yaml.safe_load(LEARNED.read_text(encoding="utf-8"))
+    return {key: value for key, value in data.items() if key != "learned"}
+
+
+def _over(base: Mapping[str, Any], data: object) -> object:
+    """``data`` with what only ``base`` says."""
+    if not isinstance(data, Mapping):
+        return data
+    return {**base, **{key: _over(base.get(key) or {}, value) for key, value in data.items()}}
 
 
 def settings_schema() -> dict[str, Any]:

@@ -1,0 +1,232 @@
+"""``smartstore sim learn``: what evidence is worth, learned from simulated runs.
+
+In: stories of the gauntlet and of a crowded store, some to learn from and some held out. Out: a settings file with the
+parameters that make the truth most likely (``configs/learned.yaml``), its likelihood on what was held out, and a
+reliability diagram beside it. Every parameter starts from what was set by hand and stays near it unless the stories
+speak against it.
+"""
+
+import hashlib
+import math
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sims.building import load_building
+from sims.lab.families import FAMILIES
+from sims.lab.families.stage import STORES
+from sims.lab.learn_record import Judged, Story, judge, log_likelihood, record
+from sims.lab.reliability import Bin, calibration_error, draw_reliability, reliability
+from sims.scenario import Scenario, load_scenario
+from smartstore.pipeline import PipelineOptions
+from smartstore.site import Site, load_site
+
+RUSH = STORES.parent / "scenarios/corner-rush.yaml"
+CACHE = Path("data/runs/learn")
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_STEP, LEAST_STEP, ROUNDS = 0.5, 0.06, 4
+WANDER = 1.5
+"""Standard deviation, in transformed units, by which a parameter may well differ from what was set by hand."""
+
+
+class LearnError(Exception):
+    """Nothing can be learned; the text is one line for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One number of the options. ``share`` moves on the scale of log-odds, a ``length`` on that of logarithms, and
+    ``nats`` as they are."""
+
+    section: str
+    name: str
+    scale: str
+
+    def get(self, options: PipelineOptions) -> float:
+        """Its value on its own scale."""
+        value = float(getattr(getattr(options, self.section), self.name))
+        if self.scale == "share":
+            return math.log(value / (1 - value))
+        return math.log(value) if self.scale == "length" else value
+
+    def set(self, options: PipelineOptions, at: float) -> PipelineOptions:
+        """The options with another value, given on its own scale."""
+        value = 1 / (1 + math.exp(-at)) if self.scale == "share" else math.exp(at) if self.scale == "length" else at
+        part = replace(getattr(options, self.section), **{self.name: float(f"{value:.4g}")})
+        return replace(options, **{self.section: part})
+
+
+PARAMETERS = (
+    Parameter("attribution", "temperature", "length"),
+    *(Parameter("evidence", name, "length") for name in
+      ("hand_sigma_m", "front_m", "reach_m", "body_sigma_m", "count_sigma", "press_grams")),
+    *(Parameter("evidence", name, "share") for name in ("hand_hit", "hand_by_chance", "count_outlier", "score_floor")),
+    Parameter("evidence", "unseen_nats", "nats"),
+    *(Parameter("hypotheses", name, "share") for name in ("nothing", "stranger", "more", "more_seen")),
+    Parameter("hypotheses", "doubtful_put_nats", "nats"),
+    *(Parameter("candidates", name, "length") for name in ("tail_degrees", "floor_grams", "nudge_grams")),
+    Parameter("candidates", "spill_share", "share"),
+    *(Parameter("planogram", name, "share") for name in
+      ("stray_take", "known_stray_take", "neighbour_put", "stray_put")),
+    *(Parameter("attribution", name, "nats") for name in ("part_nats", "merge_nats")),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LearnRequest:
+    """``seeds`` are learned from, ``held_out`` only judged by; ``only`` names families, all if empty."""
+
+    seeds: Sequence[int]
+    held_out: Sequence[int]
+    out: Path
+    only: Sequence[str] = ()
+    rounds: int = ROUNDS
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far learning has come, for displays."""
+
+    what: str
+    share: float
+
+
+Watch = Callable[[Progress], None]
+Told = tuple[Story, Site]
+
+
+def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _: None) -> dict[str, Any]:
+    """Learns, judges and writes; returns what was written.
+
+    Raises:
+        LearnError, FamilyError, ScenarioError, BuildingError: bad input, one line.
+    """
+    both = set(request.seeds) & set(request.held_out)
+    if both:
+        raise LearnError(f"seed {min(both)} is learned from and held out; choose others")
+    stories = [_stories(request, seeds, what, watch) for seeds, what in
+               ((request.seeds, "playing"), (request.held_out, "playing what is held out"))]  # fmt: skip
+    known, unknown = stories
+    options = _search(known, start, request.rounds, watch)
+    document = _values(options)
+    before, after = (judge_all(unknown, which) for which in (start, options))
+    bins = reliability([(one.sure, one.chosen == one.truth) for one in after])
+    document["learned"] = {
+        "seeds": list(request.seeds),
+        "held_out": list(request.held_out),
+        "decisions": {"learned_from": len(judge_all(known, options)), "held_out": len(after)},
+        "log_likelihood": {
+            "learned_from": _pair(judge_all(known, start), judge_all(known, options)),
+            "held_out": _pair(before, after),
+        },
+        "calibration_error": {
+            "before": _rounded(calibration_error(reliability([(j.sure, j.chosen == j.truth) for j in before]))),
+            "after": _rounded(calibration_error(bins)),
+        },
+        "right": {"before": _right(before), "after": _right(after)},
+    }
+    _write(request.out, document, bins)
+    return document
+
+
+def judge_all(stories: Sequence[Told], options: PipelineOptions) -> list[Judged]:
+    """All decisions of all stories."""
+    return [one for story, site in stories for one in judge(story, site, options)]
+
+
+def _stories(request: LearnRequest, seeds: Sequence[int], what: str, watch: Watch) -> list[Told]:
+    """The families of the gauntlet and a rush per seed; kept, so that an interrupted learning goes on."""
+    names = request.only or tuple(FAMILIES)
+    wanted: list[tuple[str, int]] = [(name, seed) for seed in seeds for name in (*names, "")]
+    sites: dict[Path, Site] = {}
+    told = []
+    for nth, (family, seed) in enumerate(wanted):
+        watch(Progress(f"{what}: {family or RUSH.stem}, seed {seed}", nth / len(wanted)))
+        store = STORES / f"{FAMILIES[family].store(seed)}.yaml" if family else STORES / "corner.yaml"
+        site = sites.get(store) or sites.setdefault(store, load_site(store))
+        scenario = FAMILIES[family].scenario(load_building(store), seed) if family else load_scenario(RUSH)
+        told.append((_kept(scenario, store, site, seed), site))
+    return told
+
+
+def _kept(scenario: Scenario, store: Path, site: Site, seed: int) -> Story:
+    digest = hashlib.sha256(f"{scenario.model_dump_json()}|{seed}|{store.read_text()}".encode())
+    for path in sorted([*ROOT.glob("smartstore/**/*.py"), *ROOT.glob("sims/**/*.py")]):
+        digest.update(path.read_bytes())
+    path = CACHE / f"{scenario.scenario}-{seed}-{digest.hexdigest()[:12]}.pickle"
+    if path.exists():
+        kept: Story = pickle.loads(path.read_bytes())  # noqa: S301 - written by this function
+        return kept
+    story = record(scenario, store, site, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(pickle.dumps(story))
+    partial.replace(path)
+    return story
+
+
+def _search(stories: Sequence[Told], start: PipelineOptions, rounds: int, watch: Watch) -> PipelineOptions:
+    """Moves one parameter after the other, each with a step of its own that grows with success."""
+    steps = dict.fromkeys(PARAMETERS, FIRST_STEP)
+    options, best = start, _cost(stories, start, start)
+    for turn in range(rounds):
+        for nth, parameter in enumerate(PARAMETERS):
+            share = (turn + nth / len(PARAMETERS)) / rounds
+            watch(Progress(f"learning: {best:.4f} nats a decision, {parameter.section}.{parameter.name}", share))
+            at, moved = parameter.get(options), False
+            for direction in (1, -1):
+                tried = parameter.set(options, at + direction * steps[parameter])
+                cost = _cost(stories, tried, start)
+                if cost < best:
+                    options, best, moved = tried, cost, True
+                    steps[parameter] *= direction * 1.5
+                    break
+            if not moved:
+                steps[parameter] *= 0.4
+        if all(abs(step) < LEAST_STEP for step in steps.values()):
+            break
+    return options
+
+
+def _cost(stories: Sequence[Told], options: PipelineOptions, start: PipelineOptions) -> float:
+    """Mean surprise at the truth in nats, and what it costs to leave what was set by hand."""
+    judged = judge_all(stories, options)
+    if not judged:
+        raise LearnError("nothing was decided in these stories; give more seeds")
+    away = sum(((p.get(options) - p.get(start)) / WANDER) ** 2 for p in PARAMETERS)
+    return -log_likelihood(judged) + 0.5 * away / len(judged)
+
+
+def _values(options: PipelineOptions) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for parameter in PARAMETERS:
+        found.setdefault(parameter.section, {})[parameter.name] = _rounded(
+            getattr(getattr(options, parameter.section), parameter.name)
+        )
+    return found
+
+
+def _write(path: Path, document: Mapping[str, Any], bins: Sequence[Bin]) -> None:
+    head = "# What evidence is worth, learned from simulated runs: written by `smartstore sim learn`.\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head + yaml.safe_dump(dict(document), sort_keys=False, width=118))
+        draw_reliability(path.with_suffix(".png"), bins)
+    except OSError as error:
+        raise LearnError(f"{path}: cannot be written ({error.strerror}); give another file with --out") from error
+
+
+def _pair(before: Sequence[Judged], after: Sequence[Judged]) -> dict[str, float]:
+    return {"before": _rounded(log_likelihood(list(before))), "after": _rounded(log_likelihood(list(after)))}
+
+
+def _right(judged: Sequence[Judged]) -> float:
+    return _rounded(sum(one.chosen == one.truth for one in judged) / max(1, len(judged)))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
