@@ -69,6 +69,30 @@ def run(
 
 
 @app.command()
+def explain(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run")],
+    case: Annotated[
+        str | None, typer.Argument(metavar="CASE", help="A case, VISIT/SKU, or its number; left out: the list of all")
+    ] = None,
+    store: Annotated[Path | None, typer.Option(help="Store document, if it was moved or changed since")] = None,
+    settings: Annotated[Path | None, typer.Option(help="Settings that the run had")] = None,
+) -> None:
+    """Explain what was wrong or in doubt: what happened, what was believed, and why, with a picture in RUN."""
+    from sims.lab.explain import counted, listed
+    from sims.lab.explain import explain as explained
+
+    if case is not None:
+        told = explained(run, case, store, settings)
+        print("\n".join([*told.paragraphs, *(f"picture: {path}" for path in told.pictures)]))
+        return
+    found = listed(run, store)
+    table = Table("number", "what", "name", title=f"{run}: {counted(found)}")
+    for number, subject in enumerate(found, start=1):
+        table.add_row(str(number), f"{subject.kind}: {subject.what}", subject.name)
+    Console(file=sys.stdout).print(table)
+
+
+@app.command()
 def dataset(
     out: Annotated[Path, typer.Option(help="Folder of the set; rendering goes on where it stopped")],
     pictures: Annotated[int, typer.Option(min=1, help="How many pictures, in shards of a hundred")] = 3000,
@@ -235,6 +259,28 @@ def fit_edge(
     for row in table(fitted["goodness"]):
         rows.add_row(*row)
     Console(file=sys.stdout).print(rows)
+
+
+@app.command()
+def learn(
+    seeds: Annotated[str, typer.Option(help="Seeds to learn from, A-B")] = "1001-1002",
+    held_out: Annotated[str, typer.Option(help="Seeds to judge by, A-B")] = "1101-1101",
+    only: Annotated[list[str] | None, typer.Option(help="Family of the gauntlet; may be given several times")] = None,
+    out: Annotated[Path, typer.Option(help="Settings to write; the reliability diagram lies beside them")] = Path(
+        "configs/learned.yaml"
+    ),
+) -> None:
+    """Learn what evidence is worth from simulated runs, and how far its probabilities can be trusted."""
+    from sims.lab.learn import LearnRequest
+    from sims.lab.learn import learn as learn_from
+    from smartstore.pipeline import PipelineOptions
+
+    request = LearnRequest(
+        tuple(_seed_range(seeds)), tuple(_seed_range(held_out, "--held-out")), out, tuple(only or ())
+    )
+    with Console(stderr=True).status("starting ...") as status:
+        told = learn_from(request, PipelineOptions(), lambda step: status.update(f"{step.what}  {step.share:.0%}"))
+    print(json.dumps(told["learned"], indent=2))
 
 
 @app.command()

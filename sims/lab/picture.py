@@ -24,7 +24,7 @@ def draw_floor(path: Path, building: Building, truth: Truth, said: Published) ->
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=_figure_size(building), dpi=110, layout="constrained")
-    _plan(axes, building)
+    draw_plan(axes, building)
     paths: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for _, people in truth.positions:
         for person, x, y in people:
@@ -52,7 +52,8 @@ def _figure_size(building: Building) -> tuple[float, float]:
     return max(5.5, float(width_m * inches_per_m) + 0.8), float(height_m * inches_per_m) + 1.1
 
 
-def _plan(axes: Any, building: Building) -> None:
+def draw_plan(axes: Any, building: Building) -> None:
+    """Walls, gates, fixtures with their faces, and cameras."""
     walls = np.array([*building.walls_m, building.walls_m[0]])
     axes.plot(*walls.T, color="black", lw=2.5)
     for gate in building.gates:

@@ -1,0 +1,146 @@
+"""A run that is over, read for explanations: what happened, what was believed, and the evidence for it.
+
+In: the folder of a run. Out: truth, receipts, the journal's events, and the evidence of every decision, which comes of
+feeding the recorded packets to the pipeline once more. Where the folder has no journal, the replay's events stand in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sims.building import Building, load_building
+from sims.lab.score import Published, published
+from sims.truth import Truth, read_truth
+from smartstore.bus.recording import feed_metadata, read_feed
+from smartstore.domain.events import StoreEvent
+from smartstore.domain.people import FloorState
+from smartstore.ledger.journal import Journal
+from smartstore.pipeline import Pipeline, attributor
+from smartstore.service import pipeline_options
+from smartstore.settings import read_settings
+from smartstore.site import Site, load_site
+from smartstore.vision.worker import LazyVision, load_worker
+from smartstore.wire import topics
+from smartstore.wire.codec import WireError, decode
+from smartstore.wire.messages import Frame, ScaleBatch
+
+STORES = Path(__file__).parents[2] / "configs/stores"
+
+
+class ExplainError(Exception):
+    """A run, or something of it, that cannot be explained; one line that says what and what to do."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is left of a run. ``events`` is empty where it has no journal."""
+
+    folder: Path
+    building: Building
+    site: Site
+    truth: Truth
+    said: Published
+    events: tuple[StoreEvent, ...]
+
+    @property
+    def people(self) -> Mapping[str, str]:
+        """The person of each visit."""
+        return {visit.visit: visit.person for visit in self.truth.visits}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How a change was decided: the change, and what it may have been, with probabilities, best first."""
+
+    change: Any
+    ranking: tuple[tuple[Any, float], ...]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The evidence: decisions, where everybody was believed to be and reaching, and the visit of each track."""
+
+    events: tuple[StoreEvent, ...]
+    decisions: tuple[Decision, ...]
+    floor: tuple[FloorState, ...]
+    owners: Mapping[int, str]
+
+
+def read_run(folder: Path, store: Path | None = None) -> Run:
+    """The run in a folder of ``smartstore sim run``; ``store`` is needed where its document was moved or changed.
+
+    Raises:
+        ExplainError, TruthError, FeedError: there is no such run, or not enough of it.
+    """
+    feed, journal = folder / "feed.mcap", folder / "journal.db"
+    if not feed.is_file():
+        raise ExplainError(f"{folder}: is not the folder of a run (no feed.mcap); name one that `sim run` wrote")
+    path = store or _store_of(feed)
+    said = published(packet for packet in read_feed(feed) if _is_said(packet.topic))
+    events: tuple[StoreEvent, ...] = ()
+    if journal.is_file():
+        with Journal(f"sqlite:///{journal}", create=False) as book:
+            events = tuple(book.all_events())
+    return Run(folder, load_building(path), load_site(path), read_truth(folder / "truth.jsonl"), said, events)
+
+
+def _is_said(topic: str) -> bool:
+    found = topics.find(topic)
+    return found is not None and found[0].sender == "service"
+
+
+def _store_of(feed: Path) -> Path:
+    """The store document whose text the recording carries."""
+    text = feed_metadata(feed).get("store", "")
+    for path in sorted(STORES.glob("*.yaml")):
+        if path.read_text() == text:
+            return path
+    raise ExplainError(f"{feed}: was recorded in a store that is not in {STORES} as it was; name it with --store FILE")
+
+
+def replay(run: Run, settings: Path | None = None) -> Replay:
+    """Feeds the recorded packets of the devices to a pipeline and notes why it decides what it decides.
+
+    Pictures are looked at again, which takes as long as it took the run.
+    """
+    options = pipeline_options(read_settings(settings))
+    decisions: list[Decision] = []
+    states: list[FloorState] = []
+    told: Any = attributor(run.site, options, lambda change, choice: decisions.append(Decision(change, choice.ranking)))
+    pipeline = Pipeline(run.site, options, LazyVision(lambda: load_worker(run.site)), told)
+    events: list[StoreEvent] = []
+    for packet in read_feed(run.folder / "feed.mcap"):
+        if _is_said(packet.topic):
+            continue
+        try:
+            received = decode(packet)
+        except WireError:
+            continue
+        if received is None or received.channel is topics.STATUS:
+            continue
+        events += pipeline.feed(received)
+        if not states or pipeline.floor.t_ns > states[-1].t_ns:
+            states.append(pipeline.floor)
+    events += pipeline.flush()
+    return Replay(tuple(events), tuple(decisions), tuple(states), dict(pipeline.owners))
+
+
+def weights(run: Run, fixture: str, from_ns: int, to_ns: int) -> list[ScaleBatch]:
+    """What the scale of a fixture said between two times."""
+    wanted = topics.SCALE.topic(run.building.store, fixture)
+    heard = (decode(packet) for packet in read_feed(run.folder / "feed.mcap") if packet.topic == wanted)
+    return [received.message for received in heard if received is not None and from_ns <= received.t_ns < to_ns]
+
+
+def frames_around(run: Run, camera: str, times_ns: tuple[int, ...]) -> list[Frame]:
+    """For each time the picture of a camera that is nearest to it; none where the run has no pictures."""
+    wanted, found = topics.FRAME.topic(run.building.store, camera), dict[int, Frame]()
+    for packet in read_feed(run.folder / "feed.mcap"):
+        received = decode(packet) if packet.topic == wanted else None
+        if received is None:
+            continue
+        for t_ns in times_ns:
+            if t_ns not in found or abs(received.t_ns - t_ns) < abs(found[t_ns].t_ns - t_ns):
+                found[t_ns] = received.message
+    return [found[t_ns] for t_ns in times_ns if t_ns in found]
