@@ -25,7 +25,7 @@ from sims.errands import (
     TouchGoods,
 )
 from sims.scenario import Scenario, ScenarioError
-from sims.script import Action, BothHands, Lean, Pause, PauseUntil, PutBack, Take, Touch
+from sims.script import Action, BothHands, Lean, Pause, PauseUntil, PutBack, ScriptedShopper, Take, Touch
 
 PALM_NUMBERS = 128
 """Length of a palm vector."""
@@ -69,22 +69,57 @@ def _equipped(plan: Plan, seed: int) -> Plan:
 
 
 def _scripted(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
+    script = scenario.script or ()
+    names = [shopper.name or f"shopper-{i + 1}" for i, shopper in enumerate(script)]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ScenarioError(f"{scenario.path}: script: two shoppers are named {twice!r}; give each a name of their own")
     plans = []
-    for i, shopper in enumerate(scenario.script or ()):
-        name = shopper.name or f"shopper-{i + 1}"
+    for i, (name, shopper) in enumerate(zip(names, script, strict=True)):
         who = stream(seed, f"{name}/body")
         kind = bodies[int(who.integers(len(bodies)))] if shopper.body is None else shopper.body
         where = f"{scenario.path}: script[{i}]"
         errands = tuple(_written(shopper.actions, building, where))
         outfit = int(who.integers(1, 2**31))
-        plans.append(
-            Plan(name, shopper.arrive_s, kind, outfit, shopper.speed_m_s, _palm(seed, name), errands, in_order=True)
-        )
-    names = [plan.name for plan in plans]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ScenarioError(f"{scenario.path}: script: two shoppers are named {twice!r}; give each a name of their own")
+        plan = Plan(name, 0.0, kind, outfit, shopper.speed_m_s, _palm(seed, name), errands, in_order=True)
+        plans.append(replace(plan, role="staff" if shopper.staff else "shopper"))
+    plans = _in_line(plans, script, scenario)
     return tuple(_equipped(plan, seed) for plan in sorted(plans, key=lambda plan: plan.arrive_s))
+
+
+def _in_line(plans: list[Plan], script: Sequence[ScriptedShopper], scenario: Scenario) -> list[Plan]:
+    """The plans of those who come by themselves, and of those who walk in right behind them."""
+    lines: dict[str, list[Plan]] = {}
+    first: dict[str, str] = {}
+    for plan, shopper in zip(plans, script, strict=True):
+        if not shopper.behind_somebody:
+            lines[plan.name] = [replace(plan, arrive_s=shopper.arrive_s or 0.0)]
+            first[plan.name] = plan.name
+    for i, (plan, shopper) in enumerate(zip(plans, script, strict=True)):
+        if shopper.party_of is not None:
+            host = lines.get(shopper.party_of)
+            if host is None or host[0].role == "staff":
+                raise ScenarioError(
+                    f"{scenario.path}: script[{i}].party_of: {shopper.party_of!r} is nobody who scans a palm; "
+                    "name a shopper who does"
+                )
+            host[0] = replace(host[0], party=host[0].party + 1)
+            _line_up(host, replace(plan, role="party", host=shopper.party_of))
+            first[plan.name] = shopper.party_of
+        elif shopper.tailgates:
+            if i == 0:
+                raise ScenarioError(
+                    f"{scenario.path}: script[0].tailgates: nobody is written before; write somebody to walk in behind"
+                )
+            first[plan.name] = first[plans[i - 1].name]
+            _line_up(lines[first[plan.name]], replace(plan, role="tailgater"))
+    return [plan for line in lines.values() for plan in line]
+
+
+def _line_up(line: list[Plan], plan: Plan) -> None:
+    """One more at the end of a line."""
+    line[-1] = replace(line[-1], followed_by=plan.name)
+    line.append(replace(plan, behind=line[-1].name, arrive_s=line[0].arrive_s))
 
 
 def _written(actions: Sequence[Action], building: Building, where: str) -> list[Errand]:

@@ -20,6 +20,8 @@ class Snapshot:
     velocity: Mapping[str, Place]
     going: Mapping[str, Place]
     arrived: frozenset[str]
+    gone: frozenset[str]
+    """Who has come and left."""
     owners: Mapping[str, str]
     stock: Stock
 
@@ -39,6 +41,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class PassOn:
+    """Leave the right to whoever comes right behind."""
+
+    place: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Appear:
     """Come into sight."""
 
@@ -50,6 +60,16 @@ class ScanPalm:
     """Hold the palm over the scanner of the entry."""
 
     attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPass:
+    """Open the entry with a staff pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowIn:
+    """Walk in right behind somebody, while the door is still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +130,7 @@ class Vanish:
     """Be gone."""
 
 
-Deed = Claim | Release | Appear | ScanPalm | Go | Grasp | PutDown | Press | Lean | Vanish
+Deed = Claim | Release | PassOn | Appear | ScanPalm | ShowPass | FollowIn | Go | Grasp | PutDown | Press | Lean | Vanish
 
 
 @dataclass(frozen=True, slots=True)

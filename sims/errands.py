@@ -4,6 +4,7 @@ Frozen nouns that casting and demand write and shoppers carry out; nothing is co
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,7 @@ class StandUntil:
     then: ShelfErrand | None
 
 
+Role = Literal["shopper", "party", "tailgater", "staff"]
 Errand = ShelfErrand | StandStill | StandUntil
 
 
@@ -94,3 +96,12 @@ class Plan:
     gear: str = ""
     """What the shopper shops with: a kind of :class:`sims.scene.Gear`, or nothing."""
     left_handed: bool = False
+    role: Role = "shopper"
+    party: int = 1
+    """How many come in on the palm."""
+    host: str | None = None
+    """On whose palm somebody of a party comes in."""
+    behind: str | None = None
+    """Right behind whom somebody walks in, without a word of the gate."""
+    followed_by: str | None = None
+    """Who walks in right behind."""

@@ -73,4 +73,5 @@ class Handling:
         return TrueChange(
             t_ns=t_ns, kind=kind, person=shopper.name, visit=shopper.visit or "", sku=unit.sku, facing=facing,
             shelf=self._building.facings[facing].shelf, quantity=1, grams=round(unit.grams, 3), home=unit.home,
+            role="" if shopper.plan.role == "shopper" else shopper.plan.role,
         )  # fmt: skip

@@ -20,6 +20,7 @@ class GateNotice:
     visit: str | None = None
     token: str | None = None
     party_size: int | None = None
+    staff: bool = False
 
 
 @dataclass(slots=True)

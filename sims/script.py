@@ -4,9 +4,9 @@ In: parts of a scenario. Out: frozen actions, each told by the key that it must 
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from sims.building import Building
 from sims.documents import Part
@@ -107,11 +107,34 @@ Action = Annotated[
 class ScriptedShopper(Part):
     """One shopper whose every action is written down; leaves after the last one."""
 
-    arrive_s: Seconds
+    arrive_s: Seconds | None = None
+    """When they stand at the gate; of those who walk in behind somebody: when they do."""
     name: str | None = None
+    party_of: str | None = None
+    """Enters right behind this shopper and on their palm: one receipt for both."""
+    tailgates: bool = False
+    """Walks in right behind whoever is written before, without a scan, and pays nothing."""
+    staff: bool = False
+    """Enters with a staff pass and pays nothing."""
     body: Annotated[int, Field(ge=0)] | None = None
     speed_m_s: Annotated[float, Field(gt=0.1, le=2.0)] = 0.9
     actions: tuple[Action, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        ways = [key for key in ("party_of", "tailgates", "staff") if getattr(self, key)]
+        if len(ways) > 1:
+            raise ValueError(f"{' and '.join(ways)} exclude each other; keep one")
+        if self.arrive_s is None and not self.behind_somebody:
+            raise ValueError("arrive_s is missing; add it")
+        if self.arrive_s is not None and self.behind_somebody:
+            raise ValueError(f"who has {ways[0]} comes when the one ahead does; remove arrive_s")
+        return self
+
+    @property
+    def behind_somebody(self) -> bool:
+        """Whether they walk in behind somebody else."""
+        return self.tailgates or self.party_of is not None
 
 
 def mentions(script: tuple[ScriptedShopper, ...], building: Building) -> Iterator[Mention]:

@@ -54,7 +54,7 @@ class Shopper:
         self._feet = Feet(plan.name, building, customs, height_m, self.hands, self._tick)
         self._ready_for: Errand | None = None
         self._claimed: str | None = None
-        self._refused = False
+        self._inside = False
         self._story = self._live()
 
     @property
@@ -80,8 +80,11 @@ class Shopper:
         self.hands.holds += units
 
     def admitted(self, visit: str | None) -> None:
-        """The gate's answer to a scan: a visit, or None for a palm it does not know."""
-        self.visit, self._refused = visit, visit is None
+        """The way is free, on a visit or (staff, those who slip in) on none."""
+        self.visit, self._inside = visit, True
+
+    def refused(self) -> None:
+        """The gate does not know the palm."""
 
     def move(self, snapshot: Snapshot) -> BodyState:
         """Turn and step for one tick; how the body is then."""
@@ -108,33 +111,57 @@ class Shopper:
 
     def _live(self) -> Iterator[None]:
         yield from self._enter()
-        if self.visit is not None:
+        if self._inside:
             yield from self._shop()
             yield from self._leave()
         self._tick.do(deeds.Vanish())
         yield
 
     def _enter(self) -> Iterator[None]:
-        while self._tick.seen.t_s < self.plan.arrive_s:
-            yield
-        yield from self._claim("entry")
-        self._tick.do(deeds.Appear(self.customs.station))
-        self.present = True
-        self.hands.heading_rad = bearing_rad(self.customs.station, self.customs.inside)
-        yield from self._tick.wait(self.random.uniform(0.6, 1.4))
-        for attempt in range(SCANS):
-            self._tick.do(deeds.ScanPalm(attempt))
-            yield
-            if not self._refused:
-                break
-            yield from self._tick.wait(1.0)
-        if self.visit is not None:
-            yield from self._tick.wait(self.random.uniform(0.3, 0.6))
+        if self.plan.behind is None:
+            while self._tick.seen.t_s < self.plan.arrive_s:
+                yield
+            yield from self._claim("entry")
+            yield from self._ask_in()
+        else:
+            yield from self._follow(self.plan.behind)
+        if self._inside:
             self._tick.do(deeds.Go(self.customs.inside))
             yield
             while math.dist(self._feet.here, self.customs.station) < 0.9 and not self._feet.there:
                 yield
+        if self._inside and self.plan.followed_by:
+            self._tick.do(deeds.PassOn("entry", self.plan.followed_by))
+            self._claimed = None
         self._release()
+
+    def _ask_in(self) -> Iterator[None]:
+        """Hold the palm over the scanner, or show the pass."""
+        self._appear()
+        yield from self._tick.wait(self.random.uniform(0.6, 1.4))
+        for attempt in range(SCANS):
+            self._tick.do(deeds.ShowPass() if self.plan.role == "staff" else deeds.ScanPalm(attempt))
+            yield
+            if self._inside:
+                yield from self._tick.wait(self.random.uniform(0.3, 0.6))
+                break
+            yield from self._tick.wait(1.0)
+
+    def _follow(self, ahead: str) -> Iterator[None]:
+        """Walk in right behind somebody, if they are let in."""
+        while self._tick.seen.owners.get("entry") != self.name:
+            if ahead in self._tick.seen.gone:
+                return
+            yield
+        self._claimed = "entry"
+        self._appear()
+        self._tick.do(deeds.FollowIn())
+        yield
+
+    def _appear(self) -> None:
+        self._tick.do(deeds.Appear(self.customs.station))
+        self.present = True
+        self.hands.heading_rad = bearing_rad(self.customs.station, self.customs.inside)
 
     def _shop(self) -> Iterator[None]:
         left: list[Errand] = list(self.plan.errands)

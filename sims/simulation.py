@@ -21,9 +21,10 @@ from sims.devices.mounting import as_built
 from sims.devices.scale import Scale
 from sims.devices.sight import Figures
 from sims.happened import Happened
+from sims.reception import Enrol, Scan
 from sims.scenario import Scenario, ScenarioError
 from sims.truth import SCHEMA, Header, TruthWriter
-from sims.world import STEPS_PER_S, Enrol, Scan, World
+from sims.world import STEPS_PER_S, World
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, encode
 from smartstore.wire.messages import Message, Status

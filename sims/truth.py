@@ -51,7 +51,7 @@ class TruePositions(msgspec.Struct, frozen=True, kw_only=True, tag_field="record
     people: tuple[TruePerson, ...]
 
 
-class TrueChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="change"):
+class TrueChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="record", tag="change"):
     """One item taken (``t_ns``: it begins to lift) or put back (``t_ns``: it touches the shelf)."""
 
     t_ns: int
@@ -65,10 +65,13 @@ class TrueChange(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", 
     grams: float
     home: str
     """The facing in which the item stood when the store opened."""
+    role: str = ""
+    """Who did it if not somebody on a palm of their own: ``party``, ``tailgater`` or ``staff``."""
 
 
 class TrueVisit(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="visit"):
-    """A visit that is over; ``lines`` is what its receipt should say, SKU to quantity."""
+    """A visit that is over: the last of its party has left. ``person`` is whose palm it was; ``lines`` is what all of
+    the party carried out and what its receipt should say, SKU to quantity."""
 
     visit: str
     person: str
@@ -77,7 +80,20 @@ class TrueVisit(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", t
     lines: dict[str, int]
 
 
-Record = Header | TruePositions | TrueChange | TrueVisit
+class TrueGuest(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="guest"):
+    """Somebody without a visit has left: nobody pays for ``lines``, which they carried out."""
+
+    person: str
+    role: str
+    """``tailgater`` or ``staff``."""
+    behind: str | None
+    """Behind whom a tailgater walked in."""
+    entered_ns: int
+    left_ns: int
+    lines: dict[str, int]
+
+
+Record = Header | TruePositions | TrueChange | TrueVisit | TrueGuest
 
 
 class TruthWriter:
@@ -113,6 +129,7 @@ class Truth:
     positions: tuple[tuple[int, tuple[tuple[str, float, float], ...]], ...]
     changes: tuple[TrueChange, ...]
     visits: tuple[TrueVisit, ...]
+    guests: tuple[TrueGuest, ...] = ()
 
     @property
     def receipts(self) -> Mapping[str, Mapping[str, int]]:
@@ -142,4 +159,5 @@ def read_truth(path: str | Path) -> Truth:
         ),
         changes=tuple(r for r in records if isinstance(r, TrueChange)),
         visits=tuple(r for r in records if isinstance(r, TrueVisit)),
+        guests=tuple(r for r in records if isinstance(r, TrueGuest)),
     )

@@ -4,39 +4,29 @@ In: a building, a scenario and a seed. Out, per step: what gates notice, what lo
 decides on the same snapshot; then their deeds are carried out in the order of the plans; then everybody walks.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
-
-import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
 from sims import deeds
-from sims.building import Building, Gate
+from sims.building import Building
 from sims.casting import draw_plans
 from sims.chance import stream
 from sims.customs import customs_of
 from sims.deeds import Place, Snapshot
 from sims.devices.sight import Figures
 from sims.handling import Handling
-from sims.happened import GateNotice, Happened
-from sims.scenario import Scenario, ScenarioError
+from sims.happened import Happened
+from sims.reception import Enrol, Reception, Scan, gates_of
+from sims.scenario import Scenario
 from sims.scene import BodyState, Scene
 from sims.shopper import Shopper
-from sims.stock import Stock, Unit
-from sims.truth import TruePerson, TruePositions, TrueVisit
-from sims.walking import Doorway, Walkways
+from sims.stock import Stock
+from sims.truth import TruePerson, TruePositions
+from sims.walking import Walkways
 
 STEPS_PER_S = 60
 GROWN_M = 1.5
 """Bodies shorter than this do not shop alone."""
-PALM_NOISE = 0.015
-"""Capture noise per number of a palm's unit vector, standard deviation."""
-
-Scan = Callable[[NDArray[np.float64], int, int], tuple[str, str] | None]
-"""Palm as captured, party size, UTC seconds -> (visit, token), or None for a palm that is not known."""
-Enrol = Callable[[NDArray[np.float64]], object]
 
 
 class World:
@@ -54,23 +44,17 @@ class World:
         self._walkways = Walkways(building, self.dt_s)
         self._going: dict[str, Place] = {}
         self._owners: dict[str, str] = {}
-        self._entered_ns: dict[str, int] = {}
-        self._scan = scan
-        self._entry, self._exit = (_gate(building, scenario, kind) for kind in ("entry", "exit"))
-        self._exit_line = Doorway(building, self._exit)
         self._room = Polygon(building.walls_m)
         shapely.prepare(self._room)
-        customs = customs_of(building, self._walkways, self._entry, self._exit, scenario.one_at_a_fixture)
+        customs = customs_of(building, self._walkways, *gates_of(building, scenario), scenario.one_at_a_fixture)
         grown = [body for body in range(figures.count) if figures.height_m(body) >= GROWN_M]
         plans = draw_plans(scenario, building, seed, grown or list(range(figures.count)))
         self.shoppers = [
             Shopper(plan, building, customs, figures.height_m(plan.body), stream(seed, plan.name), self.dt_s)
             for plan in plans
         ]
+        self._reception = Reception(building, scenario, seed, self.shoppers, scan, enrol)
         self._now = self._snapshot()
-        self._palms = {plan.name: stream(seed, f"{plan.name}/scanner") for plan in plans}
-        for plan in plans:
-            enrol(self._captured(plan.name, plan.palm))
 
     @property
     def t_s(self) -> float:
@@ -94,7 +78,7 @@ class World:
 
     def carts(self) -> dict[str, dict[str, int]]:
         """What everybody inside has, visit to SKU to quantity. Truth."""
-        return {s.visit: _lines(s.held) for s in self.shoppers if s.visit is not None and not s.done}
+        return self._reception.carts()
 
     def scene(self) -> Scene:
         """What can be seen now."""
@@ -132,7 +116,9 @@ class World:
         for shopper in active:
             if shopper.name in after.where:
                 self.bodies[shopper.name] = shopper.move(after)
-                self._watch_exit(shopper, was.get(shopper.name), after.where[shopper.name], happened)
+                if shopper.name in was:
+                    here = after.where[shopper.name]
+                    self._reception.watch(shopper, was[shopper.name], here, self.t_ns, happened)
         return happened
 
     def _snapshot(self) -> Snapshot:
@@ -144,6 +130,7 @@ class World:
             velocity={name: self._walkways.velocity(name) for name in on_floor},
             going=self._going.copy(),
             arrived=frozenset(name for name in on_floor if self._walkways.arrived(name)),
+            gone=frozenset(shopper.name for shopper in self.shoppers if shopper.done),
             owners=self._owners.copy(),
             stock=self.stock,
         )
@@ -153,14 +140,16 @@ class World:
         match deed:
             case deeds.Claim(place):
                 self._owners.setdefault(place, name)
-            case deeds.Release(place):
+            case deeds.Release(place) | deeds.PassOn(place):
                 if self._owners.get(place) == name:
                     del self._owners[place]
+                    if isinstance(deed, deeds.PassOn):
+                        self._owners[place] = deed.to
             case deeds.Appear(at):
                 self._walkways.appear(name, at, shopper.plan.speed_m_s)
                 self._going[name] = at
-            case deeds.ScanPalm():
-                self._palm(shopper, happened)
+            case deeds.ScanPalm() | deeds.ShowPass() | deeds.FollowIn():
+                self._reception.enter(shopper, deed, self.t_ns, happened)
             case deeds.Go(target):
                 self._walkways.go(name, target)
                 self._going[name] = target
@@ -171,43 +160,5 @@ class World:
             case _:
                 self._handling.carry_out(shopper, deed, self.t_s, happened)
 
-    def _palm(self, shopper: Shopper, happened: Happened) -> None:
-        palm = self._captured(shopper.name, shopper.plan.palm)
-        found = self._scan(palm, 1, self.t_ns // 1_000_000_000)
-        shopper.admitted(found[0] if found else None)
-        if found:
-            self._entered_ns[shopper.name] = self.t_ns
-            happened.notices.append(GateNotice(self.t_ns, self._entry.id, "entry", found[0], found[1], 1))
-            happened.notices.append(GateNotice(self.t_ns, self._entry.id, "door"))
-
-    def _captured(self, name: str, palm: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(palm + self._palms[name].normal(0.0, PALM_NOISE, palm.shape))
-
-    def _watch_exit(self, shopper: Shopper, was: Place | None, now: Place, happened: Happened) -> None:
-        if was is None or shopper.name not in self._entered_ns or not self._exit_line.crossed(was, now):
-            return
-        happened.notices.append(GateNotice(self.t_ns, self._exit.id, "exit_beam"))
-        visit = TrueVisit(
-            visit=shopper.visit or "",
-            person=shopper.name,
-            entered_ns=self._entered_ns.pop(shopper.name),
-            left_ns=self.t_ns,
-            lines=_lines(shopper.held),
-        )
-        happened.records.append(visit)
-
     def _inside(self, place: Place) -> bool:
         return bool(shapely.contains_xy(self._room, *place))
-
-
-def _gate(building: Building, scenario: Scenario, kind: str) -> Gate:
-    found = next((gate for gate in building.gates if gate.kind == kind), None)
-    if found is None:
-        raise ScenarioError(
-            f"{scenario.path}: store {building.store} has no gate of kind {kind!r}; add one to its document"
-        )
-    return found
-
-
-def _lines(units: Sequence[Unit]) -> dict[str, int]:
-    return dict(sorted(Counter(unit.sku for unit in units).items()))

@@ -16,7 +16,7 @@ class GateReader:
         t_ns = notice.t_ns + offset_ns
         event = GateEvent(
             seq=self._seq, t_ns=t_ns, event_id=f"{self.gate}-{t_ns}-{self._seq}", kind=notice.kind, visit=notice.visit,
-            token=notice.token, party_size=notice.party_size,
+            token=notice.token, party_size=notice.party_size, staff=notice.staff,
         )  # fmt: skip
         self._seq += 1
         return event
