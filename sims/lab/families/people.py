@@ -75,10 +75,12 @@ def crossing(stage: Stage) -> Scenario:
 def group(stage: Stage) -> Scenario:
     """Two or three people on one palm: whatever any of them takes is on one receipt."""
     first, second, third, fourth = stage.facings(4)
-    party = [stage.person("mother", 1, take(first), {"pause_s": 3}), stage.person("child", 1, take(second))]
-    party[1]["party_of"] = "mother"
+    party = [
+        stage.person("mother", 1, take(first), {"pause_s": 3}),
+        stage.person("child", None, take(second), party_of="mother"),
+    ]
     if stage.random.random() < 0.5:
-        party.append(stage.person("father", 1, take(third), put_back(third), party_of="mother"))
+        party.append(stage.person("father", None, take(third), put_back(third), party_of="mother"))
     return stage.scenario(*party, stage.person("stranger", stage.between(10, 14), take(fourth)))
 
 
@@ -87,7 +89,7 @@ def tailgating(stage: Stage) -> Scenario:
     first, second, third = stage.facings(3)
     return stage.scenario(
         stage.person("guest", 1, take(first), take(second)),
-        stage.person("shadow", 1.5, {"pause_s": 4}, {"touch": third.id}, tailgates=True),
+        stage.person("shadow", None, {"pause_s": 4}, {"touch": third.id}, tailgates=True),
         stage.person("other", stage.between(12, 16), take(third)),
     )
 
@@ -97,7 +99,7 @@ def tailgating_thief(stage: Stage) -> Scenario:
     first, second, third = stage.facings(3)
     return stage.scenario(
         stage.person("guest", 1, take(first), take(second)),
-        stage.person("shadow", 1.5, {"pause_s": 4}, take(third), tailgates=True),
+        stage.person("shadow", None, {"pause_s": 4}, take(third), tailgates=True),
         stage.person("other", stage.between(12, 16), take(first)),
     )
 

@@ -101,10 +101,10 @@ class Stage:
         near = abs(self.grams(a) - self.grams(b))
         return a.sku != b.sku and near <= max(TWIN_GRAMS, TWIN_SHARE * self.grams(a))
 
-    def person(self, name: str, arrive_s: float, *actions: Action, **keys: Any) -> Person:
-        """A shopper whose actions are written down."""
-        speed_m_s = self.between(0.75, 1.1)
-        return {"name": name, "arrive_s": arrive_s, "speed_m_s": speed_m_s, "actions": list(actions), **keys}
+    def person(self, name: str, arrive_s: float | None, *actions: Action, **keys: Any) -> Person:
+        """A shopper whose actions are written down; those who walk in behind somebody have no time of their own."""
+        when = {} if arrive_s is None else {"arrive_s": arrive_s}
+        return {"name": name, **when, "speed_m_s": self.between(0.75, 1.1), "actions": list(actions), **keys}
 
     def scenario(self, *script: Person, **keys: Any) -> Scenario:
         """A scenario with these people; other keys as in a document."""
