@@ -80,6 +80,10 @@ class Ground:
         """Distance to where people come in: the middle of the nearest entry, or of a wide one all but its ends."""
         return min((gap.from_passage_m(at) for gap in self.entries), default=np.inf)
 
+    def from_exit_m(self, at: Array) -> float:
+        """Distance to where people go out."""
+        return min((gap.from_passage_m(at) for gap in self.exits), default=np.inf)
+
     def beyond_exit_m(self, at: Array) -> float:
         """How far outside of an exit, negative inside."""
         return max((gap.beyond(at) for gap in self.exits), default=-np.inf)

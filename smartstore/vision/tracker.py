@@ -70,7 +70,7 @@ class FloorTracker:
         self._tracks: list[Track] = []
         self._likeness = Likeness()
         self._views: dict[str, int] = {}
-        self._t_ns = -1
+        self._first_ns = self._t_ns = -1
         self._numbers = 0
 
     def observe(self, view: PeopleView) -> list[FloorState]:
@@ -84,6 +84,7 @@ class FloorTracker:
             return []
         dt_s = (view.t_ns - self._t_ns) / 1e9 if self._t_ns >= 0 else 0.0
         self._t_ns = view.t_ns
+        self._first_ns = view.t_ns if self._first_ns < 0 else self._first_ns
         self._views[view.camera] = self._views.get(view.camera, 0) + 1
         predict(self._tracks, view.t_ns, dt_s, self.options)
         seen = self._on_floor(view, table)
@@ -212,10 +213,15 @@ class FloorTracker:
         options = self.options
         if track.expected:
             return age_s >= (options.confirm_entry_alone_s if alone else options.confirm_entry_s)
-        if age_s < (options.confirm_alone_s if alone else options.confirm_s):
+        early = (track.born_ns - self._first_ns) / 1e9 < options.start_s
+        if alone or age_s < (options.confirm_start_s if early else options.confirm_s):
             return False
-        if sum(share >= options.confirm_share / 2 for share in track.shares_seen(self._views).values()) < 2 or alone:
-            return False
+        shares = track.shares_seen(self._views)
+        witnesses = sum(hits > 1 and shares[camera] > options.witness_share for camera, hits in track.shown.items())
+        return witnesses >= min(2, len(track.shown)) and self._stands_apart(track)
+
+    def _stands_apart(self, track: Track) -> bool:
+        """Whether everybody known who is near a tentative track was seen beside it."""
         return all(
             known.life is Life.TENTATIVE
             or id(known) in track.apart_from
@@ -300,8 +306,11 @@ class FloorTracker:
             return False
         if track.life is Life.TENTATIVE:
             return unseen_s <= self.options.tentative_gap_s
-        beyond = max(self._ground.beyond_exit_m(track.mean[:2]), self._ground.beyond_entry_m(track.mean[:2]))
-        return unseen_s <= (1.0 if beyond > -0.1 else self.options.forget_s)
+        at_door = (
+            self._ground.beyond_entry_m(track.mean[:2]) > -0.1
+            or self._ground.from_exit_m(track.mean[:2]) < self.options.exit_zone_m
+        )
+        return unseen_s <= (self.options.forget_at_door_s if at_door else self.options.forget_s)
 
     def _state(self) -> FloorState:
         shown = [

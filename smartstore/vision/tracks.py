@@ -36,11 +36,16 @@ class TrackerOptions:
     halt_s: float = 0.6
     """Time constant with which an unseen track comes to a halt."""
     confirm_entry_s: float = 0.35
-    confirm_s: float = 1.2
-    """Age at which a birth away from the entry is believed."""
+    """Age at which a birth at the entry is believed."""
     confirm_entry_alone_s: float = 2.0
-    confirm_alone_s: float = 3.0
     """The same while one camera alone shows it although others look there: boxes around nobody last a while."""
+    confirm_s: float = 3.0
+    """Age at which a birth away from the entry is believed, if two cameras show it and it is nobody known."""
+    start_s: float = 1.0
+    confirm_start_s: float = 1.2
+    """The same for whoever is there when the tracker starts: the store may have been open."""
+    witness_share: float = 0.25
+    """Share of a camera's pictures since birth, and at least two of them, that make the camera a witness of it."""
     confirm_hits: int = 3
     confirm_share: float = 0.45
     """Share of the pictures since birth, of the camera that sees it best, that must show a new track."""
@@ -50,6 +55,9 @@ class TrackerOptions:
     coast_s: float = 3.0
     """A lost track is still reported for so long."""
     forget_s: float = 45.0
+    exit_zone_m: float = 0.8
+    forget_at_door_s: float = 1.0
+    """Who was last seen so near to an exit, or beyond the entry, has left after so long."""
     recover_after_s: float = 0.4
     recover_after_alone_s: float = 0.8
     """The same while one camera alone shows the new track."""

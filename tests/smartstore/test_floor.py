@@ -1,7 +1,7 @@
 """People seen by several cameras become tracks on the floor that keep their numbers."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +134,53 @@ def test_a_birth_in_the_middle_of_the_store_is_believed_late_and_one_at_the_entr
         first_s[name] = next(s.t_ns / SECOND - 1000 for s in states if s.tracks)
     assert first_s["entry"] < 0.8
     assert 1.1 < first_s["middle"] < 2.0
+
+
+def test_whoever_stands_in_the_store_when_it_has_long_been_watched_is_believed_after_three_seconds(
+    corner: Site,
+) -> None:
+    late = Walker(lambda t: (1.5, 5.6), stay_s=(5.0, 20.0))
+    states = track(corner, Cinema(corner, seed=6, miss=0.0, false_boxes=0.0).views([late], 12.0))
+    first_s = next(s.t_ns / SECOND - 1000 for s in states if s.tracks)
+    assert 7.9 < first_s < 9.0
+
+
+def test_a_box_around_nobody_that_one_camera_never_stops_showing_is_nobody(corner: Site) -> None:
+    """Not even when somebody walks by, whom all other cameras show."""
+    model = corner.cameras["c1"].model
+    passer = Walker(line((1.1, 0.3), (1.6, 6.0), 8.0, 1.0))
+    seen = Cinema(corner, seed=3).views([passer], 20.0)
+    boxes = {v.t_ns: v.people[0] for v in (_box_around_nobody("c1", (model.width_px, model.height_px), k / 5)
+                                           for k in range(100))}  # fmt: skip
+    views = [replace(v, people=(*v.people, boxes[v.t_ns])) if v.camera == "c1" else v for v in seen]
+    states = track(corner, views)
+    assert {t.track for state in states for t in state.tracks} == {1}
+    assert max(numbers_of(states, passer, 2.0).items(), key=lambda item: item[1])[0] == 1
+
+
+def test_whoever_stoops_beside_another_keeps_place_and_number(corner: Site) -> None:
+    """A body that is suddenly 40 cm lower is the same body, and does not slide along the camera's ray."""
+
+    @dataclass(frozen=True)
+    class Stooper(Walker):
+        def joints(self, t_s: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+            low = 0.75 if 3.0 < t_s < 5.0 else 1.0
+            return super().joints(t_s) * [1.0, 1.0, low]
+
+    stooper, other = Stooper(lambda t: (0.9, 4.0), look=1), Walker(lambda t: (0.9, 3.0), look=2)
+    for seed in range(3):
+        states = track(corner, Cinema(corner, seed=seed).views([stooper, other], 8.0))
+        for walker in (stooper, other):
+            assert len(numbers_of(states, walker, 2.0)) == 1
+            assert max(errors_m(states, walker, 2.0)) < 0.45
+
+
+def test_whoever_was_last_seen_at_the_exit_has_left_and_is_nobody_else_later(corner: Site) -> None:
+    leaver = Walker(line((4.9, 3.0), (4.9, 0.3), 3.0), stay_s=(0.0, 3.0), look=1)
+    late = Walker(lambda t: (4.9, 3.0), stay_s=(6.0, 20.0), look=1)
+    states = track(corner, Cinema(corner, seed=5).views([leaver, late], 12.0))
+    assert all(not state.tracks for state in states if 1004.5 < state.t_ns / SECOND < 1006)
+    assert {t.track for state in states if state.t_ns > 1006 * SECOND for t in state.tracks} == {2}
 
 
 def test_false_boxes_make_no_people(corner: Site) -> None:
