@@ -217,7 +217,7 @@ class Pipeline:
         detector = self._scales[fixture]
         for step in detector.observe(batch):
             self._attributor.observe(step)
-        self._attributor.observe(ScaleAlive(fixture, batch.t_ns, detector.live_plates(batch.t_ns)))
+        self._attributor.observe(ScaleAlive(fixture, batch.t_ns, detector.live_plates(batch.t_ns), detector.restless()))
         return []
 
     def _gate(self, gate: str, event: GateEvent) -> list[StoreEvent]:

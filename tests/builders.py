@@ -189,7 +189,8 @@ def told(
             fixture, batch = fact
             for step in detectors[fixture].observe(batch):
                 attributor.observe(step)
-            attributor.observe(ScaleAlive(fixture, t_ns, detectors[fixture].live_plates(t_ns)))
+            detector = detectors[fixture]
+            attributor.observe(ScaleAlive(fixture, t_ns, detector.live_plates(t_ns), detector.restless()))
         else:
             attributor.observe(fact)  # type: ignore[arg-type]
         new = attributor.decide(t_ns, Known(holdings, owners, sorted(set(owners.values()))))

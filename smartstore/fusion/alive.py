@@ -1,8 +1,10 @@
-"""Which facings a living scale carries.
+"""Which facings a living scale carries, and which of its plates somebody still has a hand on.
 
-In: what scales say of themselves. Out: whether a facing is weighed at a time, or only seen.
+In: what scales say of themselves. Out: whether a facing is weighed at a time, or only seen; and whether plates are
+restless.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from smartstore.site import Site
@@ -17,6 +19,8 @@ class ScaleAlive:
     fixture: str
     t_ns: int
     plates: frozenset[str]
+    restless: tuple[tuple[str, int], ...] = ()
+    """Plates that have not settled, and since when."""
 
 
 @dataclass
@@ -38,3 +42,8 @@ class LivingScales:
         if alive is None or t_ns - alive.t_ns > self.silent_s * NS_PER_S:
             return False
         return any(plate in alive.plates for plate in place.plates)
+
+    def restless(self, fixture: str, plates: Container[str], before_ns: int) -> bool:
+        """Whether one of these plates was disturbed before a time and has not settled since."""
+        alive = self._last.get(fixture)
+        return alive is not None and any(plate in plates and since < before_ns for plate, since in alive.restless)

@@ -46,7 +46,7 @@ class AttributionOptions:
     """After a facing change ended, where there is no scale."""
     join_s: float = 1.0
     """Changes less apart than this are explained together."""
-    patience_s: float = 6.0
+    patience_s: float = 10.5
     """Nothing waits longer than this for company."""
     sure: float = 0.75
     """Below this probability a change becomes a case, where no policy sets prices."""
@@ -56,6 +56,8 @@ class AttributionOptions:
     """Without it every change is explained alone."""
     merge_s: float = 2.0
     """Steps of the same plates less apart than this may be one: a hand rested before it lifted."""
+    restless_s: float = 8.0
+    """So long a step waits while its plates are on the move again, to be one with what follows."""
     part_grams: float = 25.0
     """Smaller steps are nudges, not a take and a put-back at once."""
     part_sigmas: float = 3.0
@@ -176,18 +178,24 @@ class Attributor:
         self._bookings.forget(list(known.inside))
         return events
 
-    def _due_ns(self, change: Change) -> int:
-        wait_s = self._options.step_wait_s if change.step else self._options.view_wait_s
-        return change.t_end_ns + round(wait_s * NS_PER_S)
+    def _is_due(self, change: Change, now_ns: int) -> bool:
+        """Whether others have had their say, and the same plates no longer move."""
+        waited_s = (now_ns - change.t_end_ns) / NS_PER_S
+        if change.step is None or waited_s > self._options.restless_s:
+            return waited_s >= self._options.view_wait_s
+        plates = [plate for plate, _ in change.step.plates]
+        soon_ns = change.t_end_ns + round(self._options.merge_s * NS_PER_S)
+        return waited_s >= self._options.step_wait_s and not self._scales.restless(change.fixture, plates, soon_ns)
 
     def _due(self, now_ns: int, final: bool) -> list[Change]:
         """The oldest group of changes that hang together in time, once all are due or the first has waited enough."""
         self._changes.sort(key=lambda change: (change.t_start_ns, change.caused_by))
-        together = grouped(self._changes, round(self._options.join_s * NS_PER_S))
+        join_ns, merge_ns = (round(s * NS_PER_S) for s in (self._options.join_s, self._options.merge_s))
+        together = grouped(self._changes, join_ns, max(join_ns, merge_ns))
         groups = together if self._options.joint else [[change] for change in self._changes]
         patience = round(self._options.patience_s * NS_PER_S)
         for group in groups:
-            due = [change for change in group if final or self._due_ns(change) <= now_ns]
+            due = [change for change in group if final or self._is_due(change, now_ns)]
             if len(due) == len(group) or (due and now_ns - due[0].t_end_ns > patience):
                 self._changes = [change for change in self._changes if change not in due]
                 return due
@@ -275,7 +283,8 @@ class Attributor:
         if a.step is None or b.step is None or b.t_start_ns - a.t_end_ns > self._options.merge_s * NS_PER_S:
             return None
         both = joined(a.step, b.step)
-        one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen)
+        main_ns = a.t_ns if abs(a.step.grams) > abs(b.step.grams) else b.t_ns
+        one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen, main_ns=main_ns)
         smaller = min(abs(a.step.grams), abs(b.step.grams))
         rest = press_log(smaller, self._evidence) + self._options.merge_nats
         apart = self._explanations(a, known)[0].score + self._explanations(b, known)[0].score

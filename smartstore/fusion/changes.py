@@ -25,10 +25,12 @@ class Change:
     step: WeightStep | None = None
     seen: FacingChange | None = None
     """The change itself for a fixture without scale, else what the camera adds to the step."""
+    main_ns: int | None = None
+    """When the larger part of it happened, where it is two that were made one."""
 
     @property
     def t_ns(self) -> int:
-        return (self.t_start_ns + self.t_end_ns) // 2
+        return (self.t_start_ns + self.t_end_ns) // 2 if self.main_ns is None else self.main_ns
 
 
 def of_step(step: WeightStep, site: Site) -> Change:
@@ -46,11 +48,16 @@ def of_view(seen: FacingChange, site: Site) -> Change:
     return Change(caused_by, place.fixture, place.shelf, seen.t_start_ns, seen.t_end_ns, (seen.facing,), seen=seen)
 
 
-def grouped(changes: Sequence[Change], margin_ns: int) -> list[list[Change]]:
-    """Changes (oldest first) in groups less than ``margin_ns`` apart; what scales say apart from what cameras say."""
+def grouped(changes: Sequence[Change], margin_ns: int, same_ns: int) -> list[list[Change]]:
+    """Changes (oldest first) in groups less than ``margin_ns`` apart, ``same_ns`` at the same place; what scales say
+    apart from what cameras say.
+    """
     groups: list[list[Change]] = []
     for change in changes:
-        near = bool(groups) and change.t_start_ns <= max(other.t_end_ns for other in groups[-1]) + margin_ns
+        near = bool(groups) and any(
+            change.t_start_ns <= other.t_end_ns + (same_ns if other.facings == change.facings else margin_ns)
+            for other in groups[-1]
+        )
         if near and (change.step is None) == (groups[-1][0].step is None):
             groups[-1].append(change)
         else:

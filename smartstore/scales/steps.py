@@ -93,6 +93,11 @@ class StepDetector:
             self._live = (heard, frozenset(name for name, one in zip(self._plates, heard, strict=True) if one))
         return self._live[1]
 
+    def restless(self) -> tuple[tuple[str, int], ...]:
+        """The plates of which more is to be said, with the time in nanoseconds at which each was disturbed."""
+        moving = [(self._plates[i], int(self._since[i])) for i in np.nonzero(self._since >= 0)[0]]
+        return (*moving, *((self._plates[step.plate], step.start_ns) for step in self._held))
+
     def observe(self, batch: ScaleBatch) -> list[WeightStep]:
         """The steps that settled with this batch, oldest first."""
         samples = self._arrange(batch)

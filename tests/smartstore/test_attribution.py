@@ -123,6 +123,14 @@ def test_a_hand_that_rests_before_it_lifts_is_one_take(site: Site) -> None:
     assert short(events) == [("take", "anna", "g1-1-a", 1)]
 
 
+def test_a_hand_that_rests_long_before_it_lifts_is_one_take(site: Site) -> None:
+    """It rests for a second and a half, which looks settled, and lifts and goes within three more."""
+    p, g = plate(site, "g1-2-b"), grams(site, "g1-2-b")
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, p, 86).move(6.6, p, -86 - g, lift_s=3.0)
+    events = told(site, [scale], [shopper(site, 1, (5, "g1-2-b"), (8, "g1-2-b"))], {1: "anna"})
+    assert short(events) == [("take", "anna", "g1-2-b", 1)]
+
+
 def test_a_press_that_weighs_like_goods_is_no_take(site: Site) -> None:
     """A hand rests on the shelf for half a second with the weight of two packs of chewing gum."""
     g = 2 * grams(site, "g4-3-b")
