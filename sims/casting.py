@@ -13,19 +13,10 @@ from numpy.typing import NDArray
 from sims.building import Building
 from sims.chance import stream
 from sims.demand import arrivals, wishes
-from sims.errands import (
-    Errand,
-    LeanOn,
-    Plan,
-    PutItemBack,
-    StandStill,
-    StandUntil,
-    TakeItems,
-    TakeWithBothHands,
-    TouchGoods,
-)
+from sims.directing import directed
+from sims.errands import Plan, TakeWithBothHands
 from sims.scenario import Scenario, ScenarioError
-from sims.script import Action, BothHands, Lean, Pause, PauseUntil, PutBack, ScriptedShopper, Take, Touch
+from sims.script import ScriptedShopper
 
 PALM_NUMBERS = 128
 """Length of a palm vector."""
@@ -34,8 +25,6 @@ GEAR = {"": 0.36, "basket": 0.26, "arm_basket": 0.12, "tote": 0.12, "roller": 0.
 IN_THE_LEFT = ("basket", "arm_basket")
 """What leaves only the right hand free."""
 LEFT_HANDED = 0.12
-ARMS_M = 0.95
-"""How far apart two facings may be that are reached at once."""
 
 
 def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
@@ -75,14 +64,13 @@ def _scripted(scenario: Scenario, building: Building, seed: int, bodies: Sequenc
         twice = next(name for name in names if names.count(name) > 1)
         raise ScenarioError(f"{scenario.path}: script: two shoppers are named {twice!r}; give each a name of their own")
     plans = []
-    for i, (name, shopper) in enumerate(zip(names, script, strict=True)):
+    parts = directed(scenario, building, names)
+    for name, shopper, part in zip(names, script, parts, strict=True):
         who = stream(seed, f"{name}/body")
         kind = bodies[int(who.integers(len(bodies)))] if shopper.body is None else shopper.body
-        where = f"{scenario.path}: script[{i}]"
-        errands = tuple(_written(shopper.actions, building, where))
         outfit = int(who.integers(1, 2**31))
-        plan = Plan(name, 0.0, kind, outfit, shopper.speed_m_s, _palm(seed, name), errands, in_order=True)
-        plans.append(replace(plan, role="staff" if shopper.staff else "shopper"))
+        plan = Plan(name, 0.0, kind, outfit, shopper.speed_m_s, _palm(seed, name), part.errands, in_order=True)
+        plans.append(replace(plan, role="staff" if shopper.staff else "shopper", awaits=part.awaits))
     plans = _in_line(plans, script, scenario)
     return tuple(_equipped(plan, seed) for plan in sorted(plans, key=lambda plan: plan.arrive_s))
 
@@ -120,59 +108,6 @@ def _line_up(line: list[Plan], plan: Plan) -> None:
     """One more at the end of a line."""
     line[-1] = replace(line[-1], followed_by=plan.name)
     line.append(replace(plan, behind=line[-1].name, arrive_s=line[0].arrive_s))
-
-
-def _written(actions: Sequence[Action], building: Building, where: str) -> list[Errand]:
-    """The errands that actions become; who waits knows for what."""
-    taken: list[str] = []
-    errands = [_errand(action, taken, building, f"{where}.actions[{j}]") for j, action in enumerate(actions)]
-    for j, errand in enumerate(errands[:-1]):
-        then = errands[j + 1]
-        if isinstance(errand, StandUntil) and not isinstance(then, StandStill | StandUntil):
-            errands[j] = replace(errand, then=then)
-    return errands
-
-
-def _errand(action: Action, taken: list[str], building: Building, where: str) -> Errand:
-    """One action; ``taken`` are the facings from which the shopper has an item by then, and is amended."""
-    match action:
-        case Take(take=name, count=count):
-            facing = _place(building, name)
-            taken += [facing] * count
-            return TakeItems(facing, count, action.double_grab, lift_s=action.lift_s, hold_s=action.hold_s)
-        case BothHands():
-            left, right = _side_by_side(action.both_hands, building, f"{where}.both_hands")
-            taken += [left, right]
-            return TakeWithBothHands(left, right)
-        case PutBack(put_back=sku):
-            source = next((f for f in reversed(taken) if building.facings[f].sku == sku), None)
-            if source is None:
-                raise ScenarioError(f"{where}.put_back: {sku!r} is not held by then; take it first")
-            taken.remove(source)
-            return PutItemBack(action.to or source, source)
-        case Touch(touch=name):
-            return TouchGoods(_place(building, name))
-        case Lean(lean=name):
-            return LeanOn(_place(building, name), action.pause_s)
-        case PauseUntil():
-            return StandUntil(action.pause_until_s, None)
-        case Pause():
-            return StandStill(action.pause_s)
-
-
-def _side_by_side(names: tuple[str, str], building: Building, where: str) -> tuple[str, str]:
-    """Two facings of a shelf that somebody can reach at once, the left one first."""
-    one, two = sorted((building.facings[name] for name in names), key=lambda facing: facing.offset_m)
-    if one.shelf != two.shelf or one is two:
-        raise ScenarioError(f"{where}: {one.id} and {two.id} are not two facings of one shelf; name two that are")
-    apart_m = two.offset_m + two.width_m / 2 - one.offset_m - one.width_m / 2
-    if apart_m > ARMS_M:
-        raise ScenarioError(f"{where}: {one.id} and {two.id} are {apart_m:.2f} m apart; name two within {ARMS_M:g} m")
-    return one.id, two.id
-
-
-def _place(building: Building, name: str) -> str:
-    return name if name in building.facings else next(f.id for f in building.facings.values() if f.sku == name)
 
 
 def _different(random: np.random.Generator, kinds: Sequence[int], count: int) -> list[int]:

@@ -18,6 +18,9 @@ ELBOW_ROOM_M = 0.55
 """How far apart people like to stand."""
 LEFT_M = 0.10
 """People stand a little to the left of what their right hand takes, left-handed ones to the right."""
+MEETING_M = 0.75
+"""How far apart two stand who hand something over."""
+BODY_M = 0.28
 WAIT_CLEAR_M = (0.85, 0.6, 0.45)
 """How far from fixtures people wait; in a small store nearer, where it has no place so far away."""
 
@@ -62,6 +65,22 @@ def standing_place(
         if cost < least:
             best, least = (x, y), cost
     return best
+
+
+def meeting_place(building: Building, other: Place, here: Place, others: Iterable[Place]) -> Place:
+    """A place at arm's length from somebody, on my side of them if it is free."""
+    room = Polygon(building.walls_m).buffer(-BODY_M)
+    solid = [Polygon(fixture.footprint_m()).buffer(BODY_M) for fixture in building.fixtures.values()]
+    straight = math.atan2(here[1] - other[1], here[0] - other[0])
+    taken = [place for place in others if math.dist(place, other) > 0.1]
+    spots = []
+    for turn in (0, 20, -20, 40, -40, 60, -60, 90, -90, 120, -120, 150, -150, 180):
+        angle = straight + math.radians(turn)
+        spot = (other[0] + MEETING_M * math.cos(angle), other[1] + MEETING_M * math.sin(angle))
+        crowded = max(0.0, ELBOW_ROOM_M - min((math.dist(spot, place) for place in taken), default=9.0))
+        if room.contains(FloorPoint(spot)) and not any(shape.contains(FloorPoint(spot)) for shape in solid):
+            spots.append((abs(turn) / 180 + 4.0 * crowded, spot))
+    return min(spots)[1] if spots else here
 
 
 def waiting_place(customs: Customs, here: Place, others: Iterable[Place]) -> Place:

@@ -6,9 +6,21 @@ Frozen nouns that shoppers, world and scales exchange; nothing is computed here.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sims.scene import Point
 from sims.stock import Stock
 
 Place = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Somebody wants to hand an item over; ``at`` is where they hold it out once the other one is ``ready``."""
+
+    giver: str
+    source: str = ""
+    """The facing from which the item comes."""
+    ready: bool = False
+    at: Point | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,8 @@ class Snapshot:
     gone: frozenset[str]
     """Who has come and left."""
     owners: Mapping[str, str]
+    meetings: Mapping[str, Meeting]
+    """By whom something is handed to."""
     stock: Stock
 
 
@@ -126,11 +140,58 @@ class Lean:
 
 
 @dataclass(frozen=True, slots=True)
+class Hail:
+    """Ask somebody to wait for something."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Stand and wait for whoever has hailed."""
+
+    giver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Hold out the held item of this home to somebody who waits."""
+
+    to: str
+    home: str
+    at: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Take what somebody holds out."""
+
+    giver: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forgo:
+    """Hand nothing over after all."""
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Leave the held item of this home on the floor."""
+
+    home: str
+    at: Point
+
+
+@dataclass(frozen=True, slots=True)
 class Vanish:
     """Be gone."""
 
 
-Deed = Claim | Release | PassOn | Appear | ScanPalm | ShowPass | FollowIn | Go | Grasp | PutDown | Press | Lean | Vanish
+Handled = Grasp | PutDown | Press | Lean | Drop | Hail | Await | Offer | Accept | Forgo
+"""What is done to goods and with them."""
+Deed = Claim | Release | PassOn | Appear | ScanPalm | ShowPass | FollowIn | Go | Handled | Vanish
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,21 @@ class StandStill:
     pause_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class GiveTo:
+    """Hand one item that was taken from ``source`` to somebody."""
+
+    to: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropItem:
+    """Leave one item that was taken from ``source`` on the floor."""
+
+    source: str
+
+
 ShelfErrand = TakeItems | TakeWithBothHands | PutItemBack | TouchGoods | LeanOn
 """What is done at a facing."""
 
@@ -77,7 +92,7 @@ class StandUntil:
 
 
 Role = Literal["shopper", "party", "tailgater", "staff"]
-Errand = ShelfErrand | StandStill | StandUntil
+Errand = ShelfErrand | GiveTo | DropItem | StandStill | StandUntil
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +120,5 @@ class Plan:
     """Right behind whom somebody walks in, without a word of the gate."""
     followed_by: str | None = None
     """Who walks in right behind."""
+    awaits: tuple[tuple[str, str], ...] = ()
+    """Who will hand over something, and the facing from which it comes: nobody leaves before they have it."""

@@ -68,6 +68,10 @@ class Feet:
         straight = math.atan2(-fixture.normal[1], -fixture.normal[0])
         self._wanted_heading_rad = turn_towards(straight, bearing_rad(self.here, spot[:2]), math.radians(30))
 
+    def face(self, place: Place) -> None:
+        """Turn to a place."""
+        self._wanted_heading_rad = bearing_rad(self.here, place)
+
     def step(self, snapshot: Snapshot, dt_s: float) -> float:
         """Turn and swing the legs for one tick; how fast one walks."""
         vx, vy = snapshot.velocity[self._name]

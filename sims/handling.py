@@ -4,26 +4,31 @@ In: a deed and who does it. Out: an amended :class:`~sims.happened.Happened`; th
 Seconds since the start, grams.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from sims import deeds
 from sims.building import Building
-from sims.deeds import Contact
+from sims.deeds import Contact, Meeting
 from sims.happened import Happened
+from sims.scene import Dropped, Point
 from sims.shopper import Shopper
 from sims.stock import Stock, Unit, shares_below
-from sims.truth import TrueChange
-
-Handled = deeds.Grasp | deeds.PutDown | deeds.Press | deeds.Lean
+from sims.truth import TrueChange, TrueDrop, TrueHandOver
 
 
 class Handling:
     """The goods of a building under people's hands."""
 
-    def __init__(self, building: Building, stock: Stock) -> None:
-        self._building, self._stock = building, stock
+    def __init__(self, building: Building, stock: Stock, people: Mapping[str, Shopper]) -> None:
+        self._building, self._stock, self._people = building, stock, people
+        self.meetings: dict[str, Meeting] = {}
+        """By whom something is handed to."""
+        self.dropped: list[Dropped] = []
+        """What lies on the floor."""
 
-    def carry_out(self, shopper: Shopper, deed: Handled, t_s: float, happened: Happened) -> None:
+    def carry_out(self, shopper: Shopper, deed: deeds.Handled, t_s: float, happened: Happened) -> None:
         """Do what ``shopper`` wants done at ``t_s``."""
         match deed:
             case deeds.Grasp():
@@ -35,6 +40,10 @@ class Handling:
                 happened.contacts.append(contact)
             case deeds.Lean():
                 happened.contacts.append(self._lean(deed, t_s))
+            case deeds.Drop(home, at):
+                self._drop(shopper, _part_with(shopper, home), at, happened)
+            case _:
+                self._meet(shopper, deed, happened)
 
     def _grasp(self, shopper: Shopper, deed: deeds.Grasp, t_s: float, happened: Happened) -> None:
         units = self._stock.take(deed.facing, deed.column, deed.count)
@@ -53,6 +62,43 @@ class Handling:
         self._stock.put(deed.facing, deed.column, unit)
         happened.contacts.append(contact)
         happened.records.append(self._change("put_back", happened.t_ns, shopper, unit, deed.facing))
+
+    def _drop(self, shopper: Shopper, unit: Unit, at: Point, happened: Happened) -> None:
+        self.dropped.append(Dropped(unit.sku, at[0], at[1], shopper.hands.heading_rad))
+        happened.records.append(
+            TrueDrop(
+                t_ns=happened.t_ns, person=shopper.name, visit=shopper.visit, sku=unit.sku, grams=round(unit.grams, 3),
+                home=unit.home, x_m=round(at[0], 3), y_m=round(at[1], 3),
+            )
+        )  # fmt: skip
+
+    def _meet(
+        self, shopper: Shopper, deed: deeds.Hail | deeds.Await | deeds.Offer | deeds.Accept | deeds.Forgo,
+        happened: Happened,
+    ) -> None:  # fmt: skip
+        """How a meeting begins, goes on and ends; deeds of those who are not part of one change nothing."""
+        name, meetings = shopper.name, self.meetings
+        match deed:
+            case deeds.Hail(to):
+                meetings.setdefault(to, Meeting(name))
+            case deeds.Await(giver) if name in meetings and meetings[name].giver == giver:
+                meetings[name] = replace(meetings[name], ready=True)
+            case deeds.Offer(to, home, at) if to in meetings and meetings[to].giver == name:
+                meetings[to] = replace(meetings[to], source=home, at=at)
+            case deeds.Forgo(to) if to in meetings and meetings[to].giver == name:
+                del meetings[to]
+            case deeds.Accept(giver) if name in meetings and meetings[name].giver == giver:
+                self._hand_over(self._people[giver], shopper, meetings.pop(name).source, happened)
+
+    def _hand_over(self, giver: Shopper, taker: Shopper, home: str, happened: Happened) -> None:
+        unit = _part_with(giver, home)
+        taker.receive([unit])
+        happened.records.append(
+            TrueHandOver(
+                t_ns=happened.t_ns, person=giver.name, to=taker.name, visit=giver.visit, to_visit=taker.visit,
+                sku=unit.sku, grams=round(unit.grams, 3), home=unit.home,
+            )
+        )  # fmt: skip
 
     def _lean(self, deed: deeds.Lean, t_s: float) -> Contact:
         facing = self._building.facings[deed.facing]
@@ -75,3 +121,10 @@ class Handling:
             shelf=self._building.facings[facing].shelf, quantity=1, grams=round(unit.grams, 3), home=unit.home,
             role="" if shopper.plan.role == "shopper" else shopper.plan.role,
         )  # fmt: skip
+
+
+def _part_with(shopper: Shopper, home: str) -> Unit:
+    """Take the item of this home out of somebody's hand."""
+    unit = next(unit for unit in shopper.hands.holds if unit.home == home)
+    shopper.hands.holds.remove(unit)
+    return unit

@@ -154,6 +154,18 @@ class Hands:
         self.holds.append(unit)
         yield from self._sweep(self._bag_place(), self._carry(), self._carry(), 0.5 * self._reach_s)
 
+    def take_out(self, home: str) -> Iterator[None]:
+        """Have an item of this home in the hand, out of the bag if need be."""
+        if not any(unit.home == home for unit in self.holds):
+            yield from self.stow()
+            yield from self.fetch(home)
+
+    def extend(self, goal: Point) -> Iterator[None]:
+        """Move the palm to a place before the body."""
+        start = self.palm or self._rest()
+        middle = bend(start, self._carry(), goal, 0.5)
+        yield from self._sweep(start, middle, goal, self._reach_time(start, goal))
+
     def front(self, stock: Stock, facing: Facing, column: int) -> Point:
         """Where the palm goes for the first item of a column."""
         index = stock.count(facing.id, column) - 1
@@ -196,6 +208,10 @@ class Hands:
 
     def _carry(self) -> Point:
         return beside(*self.here, self.heading_rad, 0.28, 0.10 * self._side, 0.64 * self._height_m)
+
+    def floor_ahead(self, height_m: float) -> Point:
+        """Where the palm is when something of that height stands on the floor."""
+        return beside(*self.here, self.heading_rad, 0.30, 0.08 * self._side, height_m)
 
     def _bag_place(self) -> Point:
         forward_m, right_m, share = STOW_PLACES.get(self._gear, (0.14, -0.16, 0.55))

@@ -55,6 +55,16 @@ class BodyState:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """An item that lies on the floor."""
+
+    sku: str
+    x_m: float
+    y_m: float
+    heading_rad: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """Everything that can be seen at one time."""
 
@@ -62,3 +72,4 @@ class Scene:
     people: tuple[BodyState, ...]
     stock: Mapping[str, tuple[tuple[str, ...], ...]]
     """Facing id to its columns, each the SKUs from back to front; the last one stands at the front edge."""
+    dropped: tuple[Dropped, ...] = ()

@@ -42,6 +42,19 @@ class PutBack(Part):
     to: str | None = None
 
 
+class HandOver(Part):
+    """Walk to another shopper, who waits, and hand over one held item of a SKU."""
+
+    hand_over: Name
+    to: Name
+
+
+class Drop(Part):
+    """Leave one held item of a SKU on the floor where one stands."""
+
+    drop: Name
+
+
 class Touch(Part):
     """Reach to a facing, press, and leave everything where it is."""
 
@@ -71,6 +84,8 @@ KINDS: dict[str, type[Part]] = {
     "take": Take,
     "both_hands": BothHands,
     "put_back": PutBack,
+    "hand_over": HandOver,
+    "drop": Drop,
     "touch": Touch,
     "lean": Lean,
     "pause_until_s": PauseUntil,
@@ -93,6 +108,8 @@ Action = Annotated[
     | Annotated[PutBack, Tag("PutBack")]
     | Annotated[Touch, Tag("Touch")]
     | Annotated[BothHands, Tag("BothHands")]
+    | Annotated[HandOver, Tag("HandOver")]
+    | Annotated[Drop, Tag("Drop")]
     | Annotated[Lean, Tag("Lean")]
     | Annotated[PauseUntil, Tag("PauseUntil")]
     | Annotated[Pause, Tag("Pause")],
@@ -148,6 +165,10 @@ def mentions(script: tuple[ScriptedShopper, ...], building: Building) -> Iterato
                     yield f"{key}.take", action.take, places
                 case Touch():
                     yield f"{key}.touch", action.touch, places
+                case HandOver():
+                    yield f"{key}.hand_over", action.hand_over, building.items
+                case Drop():
+                    yield f"{key}.drop", action.drop, building.items
                 case Lean():
                     yield f"{key}.lean", action.lean, places
                 case BothHands(both_hands=(one, other)):

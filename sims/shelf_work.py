@@ -143,9 +143,7 @@ class ShelfWork:
 
     def put_back(self, facing: Facing, home: str) -> Iterator[None]:
         """Put an item of this home into a facing, out of the hand or the bag."""
-        if not any(unit.home == home for unit in self._hands.holds):
-            yield from self._hands.stow()
-            yield from self._hands.fetch(home)
+        yield from self._hands.take_out(home)
         unit = next(unit for unit in self._hands.holds if unit.home == home)
         column = self._choose(self._tick.seen.stock.free_columns(facing.id))
         if column is None:
@@ -190,6 +188,17 @@ class ShelfWork:
         self._tick.do(deeds.Lean(facing.id, middle_m, width_m, grams, lean_s - ease_s, ease_s))
         yield from self._tick.wait(lean_s)
         yield from self._hands.withdraw(facing)
+        yield from self._hands.lower()
+
+    def drop(self, home: str) -> Iterator[None]:
+        """Leave an item on the floor before the feet."""
+        yield from self._hands.take_out(home)
+        sku = next(unit.sku for unit in self._hands.holds if unit.home == home)
+        spot = self._hands.floor_ahead(self._building.items[sku].size_m[2])
+        yield from self._hands.extend(spot)
+        self._tick.do(deeds.Drop(home, spot))
+        yield
+        yield from self._tick.wait(self._random.uniform(0.1, 0.4))
         yield from self._hands.lower()
 
     def _hold(self, facing: Facing, column: int, hold_s: float) -> Iterator[None]:

@@ -7,20 +7,30 @@ moves. A shopper never touches the world; what a deed brought is told with :meth
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from sims import deeds
-from sims.building import Building, Facing
-from sims.customs import Customs, standing_place, waiting_place
+from sims.building import Building
+from sims.company import Company
+from sims.customs import Customs, waiting_place
 from sims.deeds import Snapshot
-from sims.errands import Errand, Plan, PutItemBack, ShelfErrand, StandStill, StandUntil, TakeItems, TakeWithBothHands
+from sims.errands import (
+    DropItem,
+    Errand,
+    GiveTo,
+    Plan,
+    PutItemBack,
+    StandStill,
+    StandUntil,
+    TakeItems,
+)
 from sims.feet import Feet, bearing_rad
 from sims.hands import Hands
 from sims.scene import BodyState, Gear
 from sims.shelf_work import Manner, ShelfWork, Tick
 from sims.stock import Unit
+from sims.stops import Stops
 from sims.walking import Place
 from sims.wheels import ROLLING, Wheels
 
@@ -43,16 +53,17 @@ class Shopper:
         self.height_m, self.random, self.dt_s = height_m, random, dt_s
         self.visit: str | None = None
         self.present = self.done = False
-        self._manner = Manner(
+        manner = Manner(
             reach_s=random.uniform(0.65, 1.0), hesitate_s=random.uniform(0.7, 1.6),
             inspect_s=random.uniform(0.5, 1.3), stand_off_m=random.uniform(0.40, 0.50), left_handed=plan.left_handed,
         )  # fmt: skip
-        self.hands = Hands(building, height_m, self._manner.reach_s, dt_s, plan.gear)
+        self.hands = Hands(building, height_m, manner.reach_s, dt_s, plan.gear)
         self._tick = Tick(dt_s)
-        self._work = ShelfWork(building, self.hands, self._manner, random, self._tick)
+        self._work = ShelfWork(building, self.hands, manner, random, self._tick)
         self._wheels = Wheels(building, plan.gear, height_m)
         self._feet = Feet(plan.name, building, customs, height_m, self.hands, self._tick)
-        self._ready_for: Errand | None = None
+        self._stops = Stops(building, self._feet, self._work, manner, random, self._tick)
+        self._company = Company(plan.name, plan.awaits, building, height_m, self.hands, self._feet, random, self._tick)
         self._claimed: str | None = None
         self._inside = False
         self._story = self._live()
@@ -165,7 +176,10 @@ class Shopper:
 
     def _shop(self) -> Iterator[None]:
         left: list[Errand] = list(self.plan.errands)
-        while left:
+        while left or self._company.expects():
+            if self._company.hailed:
+                yield from self._company.attend()
+                continue
             errand = self._next_errand(left)
             if errand is None:
                 if self.customs.one_at_a_fixture and self._claimed is None and self._in_the_way():
@@ -173,23 +187,31 @@ class Shopper:
                 yield
                 continue
             left.remove(errand)
-            if isinstance(errand, StandStill):
-                yield from self._tick.wait(errand.pause_s)
-                continue
-            if isinstance(errand, StandUntil):
-                yield from self._stand_until(errand)
-                continue
-            yield from self._go_and_do(errand)
+            yield from self._do(errand)
             if not any(self._fixture_of(other) == self._claimed for other in left):
                 self._release()
         self._release()
+
+    def _do(self, errand: Errand) -> Iterator[None]:
+        if isinstance(errand, StandStill):
+            yield from self._company.stand(errand.pause_s)
+        elif isinstance(errand, StandUntil):
+            yield from self._stand_until(errand)
+        elif isinstance(errand, GiveTo):
+            yield from self._company.give(errand.to, errand.source)
+        elif isinstance(errand, DropItem):
+            yield from self._work.drop(errand.source)
+        else:
+            yield from self._stops.make(errand)
 
     def _next_errand(self, left: list[Errand]) -> Errand | None:
         """The first errand that can be done now."""
         if self._claimed is not None and self._tick.seen.owners.get(self._claimed) != self.name:
             self._claimed = None
         for errand in left[:1] if self.plan.in_order else left:
-            if isinstance(errand, PutItemBack) and not self.hands.has(errand.source):
+            if isinstance(errand, PutItemBack | GiveTo | DropItem) and not self.hands.has(errand.source):
+                if self._company.expects(errand.source):
+                    return None
                 if any(isinstance(other, TakeItems) and other.facing == errand.source for other in left):
                     continue
                 left.remove(errand)
@@ -206,42 +228,11 @@ class Shopper:
                 return None
         return None
 
-    def _approach(self, errand: ShelfErrand) -> Iterator[None]:
-        """Go to where an errand is done and look at it; ``_ready_for`` tells whether that worked."""
-        facing = self._spot(errand)
-        for _ in range(3):
-            place = standing_place(
-                self.building, facing, self._manner.stand_off_m, self._feet.others, self.random,
-                self._manner.left_handed,
-            )  # fmt: skip
-            yield from self._feet.walk(place)
-            if self._feet.reachable(facing):
-                self._ready_for = errand
-                self._feet.look_at(facing)
-                break
-
-    def _go_and_do(self, errand: ShelfErrand) -> Iterator[None]:
-        if self._ready_for is not errand:
-            yield from self._approach(errand)
-            if self._ready_for is not errand:
-                return
-            yield from self._tick.wait(self._manner.hesitate_s * float(self.random.lognormal(0.0, 0.35)))
-        self._ready_for = None
-        yield from self._work.do(errand)
-
     def _stand_until(self, errand: StandUntil) -> Iterator[None]:
         if errand.then is not None:
-            yield from self._approach(errand.then)
+            yield from self._stops.approach(errand.then)
         while self._tick.seen.t_s < errand.until_s:
-            yield
-
-    def _spot(self, errand: ShelfErrand) -> Facing:
-        """The facing to stand before; of two, what lies between their outer edges."""
-        facing = self.building.facings[errand.facing]
-        if not isinstance(errand, TakeWithBothHands):
-            return facing
-        right = self.building.facings[errand.right]
-        return replace(facing, width_m=right.offset_m + right.width_m - facing.offset_m)
+            yield from self._company.stand(0.0)
 
     def _in_the_way(self) -> bool:
         return all(math.dist(self._feet.here, place) > 0.3 for place in self.customs.waiting)
@@ -265,4 +256,6 @@ class Shopper:
     def _fixture_of(self, errand: Errand) -> str | None:
         if isinstance(errand, StandUntil):
             return None if errand.then is None else self._fixture_of(errand.then)
-        return None if isinstance(errand, StandStill) else self.building.facings[errand.facing].fixture
+        if isinstance(errand, StandStill | GiveTo | DropItem):
+            return None
+        return self.building.facings[errand.facing].fixture

@@ -93,7 +93,33 @@ class TrueGuest(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", t
     lines: dict[str, int]
 
 
-Record = Header | TruePositions | TrueChange | TrueVisit | TrueGuest
+class TrueHandOver(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="hand_over"):
+    """One item has gone from hand to hand; from now on it is with ``to``."""
+
+    t_ns: int
+    person: str
+    to: str
+    visit: str | None
+    to_visit: str | None
+    sku: str
+    grams: float
+    home: str
+
+
+class TrueDrop(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="drop"):
+    """One item was left on the floor; nobody pays for it."""
+
+    t_ns: int
+    person: str
+    visit: str | None
+    sku: str
+    grams: float
+    home: str
+    x_m: float
+    y_m: float
+
+
+Record = Header | TruePositions | TrueChange | TrueVisit | TrueGuest | TrueHandOver | TrueDrop
 
 
 class TruthWriter:
@@ -130,6 +156,8 @@ class Truth:
     changes: tuple[TrueChange, ...]
     visits: tuple[TrueVisit, ...]
     guests: tuple[TrueGuest, ...] = ()
+    hand_overs: tuple[TrueHandOver, ...] = ()
+    drops: tuple[TrueDrop, ...] = ()
 
     @property
     def receipts(self) -> Mapping[str, Mapping[str, int]]:
@@ -160,4 +188,6 @@ def read_truth(path: str | Path) -> Truth:
         changes=tuple(r for r in records if isinstance(r, TrueChange)),
         visits=tuple(r for r in records if isinstance(r, TrueVisit)),
         guests=tuple(r for r in records if isinstance(r, TrueGuest)),
+        hand_overs=tuple(r for r in records if isinstance(r, TrueHandOver)),
+        drops=tuple(r for r in records if isinstance(r, TrueDrop)),
     )

@@ -39,7 +39,6 @@ class World:
         self.dt_s = 1.0 / STEPS_PER_S
         self.steps = 0
         self.stock = Stock(building, stream(seed, "stock"), scenario.fill)
-        self._handling = Handling(building, self.stock)
         self.bodies: dict[str, BodyState] = {}
         self._walkways = Walkways(building, self.dt_s)
         self._going: dict[str, Place] = {}
@@ -53,6 +52,8 @@ class World:
             Shopper(plan, building, customs, figures.height_m(plan.body), stream(seed, plan.name), self.dt_s)
             for plan in plans
         ]
+        people = {shopper.name: shopper for shopper in self.shoppers}
+        self._handling = Handling(building, self.stock, people)
         self._reception = Reception(building, scenario, seed, self.shoppers, scan, enrol)
         self._now = self._snapshot()
 
@@ -82,7 +83,7 @@ class World:
 
     def scene(self) -> Scene:
         """What can be seen now."""
-        return Scene(self.t_ns, tuple(self.bodies.values()), self.stock.view)
+        return Scene(self.t_ns, tuple(self.bodies.values()), self.stock.view, tuple(self._handling.dropped))
 
     def positions(self) -> TruePositions:
         """Where everybody inside the walls is."""
@@ -132,6 +133,7 @@ class World:
             arrived=frozenset(name for name in on_floor if self._walkways.arrived(name)),
             gone=frozenset(shopper.name for shopper in self.shoppers if shopper.done),
             owners=self._owners.copy(),
+            meetings=self._handling.meetings.copy(),
             stock=self.stock,
         )
 
