@@ -84,6 +84,8 @@ def lens_map(camera: CameraSpec, width_px: int, height_px: int) -> LensMap:
 
 def undistort(camera: CameraSpec, wanted: Array) -> Array:
     """Normalised coordinates (n, 2) that the lens moves to ``wanted``, by iteration inside its valid range."""
+    if not any(camera.distortion):
+        return wanted
     centre = np.array([camera.width_px / 2, camera.height_px / 2])
     guess = wanted.copy()
     limit = np.sqrt(camera.valid_r2) * 0.999
