@@ -1,0 +1,96 @@
+"""What evidence is worth is learned: worse parameters make the truth less likely, and are mended."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sims.building import load_building
+from sims.lab import learn
+from sims.lab.families import FAMILIES
+from sims.lab.families.stage import STORES
+from sims.lab.learn import PARAMETERS, LearnError, LearnRequest, Parameter
+from sims.lab.learn_record import Story, judge, log_likelihood, record
+from sims.lab.reliability import calibration_error, draw_reliability, reliability
+from smartstore.pipeline import PipelineOptions
+from smartstore.settings import parse_settings
+from smartstore.site import Site, load_site
+
+STORE = STORES / "corner.yaml"
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return load_site(STORE)
+
+
+@pytest.fixture(scope="module")
+def story(site: Site) -> Story:
+    """Two people at one shelf: who did it is the question."""
+    scenario = FAMILIES["two-at-one-shelf"].scenario(load_building(STORE), 403)
+    return record(scenario, STORE, site, 403)
+
+
+def test_every_true_change_is_judged_once_and_most_are_right(story: Story, site: Site) -> None:
+    judged = judge(story, site, PipelineOptions())
+    moved = [one for one in judged if one.truth[2]]
+    assert sum(abs(one.truth[2]) for one in moved) >= len(story.changes) - 1
+    assert sum(one.chosen == one.truth for one in moved) >= len(moved) - 1
+    assert all(0 < one.probability <= 1 for one in judged)
+
+
+def test_hands_that_are_not_trusted_make_the_truth_less_likely(story: Story, site: Site) -> None:
+    options = PipelineOptions()
+    blind = replace(options, evidence=replace(options.evidence, hand_hit=0.001, body_sigma_m=50.0))
+    assert log_likelihood(judge(story, site, blind)) < log_likelihood(judge(story, site, options)) - 0.1
+
+
+def test_a_parameter_that_was_spoilt_is_mended(story: Story, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = PipelineOptions()
+    noisy = Parameter("evidence", "hand_sigma_m", "length")
+    monkeypatch.setattr(learn, "PARAMETERS", (noisy,))
+    monkeypatch.setattr(learn, "WANDER", 50.0)
+    spoilt = replace(options, evidence=replace(options.evidence, hand_sigma_m=3.0))
+    mended = learn._search([(story, site)], spoilt, 4, lambda _: None)
+    assert mended.evidence.hand_sigma_m < 1.0
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda p: f"{p.section}.{p.name}")
+def test_parameters_stay_what_they_are_on_their_own_scale(parameter: Parameter) -> None:
+    options = PipelineOptions()
+    same = parameter.set(options, parameter.get(options))
+    value, before = (getattr(getattr(o, parameter.section), parameter.name) for o in (same, options))
+    assert value == pytest.approx(before, rel=1e-3)
+    assert parameter.set(options, parameter.get(options) + 0.3) != options
+
+
+def test_seeds_that_are_learned_from_and_held_out_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LearnError, match="seed 5 is learned from and held out"):
+        learn.learn(LearnRequest((4, 5), (5, 6), tmp_path / "x.yaml"), PipelineOptions())
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_learned_is_what_the_service_uses_unless_a_file_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smartstore import settings
+
+    told = tmp_path / "learned.yaml"
+    told.write_text("learned: {seeds: [1]}\nevidence: {hand_sigma_m: 0.123, hand_hit: 0.5}\n")
+    monkeypatch.setattr(settings, "LEARNED", told)
+    settings.learned.cache_clear()
+    try:
+        assert parse_settings({}).evidence.hand_sigma_m == 0.123
+        mixed = parse_settings({"evidence": {"hand_hit": 0.7}}).evidence
+        assert (mixed.hand_sigma_m, mixed.hand_hit) == (0.123, 0.7)
+    finally:
+        settings.learned.cache_clear()
+
+
+def test_calibration_is_the_gap_between_what_was_said_and_what_came_true(tmp_path: Path) -> None:
+    honest = [(0.75, i % 4 != 0) for i in range(400)]
+    boaster = [(0.999, i % 4 != 0) for i in range(400)]
+    assert calibration_error(reliability(honest)) == pytest.approx(0.0, abs=1e-9)
+    assert calibration_error(reliability(boaster)) == pytest.approx(0.249, abs=1e-3)
+    draw_reliability(tmp_path / "x.png", reliability(honest + boaster))
+    assert (tmp_path / "x.png").stat().st_size > 5_000
