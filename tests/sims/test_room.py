@@ -14,6 +14,7 @@ from sims.bodies.skeleton import REGION
 from sims.building import Building, Fixture, load_building
 from sims.devices.fittings import Fittings
 from sims.devices.furniture import END_M, furniture_meshes, glass_meshes, is_free
+from sims.devices.goods import fixture_axes
 from sims.devices.look import Look
 from sims.devices.renderer import Renderer
 from sims.devices.signs import SHEET_PX, Signs
@@ -83,7 +84,8 @@ def test_nothing_of_a_fixture_stands_in_the_way(name: str, look: int) -> None:
 
 
 def local(fixture: Fixture, points_m: Array) -> Array:
-    return np.array([fixture.to_local(point) for point in points_m])
+    """Points (n, 3) in a fixture's frame."""
+    return (points_m - fixture.point(0, 0, 0)) @ fixture_axes(fixture).astype(float)
 
 
 @pytest.mark.parametrize("name", STORES)
