@@ -17,13 +17,15 @@ from smartstore.fusion.alive import ScaleAlive
 from smartstore.fusion.attribution import AttributionOptions, Attributor, Known, Watch
 from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
+from smartstore.fusion.gates import BeamBroken, GateEntered, StaffEntered
 from smartstore.fusion.hypotheses import HypothesisOptions
+from smartstore.fusion.joint import JointOptions
 from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
 from smartstore.fusion.touches import FacingsSeen, TouchOptions
 from smartstore.fusion.unseen import UnseenOptions
-from smartstore.fusion.visits import BeamBroken, GateEntered, VisitKeeper, VisitOptions
+from smartstore.fusion.visits import VisitKeeper, VisitOptions
 from smartstore.scales.candidates import CandidateFinder, CandidateOptions
 from smartstore.scales.steps import StepDetector, StepOptions
 from smartstore.site import Site
@@ -69,6 +71,7 @@ class PipelineOptions:
     unseen: UnseenOptions = field(default_factory=UnseenOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
+    joint: JointOptions = field(default_factory=JointOptions)
     policy: PolicyOptions | None = None
 
 
@@ -94,6 +97,7 @@ def attributor(
         options.unseen,
         options.policy,
         options.planogram,
+        options.joint,
         watch,
     )
 
@@ -114,7 +118,7 @@ class Pipeline:
         self._tracker = FloorTracker(site)
         self._watcher = FacingWatcher(site)
         self._scales = {f.id: StepDetector(f, self._options.steps) for f in site.fixtures.values() if f.shelves}
-        self._visits = VisitKeeper(site.gates, self._options.visits)
+        self._visits = VisitKeeper(site.gates, self._options.visits, site.walls_m)
         self._attributor = attribution or attributor(site, self._options)
         self._holdings: dict[str, Counter[str]] = {}
         self._leaving: list[VisitLeft] = []
@@ -225,6 +229,8 @@ class Pipeline:
         if event.kind == "entry" and event.visit:
             entered = GateEntered(event.visit, event.token or "", event.party_size or 1, event.t_ns, caused_by)
             return list(self._visits.observe(entered))
+        if event.kind == "entry" and event.staff:
+            self._visits.observe(StaffEntered(event.t_ns, caused_by))
         if event.kind == "exit_beam":
             self._visits.observe(BeamBroken(gate, event.t_ns, caused_by))
         return []

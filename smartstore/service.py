@@ -199,7 +199,7 @@ class Service:
     def _admits(self, received: Received) -> bool:
         """Whether a message may go on: an entry needs a token that is in order."""
         message = received.message
-        if not isinstance(message, messages.GateEvent) or message.kind != "entry":
+        if not isinstance(message, messages.GateEvent) or message.kind != "entry" or message.staff:
             return True
         try:
             self._verify_token(message)
@@ -235,7 +235,8 @@ class Service:
                 self._publish_change(event)
                 self._publish_cart(event, "update")
             case CaseRaised():
-                self._publish_change(event)
+                if event.place in self._site.facings or event.place in self._site.shelves:  # not somebody at a gate
+                    self._publish_change(event)
                 self._bus.publish(encode(topics.REVIEW, self._store, event.case, review_message(event, self._site)))
             case VisitLeft():
                 self._publish_cart(event, "end")
