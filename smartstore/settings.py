@@ -19,6 +19,7 @@ from smartstore.fusion.attribution import AttributionOptions
 from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
+from smartstore.fusion.joint import JointOptions
 from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
@@ -107,6 +108,7 @@ class Settings:
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     settlement: SettlementOptions = field(default_factory=SettlementOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
+    joint: JointOptions = field(default_factory=JointOptions)
     policy: PolicyOptions | None = None
     """In a file: the name of another file, relative to it, such as configs/policy.yaml."""
 

@@ -61,7 +61,8 @@ class Parameter:
 
 
 PARAMETERS = (
-    Parameter("attribution", "temperature", "length"),
+    Parameter("joint", "temperature", "length"),
+    Parameter("joint", "both_hands_nats", "nats"),
     *(Parameter("evidence", name, "length") for name in
       ("hand_sigma_m", "front_m", "reach_m", "body_sigma_m", "count_sigma", "press_grams")),
     *(Parameter("evidence", name, "share") for name in ("hand_hit", "hand_by_chance", "count_outlier", "score_floor")),

@@ -22,7 +22,7 @@ from smartstore.fusion.changes import Change, grouped, joined, of_step, of_view,
 from smartstore.fusion.dips import DipFinder, DipOptions
 from smartstore.fusion.evidence import EvidenceOptions, press_log
 from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
-from smartstore.fusion.joint import Choice, Hypothesis, solve
+from smartstore.fusion.joint import Choice, Hypothesis, JointOptions, solve
 from smartstore.fusion.planogram import Planogram, PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachMemory, ReachOptions
@@ -50,8 +50,8 @@ class AttributionOptions:
     """Nothing waits longer than this for company."""
     sure: float = 0.75
     """Below this probability a change becomes a case, where no policy sets prices."""
-    temperature: float = 1.0
-    """Scores are divided by this before they become probabilities: more than 1 where evidence says the same twice."""
+    at_once_s: float = 0.5
+    """Two things done at different places within this time need two hands."""
     joint: bool = True
     """Without it every change is explained alone."""
     merge_s: float = 2.0
@@ -103,9 +103,11 @@ class Attributor:
         unseen: UnseenOptions | None = None,
         policy: PolicyOptions | None = None,
         planogram: PlanogramOptions | None = None,
+        joint: JointOptions | None = None,
         watch: Watch = lambda *_: None,
     ) -> None:
         self._site, self._explain, self._watch = site, explain, watch
+        self._joint = joint or JointOptions()
         self._options, self._evidence = options or AttributionOptions(), evidence or EvidenceOptions()
         self.planogram = Planogram(site, planogram or PlanogramOptions())
         self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, hypotheses or HypothesisOptions())
@@ -214,7 +216,7 @@ class Attributor:
             for visit in {*holdings, *self._bookings.doubt}
         }
         events: list[ItemEvent] = []
-        for change, choice in zip(group, solve(hypotheses, may_hold, self._options.temperature), strict=True):
+        for change, choice in zip(group, solve(hypotheses, may_hold, self._at_once(group), self._joint), strict=True):
             self._watch(change, choice)
             booked = self._bookings.book(change, choice, self._time(change), holdings)
             for event in booked:
@@ -224,6 +226,16 @@ class Attributor:
                 self._unseen.moved(Moved(event.visit, change.t_start_ns, change.t_end_ns, event.place, count))
             events += booked
         return events
+
+    def _at_once(self, group: Sequence[Change]) -> list[tuple[int, int]]:
+        """The pairs of weight changes at different places in the same moment; cameras do not know the moment."""
+        near_ns = round(self._options.at_once_s * NS_PER_S)
+        return [
+            (i, j)
+            for i, a in enumerate(group)
+            for j, b in enumerate(group[i + 1 :], start=i + 1)
+            if a.step and b.step and abs(a.t_ns - b.t_ns) < near_ns and not set(a.facings) & set(b.facings)
+        ]
 
     def _with_view(self, change: Change, group: list[Change]) -> Change:
         """A step together with the facing change that only it explains."""

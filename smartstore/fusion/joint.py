@@ -1,14 +1,15 @@
 """The most likely explanation of several changes at once, under the carts as hard constraints.
 
-In: for every change a list of hypotheses with log scores, and what each visit holds. Out: the chosen hypothesis of
-every change with its probability. Nobody can put back what they do not hold at that moment, so changes that share a
-visit and an SKU depend on each other; all others are independent and solved by themselves.
+In: for every change a list of hypotheses with log scores, what each visit holds, and which changes happened at the same
+moment in different places. Out: the chosen hypothesis of every change with its probability. Nobody can put back what
+they do not hold, so changes that share a visit and an SKU depend on each other; and somebody who does two things at
+once needs both hands for it, which is rare. All other changes are independent and solved by themselves.
 """
 
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,45 +44,86 @@ class Choice:
     ranking: tuple[tuple[Hypothesis, float], ...]
 
 
-def solve(
-    changes: Sequence[Sequence[Hypothesis]], holdings: Holdings, temperature: float = 1.0, most_exact: int = 4000
-) -> list[Choice]:
-    """One choice per change, ``changes`` in the order of time.
+@dataclass(frozen=True, slots=True)
+class JointOptions:
+    """How changes hang together and how scores become probabilities."""
 
-    Scores are divided by ``temperature`` before they become probabilities (Guo et al., 2017, "On Calibration of Modern
+    temperature: float = 1.0
+    """Scores are divided by this before they become probabilities: more than 1 where evidence says the same twice."""
+    both_hands_nats: float = -2.0
+    """For one visit that does two things at the same moment in different places."""
+    most_exact: int = 4000
+    """So many explanations are enumerated; more go to a solver."""
+
+
+def solve(
+    changes: Sequence[Sequence[Hypothesis]],
+    holdings: Holdings,
+    at_once: Collection[tuple[int, int]] = (),
+    options: JointOptions | None = None,
+) -> list[Choice]:
+    """One choice per change, ``changes`` in the order of time; ``at_once`` are pairs of them, the earlier first.
+
+    Scores are divided by the temperature before they become probabilities (Guo et al., 2017, "On Calibration of Modern
     Neural Networks"): which explanation wins does not depend on it. Small problems are enumerated, which gives exact
     marginal probabilities; larger ones go to ``scipy.optimize.milp``, and the probability of a choice then comes from
     the best explanation without it.
     """
+    options = options or JointOptions()
     out: dict[int, Choice] = {}
-    for part in _parts(changes):
-        hypotheses = [changes[i] for i in part]
-        exact = math.prod(len(h) for h in hypotheses) <= most_exact
-        solve_part = _enumerate if exact else _optimise
-        solved = solve_part(hypotheses, holdings, temperature)
-        out.update(zip(part, solved, strict=True))
+    for part in _parts(changes, at_once):
+        place = {change: k for k, change in enumerate(part)}
+        pairs = [(place[i], place[j]) for i, j in at_once if i in place and j in place]
+        problem = _Problem([changes[i] for i in part], holdings, pairs, options)
+        exact = math.prod(len(h) for h in problem.changes) <= options.most_exact
+        out.update(zip(part, _enumerate(problem) if exact else _optimise(problem), strict=True))
     return [out[i] for i in range(len(changes))]
 
 
-def _parts(changes: Sequence[Sequence[Hypothesis]]) -> list[list[int]]:
-    """Groups of changes that depend on each other: one may be a put-back of what another one moved."""
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Changes that depend on each other."""
+
+    changes: Sequence[Sequence[Hypothesis]]
+    holdings: Holdings
+    at_once: Sequence[tuple[int, int]]
+    options: JointOptions
+
+    def score(self, combination: Sequence[Hypothesis]) -> float:
+        both = sum(1 for i, j in self.at_once if _same_person(combination[i], combination[j]))
+        return sum(h.score for h in combination) + both * self.options.both_hands_nats
+
+
+def _same_person(a: Hypothesis, b: Hypothesis) -> bool:
+    return a.visit == b.visit and bool(a.visit and a.quantity and b.quantity)
+
+
+def _parts(changes: Sequence[Sequence[Hypothesis]], at_once: Collection[tuple[int, int]]) -> list[list[int]]:
+    """Groups of changes that depend on each other: one may be a put-back of what another one moved, or both the work
+    of one person's hands at the same moment.
+    """
     moved = [{(h.visit, h.sku) for h in change if h.visit and h.quantity} for change in changes]
     put = [{(h.visit, h.sku) for h in change if h.visit and h.quantity < 0} for change in changes]
+    who = [{visit for visit, _ in one} for one in moved]
     parts: list[list[int]] = []
     for i in range(len(changes)):
-        tied = [part for part in parts if any(put[i] & moved[j] or put[j] & moved[i] for j in part)]
+        tied = [
+            part
+            for part in parts
+            if any(put[i] & moved[j] or put[j] & moved[i] or ((j, i) in at_once and who[i] & who[j]) for j in part)
+        ]
         parts = [part for part in parts if part not in tied] + [sorted([i, *itertools.chain(*tied)])]
     return sorted(parts)
 
 
-def _enumerate(changes: Sequence[Sequence[Hypothesis]], holdings: Holdings, temperature: float) -> list[Choice]:
+def _enumerate(problem: _Problem) -> list[Choice]:
     scored = [
-        (sum(h.score for h in combination), combination)
-        for combination in itertools.product(*changes)
-        if _possible(combination, holdings)
+        (problem.score(combination), combination)
+        for combination in itertools.product(*problem.changes)
+        if _possible(combination, problem.holdings)
     ]
     best = max(score for score, _ in scored)
-    weights = [math.exp((score - best) / temperature) for score, _ in scored]
+    weights = [math.exp((score - best) / problem.options.temperature) for score, _ in scored]
     total = sum(weights)
     top = max(zip(weights, scored, strict=True), key=lambda pair: pair[0])[1][1]
     choices = []
@@ -111,35 +153,56 @@ def _possible(combination: Sequence[Hypothesis], holdings: Holdings) -> bool:
     return True
 
 
-def _optimise(changes: Sequence[Sequence[Hypothesis]], holdings: Holdings, temperature: float) -> list[Choice]:
-    best, chosen = _milp(changes, holdings, None)
+def _optimise(problem: _Problem) -> list[Choice]:
+    best, chosen = _milp(problem, None)
     choices = []
     for i, index in enumerate(chosen):
-        claim = changes[i][index]
-        second, instead = _milp(changes, holdings, (i, claim.key))
-        probability = 1 / (1 + math.exp(min((second - best) / temperature, 50.0)))
+        claim = problem.changes[i][index]
+        second, instead = _milp(problem, (i, claim.key))
+        probability = 1 / (1 + math.exp(min((second - best) / problem.options.temperature, 50.0)))
         ranking = [(claim, probability)]
         if instead:
-            ranking.append((changes[i][instead[i]], 1 - probability))
+            ranking.append((problem.changes[i][instead[i]], 1 - probability))
         choices.append(Choice(claim, probability, tuple(ranking)))
     return choices
 
 
-def _milp(
-    changes: Sequence[Sequence[Hypothesis]], holdings: Holdings, banned: tuple[int, Key] | None
-) -> tuple[float, list[int]]:
-    """Score and indices of the best explanation that does without one claim; -inf when there is none."""
-    flat = [(i, j, h) for i, change in enumerate(changes) for j, h in enumerate(change)]
-    rows = np.array([[float(i == change) for i, _, _ in flat] for change in range(len(changes))])
-    constraints = [LinearConstraint(rows, 1, 1)]
+def _milp(problem: _Problem, banned: tuple[int, Key] | None) -> tuple[float, list[int]]:
+    """Score and indices of the best explanation that does without one claim; -inf when there is none.
+
+    One variable per hypothesis, and one per pair of changes at once and visit, which must be 1 where both are that
+    visit's.
+    """
+    flat = [(i, j, h) for i, change in enumerate(problem.changes) for j, h in enumerate(change)]
+    whose = [[(k, h.visit) for k, (i, _, h) in enumerate(flat) if i == n and h.visit and h.quantity]
+             for n in range(len(problem.changes))]  # fmt: skip
+    both = [
+        (i, j, visit)
+        for i, j in problem.at_once
+        for visit in sorted({v for _, v in whose[i]} & {v for _, v in whose[j]})
+    ]
+    width = len(flat) + len(both)
+
+    def row(weights: Mapping[int, float]) -> np.ndarray:
+        line = np.zeros((1, width))
+        for k, weight in weights.items():
+            line[0, k] = weight
+        return line
+
+    constraints = [LinearConstraint(row({k: 1.0 for k, (i, _, _) in enumerate(flat) if i == n}), 1, 1)
+                   for n in range(len(problem.changes))]  # fmt: skip
     for change, (visit, sku) in sorted({(i, (h.visit, h.sku)) for i, _, h in flat if h.visit and h.quantity < 0}):
-        row = np.array(
-            [float(h.quantity) if i <= change and (h.visit, h.sku) == (visit, sku) else 0.0 for i, _, h in flat]
-        )
-        constraints.append(LinearConstraint(row[None], -holdings.get(visit, {}).get(sku, 0), np.inf))
-    upper = np.array([0.0 if banned and (i, h.key) == banned else 1.0 for i, _, h in flat])
-    scores = np.array([h.score for _, _, h in flat])
-    found = milp(-scores, constraints=constraints, integrality=np.ones(len(flat)), bounds=Bounds(0, upper))
+        moves = {
+            k: float(h.quantity) for k, (i, _, h) in enumerate(flat) if i <= change and (h.visit, h.sku) == (visit, sku)
+        }
+        constraints.append(LinearConstraint(row(moves), -problem.holdings.get(visit, {}).get(sku, 0), np.inf))
+    for n, (i, j, visit) in enumerate(both):
+        hands = {k: 1.0 for k, v in whose[i] + whose[j] if v == visit}
+        constraints.append(LinearConstraint(row(hands | {len(flat) + n: -1.0}), -np.inf, 1))
+    upper = np.array([0.0 if banned and (i, h.key) == banned else 1.0 for i, _, h in flat] + [1.0] * len(both))
+    scores = np.array([h.score for _, _, h in flat] + [problem.options.both_hands_nats] * len(both))
+    found = milp(-scores, constraints=constraints, integrality=np.ones(width), bounds=Bounds(0, upper))
     if found.x is None:
         return -math.inf, []
-    return float(-found.fun), [j for value, (_, j, _) in zip(found.x, flat, strict=True) if value > 0.5]
+    chosen = {i: j for value, (i, j, _) in zip(found.x, flat, strict=False) if value > 0.5}
+    return float(-found.fun), [chosen[i] for i in range(len(problem.changes))]

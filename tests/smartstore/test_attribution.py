@@ -1,9 +1,11 @@
 """Who took what: histories of weights, hands and views in, facts out."""
 
+import math
+
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
-from smartstore.fusion.joint import Hypothesis, solve
+from smartstore.fusion.joint import Hypothesis, JointOptions, solve
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
 from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, shopper, told, view
@@ -210,6 +212,31 @@ def test_the_solver_of_large_problems_agrees_with_enumeration() -> None:
         claims({("ben", "tea", -1): -1.0, ("", "", 0): -3.0}),
     ]
     exact = solve(changes, {})
-    milp = solve(changes, {}, most_exact=0)
+    milp = solve(changes, {}, options=JointOptions(most_exact=0))
     assert [choice.hypothesis for choice in exact] == [choice.hypothesis for choice in milp]
     assert [choice.hypothesis.key for choice in exact][2] == ("", "", 0)
+
+
+@pytest.mark.parametrize("most_exact", [4000, 0], ids=["enumerated", "solved"])
+def test_one_person_rarely_does_two_things_at_once(most_exact: int) -> None:
+    """Anna's hands were nearest to both shelves, Ben's nearly as near to the second; each has done one of them."""
+    options = JointOptions(both_hands_nats=-2.0, most_exact=most_exact)
+    put = [Hypothesis("anna", "tea", -1, "a", -0.1), Hypothesis("", "", 0, "a", -9.0)]
+    take = [Hypothesis(visit, "milk", 1, "b", score) for visit, score in (("anna", -0.2), ("ben", -0.8))]
+    held = {"anna": {"tea": 1}}
+    alone = solve([put, take], held, (), options)
+    together = solve([put, take], held, [(0, 1)], options)
+    assert [choice.hypothesis.visit for choice in alone] == ["anna", "anna"]
+    assert [choice.hypothesis.visit for choice in together] == ["anna", "ben"]
+    assert together[1].probability == pytest.approx(1 / (1 + math.exp(0.6 - 2.0)), abs=0.01)
+
+
+def test_both_hands_of_one_person_are_still_believed_when_nobody_else_is_near(site: Site) -> None:
+    scale = FakeScale(site.fixtures["g1"], 1)
+    for facing in ("g1-2-a", "g1-2-b"):
+        scale.move(5, plate(site, facing), -grams(site, facing))
+    people = [shopper(site, 1, (5, "g1-2-a"), (5, "g1-2-b"))]
+    assert sorted(short(told(site, [scale], people, {1: "anna"}))) == [
+        ("take", "anna", "g1-2-a", 1),
+        ("take", "anna", "g1-2-b", 1),
+    ]
