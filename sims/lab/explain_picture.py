@@ -10,8 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from sims.lab.explain import AROUND_S, fixture_of, near, place_m, seconds, shelf_of
-from sims.lab.explain_run import Replay, Run, frames_around, weights
+from sims.lab.explain_run import (
+    AROUND_S,
+    Replay,
+    Run,
+    fixture_of,
+    frames_around,
+    near,
+    place_m,
+    seconds,
+    shelf_of,
+    weights,
+)
 from sims.lab.picture import draw_plan
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken, StoreEvent
 from smartstore.vision.worker import decode_jpeg
@@ -66,7 +76,8 @@ def _floor(axes: Any, run: Run, seen: Replay, t_ns: int, place: str) -> None:
         axes.annotate(person, (px, py), xytext=(8, 7), textcoords="offset points", fontsize=9, zorder=8)
     _believed(axes, run, seen, t_ns, colours)
     axes.plot(x, y, "*", color="gold", mec="black", ms=15, zorder=9)
-    nx, ny = run.site.fixtures[fixture_of(run, place)].normal
+    fixture = run.site.fixtures.get(fixture_of(run, place))
+    nx, ny = fixture.normal if fixture else (0.0, 0.0)
     middle_x, middle_y = x + STAND_M * nx, y + STAND_M * ny
     axes.set_xlim(middle_x - SHOWN_M, middle_x + SHOWN_M)
     axes.set_ylim(middle_y - SHOWN_M, middle_y + SHOWN_M)
@@ -95,7 +106,10 @@ def _believed(axes: Any, run: Run, seen: Replay, t_ns: int, colours: dict[str, A
 
 def _weights(axes: Any, run: Run, seen: Replay, events: Sequence[StoreEvent], t_ns: int, place: str) -> None:
     """The plates of the shelf against their start; true changes as lines, decided steps shaded, bookings written."""
-    shelf = run.site.shelves[shelf_of(run, place)]
+    shelf = run.site.shelves.get(shelf_of(run, place))
+    if shelf is None:
+        axes.set_axis_off()
+        return
     batches = weights(run, shelf.fixture, t_ns - round(AROUND_S * 1e9), t_ns + round(AROUND_S * 1e9))
     plates = {plate.id for plate in shelf.plates}
     curves: dict[str, list[tuple[float, float]]] = defaultdict(list)

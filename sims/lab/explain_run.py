@@ -28,6 +28,10 @@ from smartstore.wire.messages import Frame, ScaleBatch
 STORES = Path(__file__).parents[2] / "configs/stores"
 
 
+AROUND_S = 6.0
+"""What is told of the time before and after."""
+
+
 class ExplainError(Exception):
     """A run, or something of it, that cannot be explained; one line that says what and what to do."""
 
@@ -144,3 +148,49 @@ def frames_around(run: Run, camera: str, times_ns: tuple[int, ...]) -> list[Fram
             if t_ns not in found or abs(received.t_ns - t_ns) < abs(found[t_ns].t_ns - t_ns):
                 found[t_ns] = received.message
     return [found[t_ns] for t_ns in times_ns if t_ns in found]
+
+
+def seconds(run: Run, t_ns: int) -> str:
+    """Event time as seconds of the run."""
+    return f"{(t_ns - run.truth.start_ns) / 1e9:.2f} s"
+
+
+def near(t_ns: int, other_ns: int) -> bool:
+    """Whether two times are told together."""
+    return abs(t_ns - other_ns) <= AROUND_S * 1e9
+
+
+def fixture_of(run: Run, place: str) -> str:
+    """The fixture of a facing or a shelf; "" for a gate."""
+    part = run.site.facings.get(place) or run.site.shelves.get(place)
+    return part.fixture if part else ""
+
+
+def shelf_of(run: Run, place: str) -> str:
+    """The shelf of a facing; what is no facing is its own."""
+    return run.site.facings[place].shelf if place in run.site.facings else place
+
+
+def place_m(run: Run, place: str) -> tuple[float, float]:
+    """Where a facing's front is on the floor; of a shelf or a gate, its middle."""
+    if place in run.site.facings:
+        x, y, _ = run.site.facings[place].centre_m
+        return x, y
+    for gate in run.site.gates:
+        if gate.id == place:
+            (ax, ay), (bx, by) = gate.line_m
+            return (ax + bx) / 2, (ay + by) / 2
+    fixture = run.site.fixtures[fixture_of(run, place)]
+    x, y, _ = fixture.point(fixture.width_m / 2, 0.0, 0.0)
+    return x, y
+
+
+def who(run: Run, visit: str | None) -> str:
+    """The person of a visit."""
+    return "nobody known" if not visit else run.people.get(visit, visit)
+
+
+def item_name(run: Run, sku: str) -> str:
+    """What an item is called."""
+    item = run.site.items.get(sku)
+    return item.name if item else sku or "several items"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smartstore.domain.events import CasePicture, CaseRaised
 from smartstore.site import Site, SurveyedCamera
@@ -27,6 +28,8 @@ NEAR_S = 0.6
 """A picture this far from such a moment still stands for it."""
 CEILING_CAMERAS = 2
 """So many of them, the nearest, tell who stood there; shelf cameras all show what changed."""
+BREAST_M = 1.3
+"""What is looked for of somebody at a gate."""
 
 
 class Album:
@@ -76,22 +79,22 @@ class Album:
         return sorted(found.items())
 
     def _showing(self, place: str) -> list[str]:
-        """Shelf cameras that look at the place (a facing or a shelf), and the nearest ceiling cameras that see it."""
+        """Shelf cameras that look at the place (a facing, a shelf, a gate), and the nearest from above that see it."""
         facing = self._site.facings.get(place)
         shelf = self._site.shelves.get(facing.shelf if facing else place)
-        if shelf is None:
-            return []
-        facings = [facing] if facing else list(shelf.facings)
-        if not facings:
-            return list(self._site.watchers_of(shelf.fixture))
-        middle = np.mean([f.centre_m for f in facings], axis=0)
+        points = [f.centre_m for f in ([facing] if facing else shelf.facings if shelf else [])]
+        points += [(x, y, BREAST_M) for gate in self._site.gates if gate.id == place for x, y in gate.line_m]
+        watchers = list(self._site.watchers_of(shelf.fixture)) if shelf else []
+        if not points:
+            return watchers
+        middle = np.mean(points, axis=0)
         above = [
             camera for camera in self._site.cameras.values() if camera.kind == "ceiling" and _in_picture(camera, middle)
         ]
         above.sort(key=lambda camera: (float(np.linalg.norm(camera.model.position_m - middle)), camera.id))
-        return [*self._site.watchers_of(shelf.fixture), *(camera.id for camera in above[:CEILING_CAMERAS])]
+        return [*watchers, *(camera.id for camera in above[:CEILING_CAMERAS])]
 
 
-def _in_picture(camera: SurveyedCamera, point_m: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bool:
+def _in_picture(camera: SurveyedCamera, point_m: NDArray[np.float64]) -> bool:
     u, v = camera.model.project(point_m)[0]
     return bool(0 <= u < camera.model.width_px and 0 <= v < camera.model.height_px)
