@@ -10,13 +10,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sims.arrangement import foreign
 from sims.building import Building
 from sims.chance import stream
 from sims.demand import arrivals, wishes
-from sims.directing import directed
+from sims.directing import Part, directed
 from sims.errands import Plan, TakeWithBothHands
 from sims.scenario import Scenario, ScenarioError
 from sims.script import ScriptedShopper
+from sims.stock import LEAST_GRAMS, Unit
 
 PALM_NUMBERS = 128
 """Length of a palm vector."""
@@ -51,6 +53,8 @@ def _equipped(plan: Plan, seed: int) -> Plan:
     """The plan of somebody with gear and a better hand of their own."""
     own = stream(seed, f"{plan.name}/gear")
     kind = str(own.choice(list(GEAR), p=list(GEAR.values())))
+    if any(not foreign(unit.sku) for unit in plan.brings):
+        kind = "trolley"
     if kind in IN_THE_LEFT and any(isinstance(errand, TakeWithBothHands) for errand in plan.errands):
         kind = "roller"
     left_handed = bool(own.random() < LEFT_HANDED) and kind not in IN_THE_LEFT
@@ -70,9 +74,21 @@ def _scripted(scenario: Scenario, building: Building, seed: int, bodies: Sequenc
         kind = bodies[int(who.integers(len(bodies)))] if shopper.body is None else shopper.body
         outfit = int(who.integers(1, 2**31))
         plan = Plan(name, 0.0, kind, outfit, shopper.speed_m_s, _palm(seed, name), part.errands, in_order=True)
-        plans.append(replace(plan, role="staff" if shopper.staff else "shopper", awaits=part.awaits))
+        brings = _brought(part, building, seed, name)
+        plans.append(replace(plan, role="staff" if shopper.staff else "shopper", awaits=part.awaits, brings=brings))
     plans = _in_line(plans, script, scenario)
     return tuple(_equipped(plan, seed) for plan in sorted(plans, key=lambda plan: plan.arrive_s))
+
+
+def _brought(part: Part, building: Building, seed: int, name: str) -> tuple[Unit, ...]:
+    """The items that somebody comes with, each of a weight of its own."""
+    own = stream(seed, f"{name}/goods")
+    units = []
+    for sku, home in part.brings:
+        item = building.items[sku]
+        grams = item.grams + float(np.clip(own.normal(), -3, 3)) * item.grams_sigma
+        units.append(Unit(sku, max(LEAST_GRAMS, grams), home))
+    return tuple(units)
 
 
 def _in_line(plans: list[Plan], script: Sequence[ScriptedShopper], scenario: Scenario) -> list[Plan]:

@@ -7,12 +7,15 @@ Who has what by when is followed through all shoppers, so that an item can be pu
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from sims.arrangement import thing
 from sims.building import Building
 from sims.errands import (
     DropItem,
     Errand,
+    FillUp,
     GiveTo,
     LeanOn,
+    PickThingUp,
     PutItemBack,
     ShelfErrand,
     StandStill,
@@ -28,15 +31,18 @@ from sims.script import (
     Drop,
     HandOver,
     Lean,
+    Leave,
     Pause,
     PauseUntil,
+    PickUp,
     PutBack,
+    Restock,
     ScriptedShopper,
     Take,
     Touch,
 )
 
-ShelfAction = Take | BothHands | PutBack | Touch | Lean
+ShelfAction = Take | BothHands | PutBack | PickUp | Touch | Lean
 ARMS_M = 0.95
 """How far apart two facings may be that are reached at once."""
 
@@ -50,6 +56,8 @@ class Part:
 
     errands: tuple[Errand, ...]
     awaits: tuple[Gift, ...]
+    brings: tuple[Gift, ...]
+    """SKU and home of every item that they come with."""
 
 
 def directed(scenario: Scenario, building: Building, names: Sequence[str]) -> list[Part]:
@@ -58,7 +66,7 @@ def directed(scenario: Scenario, building: Building, names: Sequence[str]) -> li
     readings: list[_Reading] = []
     for _ in range(len(names) + 1):
         readings = [
-            _Reading(building, f"{scenario.path}: script[{i}]", names, name, list(gifts[name]))
+            _Reading(building, i, f"{scenario.path}: script[{i}]", names, name, list(gifts[name]))
             for i, name in enumerate(names)
         ]
         for reading, shopper in zip(readings, scenario.script or (), strict=True):
@@ -72,7 +80,7 @@ def directed(scenario: Scenario, building: Building, names: Sequence[str]) -> li
     problem = next((reading.problem for reading in readings if reading.problem), None)
     if problem is not None:
         raise ScenarioError(problem)
-    return [Part(tuple(reading.errands), tuple(gifts[reading.name])) for reading in readings]
+    return [Part(tuple(reading.errands), tuple(gifts[reading.name]), tuple(reading.brings)) for reading in readings]
 
 
 @dataclass(slots=True)
@@ -80,6 +88,7 @@ class _Reading:
     """One shopper's actions, read with what others are known to hand over to them."""
 
     building: Building
+    number: int
     where: str
     names: Sequence[str]
     name: str
@@ -87,18 +96,26 @@ class _Reading:
     taken: list[str] = field(default_factory=list)
     """Facings from which they have an item by now."""
     gives: list[tuple[str, str]] = field(default_factory=list)
+    brings: list[tuple[str, str]] = field(default_factory=list)
     errands: list[Errand] = field(default_factory=list)
     problem: str | None = None
 
     def read(self, shopper: ScriptedShopper) -> None:
         """All actions; whoever waits for a time knows for what."""
-        self.errands = [self._errand(action, f"actions[{j}]") for j, action in enumerate(shopper.actions)]
+        self.errands = [self._errand(action, j, f"actions[{j}]") for j, action in enumerate(shopper.actions)]
         for j, (errand, then) in enumerate(zip(self.errands, self.errands[1:], strict=False)):
             if isinstance(errand, StandUntil) and not isinstance(then, StandStill | StandUntil | GiveTo | DropItem):
                 self.errands[j] = replace(errand, then=then)
 
-    def _errand(self, action: Action, key: str) -> Errand:
+    def _errand(self, action: Action, number: int, key: str) -> Errand:
         match action:
+            case Leave(at=facing):
+                own = thing(self.number, number)
+                self.brings.append((own, own))
+                return PutItemBack(facing, own)
+            case Restock(restock=facing, count=count):
+                self.brings += [(self.building.facings[facing].sku, facing)] * count
+                return FillUp(facing, count)
             case HandOver(hand_over=sku, to=to):
                 source = self._source(sku, f"{key}.hand_over")
                 if to not in self.names or to == self.name:
@@ -130,6 +147,8 @@ class _Reading:
                 return PutItemBack(action.to or source, source)
             case Touch(touch=name):
                 return TouchGoods(self._place(name))
+            case PickUp(pick_up=name):
+                return PickThingUp(name)
             case Lean(lean=name):
                 return LeanOn(self._place(name), action.pause_s)
 

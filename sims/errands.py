@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sims.stock import Unit
+
 
 @dataclass(frozen=True, slots=True)
 class TakeItems:
@@ -65,6 +67,21 @@ class StandStill:
 
 
 @dataclass(frozen=True, slots=True)
+class PickThingUp:
+    """Take away a thing that is no product."""
+
+    facing: str
+
+
+@dataclass(frozen=True, slots=True)
+class FillUp:
+    """Put so many brought items of a facing into it."""
+
+    facing: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class GiveTo:
     """Hand one item that was taken from ``source`` to somebody."""
 
@@ -79,7 +96,7 @@ class DropItem:
     source: str
 
 
-ShelfErrand = TakeItems | TakeWithBothHands | PutItemBack | TouchGoods | LeanOn
+ShelfErrand = TakeItems | TakeWithBothHands | PutItemBack | TouchGoods | LeanOn | PickThingUp | FillUp
 """What is done at a facing."""
 
 
@@ -120,5 +137,7 @@ class Plan:
     """Right behind whom somebody walks in, without a word of the gate."""
     followed_by: str | None = None
     """Who walks in right behind."""
+    brings: tuple[Unit, ...] = ()
+    """What is in the bag from the beginning: goods from the back room, own things."""
     awaits: tuple[tuple[str, str], ...] = ()
     """Who will hand over something, and the facing from which it comes: nobody leaves before they have it."""

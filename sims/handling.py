@@ -9,13 +9,14 @@ from dataclasses import replace
 from typing import Literal
 
 from sims import deeds
+from sims.arrangement import foreign
 from sims.building import Building
 from sims.deeds import Contact, Meeting
 from sims.happened import Happened
 from sims.scene import Dropped, Point
 from sims.shopper import Shopper
 from sims.stock import Stock, Unit, shares_below
-from sims.truth import TrueChange, TrueDrop, TrueHandOver
+from sims.truth import TrueChange, TrueDrop, TrueForeign, TrueHandOver
 
 
 class Handling:
@@ -54,14 +55,14 @@ class Handling:
         press = (t_s, -grams, deed.press_grams, deed.press_s, deed.lift_s)
         happened.contacts.append(self._contact(deed.facing, deed.column, *press))
         lifted_ns = happened.t_ns + round(deed.press_s * 1e9)
-        happened.records += [self._change("take", lifted_ns, shopper, unit, deed.facing) for unit in units]
+        happened.records += [self._moved("take", lifted_ns, shopper, unit, deed.facing) for unit in units]
 
     def _put_down(self, shopper: Shopper, deed: deeds.PutDown, t_s: float, happened: Happened) -> None:
         unit = next(unit for unit in shopper.hands.holds if unit.home == deed.home)
         contact = self._contact(deed.facing, deed.column, t_s, unit.grams, deed.press_grams, 0.12, deed.settle_s)
         self._stock.put(deed.facing, deed.column, unit)
         happened.contacts.append(contact)
-        happened.records.append(self._change("put_back", happened.t_ns, shopper, unit, deed.facing))
+        happened.records.append(self._moved("put_back", happened.t_ns, shopper, unit, deed.facing))
 
     def _drop(self, shopper: Shopper, unit: Unit, at: Point, happened: Happened) -> None:
         self.dropped.append(Dropped(unit.sku, at[0], at[1], shopper.hands.heading_rad))
@@ -113,9 +114,14 @@ class Handling:
         shares = self._stock.plate_shares(facing, column, max(0, self._stock.count(facing, column) - 1), place.sku)
         return Contact(t_s, place.fixture, place.shelf, shares, grams, press_grams, press_s, move_s, ease_s)
 
-    def _change(
+    def _moved(
         self, kind: Literal["take", "put_back"], t_ns: int, shopper: Shopper, unit: Unit, facing: str
-    ) -> TrueChange:
+    ) -> TrueChange | TrueForeign:
+        if foreign(unit.sku):
+            return TrueForeign(
+                t_ns=t_ns, kind="picked_up" if kind == "take" else "left", person=shopper.name, visit=shopper.visit,
+                facing=facing, shelf=self._building.facings[facing].shelf, grams=round(unit.grams, 3),
+            )  # fmt: skip
         return TrueChange(
             t_ns=t_ns, kind=kind, person=shopper.name, visit=shopper.visit or "", sku=unit.sku, facing=facing,
             shelf=self._building.facings[facing].shelf, quantity=1, grams=round(unit.grams, 3), home=unit.home,

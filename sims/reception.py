@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sims import deeds
+from sims.arrangement import foreign
 from sims.building import Building, Gate
 from sims.chance import stream
 from sims.happened import GateNotice, Happened
@@ -141,5 +142,5 @@ def _gate(building: Building, scenario: Scenario, kind: str) -> Gate:
 
 
 def _lines(people: Sequence[Shopper]) -> dict[str, int]:
-    units: list[Unit] = [unit for person in people for unit in person.held]
+    units: list[Unit] = [unit for person in people for unit in person.held if not foreign(unit.sku)]
     return dict(sorted(Counter(unit.sku for unit in units).items()))

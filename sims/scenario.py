@@ -99,6 +99,8 @@ class Scenario(Part):
     """Shoppers wait until nobody else stands at a fixture."""
     fill: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Share of the stock that is there at the start; what is missing is missing at the front."""
+    planogram_swaps: tuple[tuple[str, str], ...] = ()
+    """Pairs of facings whose goods stand in each other's place, and the store document does not know."""
     tail_s: Annotated[float, Field(ge=0.0, le=600.0)] = 10.0
     """Event time after the last shopper has left."""
     limit_s: Annotated[float, Field(gt=0.0, le=86_400.0)] = 3_600.0
@@ -169,6 +171,8 @@ class Scenario(Part):
             *((f"fps.{name}", name, building.cameras) for name in self.fps),
             *((f"links.{name}", name, [*building.cameras, *scales]) for name in self.links),
         ]
+        for i, pair in enumerate(self.planogram_swaps):
+            wanted += [(f"planogram_swaps[{i}][{j}]", name, building.facings) for j, name in enumerate(pair)]
         if self.shoppers and self.shoppers.items.fixture:
             stocked = [f.id for f in building.fixtures.values() if f.shelves]
             wanted.append(("shoppers.items.fixture", self.shoppers.items.fixture, stocked))

@@ -55,6 +55,26 @@ class Drop(Part):
     drop: Name
 
 
+class Leave(Part):
+    """Put a thing of one's own, which weighs so many grams, down on a shelf: no product, nobody's sale."""
+
+    leave: Annotated[float, Field(ge=5.0, le=10_000.0)]
+    at: Name
+
+
+class PickUp(Part):
+    """Take away a thing that is no product from the front of a facing."""
+
+    pick_up: Name
+
+
+class Restock(Part):
+    """Fill up a facing with so many items from the back room; for staff."""
+
+    restock: Name
+    count: Annotated[int, Field(ge=1, le=50)] = 1
+
+
 class Touch(Part):
     """Reach to a facing, press, and leave everything where it is."""
 
@@ -86,6 +106,9 @@ KINDS: dict[str, type[Part]] = {
     "put_back": PutBack,
     "hand_over": HandOver,
     "drop": Drop,
+    "leave": Leave,
+    "pick_up": PickUp,
+    "restock": Restock,
     "touch": Touch,
     "lean": Lean,
     "pause_until_s": PauseUntil,
@@ -110,6 +133,9 @@ Action = Annotated[
     | Annotated[BothHands, Tag("BothHands")]
     | Annotated[HandOver, Tag("HandOver")]
     | Annotated[Drop, Tag("Drop")]
+    | Annotated[Leave, Tag("Leave")]
+    | Annotated[PickUp, Tag("PickUp")]
+    | Annotated[Restock, Tag("Restock")]
     | Annotated[Lean, Tag("Lean")]
     | Annotated[PauseUntil, Tag("PauseUntil")]
     | Annotated[Pause, Tag("Pause")],
@@ -146,6 +172,8 @@ class ScriptedShopper(Part):
             raise ValueError("arrive_s is missing; add it")
         if self.arrive_s is not None and self.behind_somebody:
             raise ValueError(f"who has {ways[0]} comes when the one ahead does; remove arrive_s")
+        if not self.staff and any(isinstance(action, Restock) for action in self.actions):
+            raise ValueError("restock is for staff; add staff: true or remove it")
         return self
 
     @property
@@ -156,25 +184,18 @@ class ScriptedShopper(Part):
 
 def mentions(script: tuple[ScriptedShopper, ...], building: Building) -> Iterator[Mention]:
     """Everything of the building that a script names."""
-    places = {*building.facings, *(f.sku for f in building.facings.values())}
+    facings, items = building.facings, building.items
+    places = {*facings, *(facing.sku for facing in facings.values())}
+    known: dict[str, Any] = dict.fromkeys(("take", "touch", "lean"), places)
+    known |= dict.fromkeys(("put_back", "hand_over", "drop"), items)
+    known |= dict.fromkeys(("at", "pick_up", "restock"), facings)
     for i, shopper in enumerate(script):
         for j, action in enumerate(shopper.actions):
             key = f"script[{i}].actions[{j}]"
-            match action:
-                case Take():
-                    yield f"{key}.take", action.take, places
-                case Touch():
-                    yield f"{key}.touch", action.touch, places
-                case HandOver():
-                    yield f"{key}.hand_over", action.hand_over, building.items
-                case Drop():
-                    yield f"{key}.drop", action.drop, building.items
-                case Lean():
-                    yield f"{key}.lean", action.lean, places
-                case BothHands(both_hands=(one, other)):
-                    yield f"{key}.both_hands[0]", one, building.facings
-                    yield f"{key}.both_hands[1]", other, building.facings
-                case PutBack():
-                    yield f"{key}.put_back", action.put_back, building.items
-                    if action.to:
-                        yield f"{key}.to", action.to, building.facings
+            for field, value in action:
+                if field in known:
+                    yield f"{key}.{field}", value, known[field]
+            if isinstance(action, PutBack) and action.to is not None:
+                yield f"{key}.to", action.to, facings
+            if isinstance(action, BothHands):
+                yield from ((f"{key}.both_hands[{k}]", name, facings) for k, name in enumerate(action.both_hands))

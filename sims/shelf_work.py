@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sims import deeds
+from sims.arrangement import foreign
 from sims.building import Building, Facing
 from sims.deeds import Snapshot
-from sims.errands import LeanOn, PutItemBack, ShelfErrand, TakeItems, TakeWithBothHands
+from sims.errands import FillUp, LeanOn, PickThingUp, PutItemBack, ShelfErrand, TakeItems, TakeWithBothHands
 from sims.hands import Hands
 
 BOTH_HANDS_GRAMS = 1200.0
@@ -75,6 +76,11 @@ class ShelfWork:
             yield from self.take_both((facing, self._building.facings[errand.right]))
         elif isinstance(errand, PutItemBack):
             yield from self.put_back(facing, errand.source)
+        elif isinstance(errand, FillUp):
+            for _ in range(errand.count):
+                yield from self.put_back(facing, facing.id)
+        elif isinstance(errand, PickThingUp):
+            yield from self.pick_up(facing)
         elif isinstance(errand, LeanOn):
             yield from self.lean(facing, errand.lean_s)
         else:
@@ -188,6 +194,23 @@ class ShelfWork:
         self._tick.do(deeds.Lean(facing.id, middle_m, width_m, grams, lean_s - ease_s, ease_s))
         yield from self._tick.wait(lean_s)
         yield from self._hands.withdraw(facing)
+        yield from self._hands.lower()
+
+    def pick_up(self, facing: Facing) -> Iterator[None]:
+        """Take away a thing that is no product, if there is one."""
+        yield from self._hands.stow()
+        view = self._tick.seen.stock.view[facing.id]
+        column = next((c for c, skus in enumerate(view) if skus and foreign(skus[-1])), None)
+        if column is None:
+            return
+        goal = self._hands.front(self._tick.seen.stock, facing, column)
+        self._hands.choose(goal, self._manner.left_handed)
+        yield from self._hands.reach(facing, goal)
+        self._tick.do(self._grasp(facing, column, 1))
+        yield
+        yield from self._tick.wait(self._random.uniform(0.10, 0.25))
+        yield from self._hands.withdraw(facing)
+        yield from self._hands.stow()
         yield from self._hands.lower()
 
     def drop(self, home: str) -> Iterator[None]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from sims import deeds
+from sims.arrangement import foreign
 from sims.building import Building
 from sims.company import Company
 from sims.customs import Customs, waiting_place
@@ -58,6 +59,7 @@ class Shopper:
             inspect_s=random.uniform(0.5, 1.3), stand_off_m=random.uniform(0.40, 0.50), left_handed=plan.left_handed,
         )  # fmt: skip
         self.hands = Hands(building, height_m, manner.reach_s, dt_s, plan.gear)
+        self.hands.bag = list(plan.brings)
         self._tick = Tick(dt_s)
         self._work = ShelfWork(building, self.hands, manner, random, self._tick)
         self._wheels = Wheels(building, plan.gear, height_m)
@@ -112,7 +114,7 @@ class Shopper:
         kind, hands = self.plan.gear, self.hands
         if not kind:
             return None
-        goods = tuple(unit.sku for unit in hands.bag)
+        goods = tuple(unit.sku for unit in hands.bag if not foreign(unit.sku))
         if kind not in ROLLING:
             return Gear(kind, goods)
         place = self._wheels.follow(here, hands.heading_rad, speed_m_s, self.dt_s)

@@ -71,9 +71,10 @@ class Simulation:
         """
         scenario.check(building)
         self.seed = scenario.seed if seed is None else seed
-        self.scenario, self.building = scenario, building
         people = figures or BodyLibrary.load()
         self.world = World(building, scenario, self.seed, people, scan, enrol)
+        building = self.world.building
+        self.scenario, self.building = scenario, building
         self._truth = truth
         hung = as_built(building, scenario.mounting, self.seed)
         make = FrameCameras if fidelity == "frames" else EdgeCameras

@@ -119,7 +119,19 @@ class TrueDrop(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", ta
     y_m: float
 
 
-Record = Header | TruePositions | TrueChange | TrueVisit | TrueGuest | TrueHandOver | TrueDrop
+class TrueForeign(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag="foreign"):
+    """A thing that is no product was left on a shelf or picked up from it."""
+
+    t_ns: int
+    kind: Literal["left", "picked_up"]
+    person: str
+    visit: str | None
+    facing: str
+    shelf: str
+    grams: float
+
+
+Record = Header | TruePositions | TrueChange | TrueVisit | TrueGuest | TrueHandOver | TrueDrop | TrueForeign
 
 
 class TruthWriter:
@@ -158,6 +170,7 @@ class Truth:
     guests: tuple[TrueGuest, ...] = ()
     hand_overs: tuple[TrueHandOver, ...] = ()
     drops: tuple[TrueDrop, ...] = ()
+    foreign: tuple[TrueForeign, ...] = ()
 
     @property
     def receipts(self) -> Mapping[str, Mapping[str, int]]:
@@ -190,4 +203,5 @@ def read_truth(path: str | Path) -> Truth:
         guests=tuple(r for r in records if isinstance(r, TrueGuest)),
         hand_overs=tuple(r for r in records if isinstance(r, TrueHandOver)),
         drops=tuple(r for r in records if isinstance(r, TrueDrop)),
+        foreign=tuple(r for r in records if isinstance(r, TrueForeign)),
     )

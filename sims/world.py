@@ -8,6 +8,7 @@ import shapely
 from shapely.geometry import Polygon
 
 from sims import deeds
+from sims.arrangement import arranged
 from sims.building import Building
 from sims.casting import draw_plans
 from sims.chance import stream
@@ -35,6 +36,7 @@ class World:
     def __init__(
         self, building: Building, scenario: Scenario, seed: int, figures: Figures, scan: Scan, enrol: Enrol
     ) -> None:
+        building = arranged(building, scenario)
         self.building, self.scenario = building, scenario
         self.dt_s = 1.0 / STEPS_PER_S
         self.steps = 0

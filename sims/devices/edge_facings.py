@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sims.arrangement import foreign
 from sims.building import Building, Facing
 from sims.devices.edge_laws import FacingErrors
 from sims.devices.edge_model import shifted
@@ -156,6 +157,11 @@ class FacingReader:
         misnamed = shifted(self._errors.misnamed, self._errors.misnamed_small * small)
         for sku in skus:
             names = [sku, *self._alike[sku]]
+            if foreign(sku):  # no class of its own: what it looks like most, without being sure
+                names = self._alike[sku]
+                for name, share in zip(names, self._random.dirichlet(np.ones(len(names))), strict=True):
+                    scores[name] = scores.get(name, 0.0) + float(share) / len(skus)
+                continue
             if len(names) > 1 and self._random.random() < misnamed:
                 names[0], names[1] = names[1], names[0]
             best = float(self._random.beta(9.0, 2.0))
@@ -202,4 +208,7 @@ def _alike(building: Building) -> dict[str, list[str]]:
     )
     gaps = np.linalg.norm(looks[:, None] - looks[None], axis=2)
     order = np.argsort(gaps, axis=1, kind="stable")
-    return {item.sku: [items[j].sku for j in order[i] if j != i][:ALIKE] for i, item in enumerate(items)}
+    names = [item.sku for item in items]
+    return {
+        sku: [names[j] for j in order[i] if j != i and not foreign(names[j])][:ALIKE] for i, sku in enumerate(names)
+    }
