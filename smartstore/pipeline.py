@@ -23,6 +23,7 @@ from smartstore.fusion.joint import JointOptions
 from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
+from smartstore.fusion.sightings import SightingOptions
 from smartstore.fusion.touches import FacingsSeen, TouchOptions
 from smartstore.fusion.unseen import UnseenOptions
 from smartstore.fusion.visits import VisitKeeper, VisitOptions
@@ -72,6 +73,7 @@ class PipelineOptions:
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
     joint: JointOptions = field(default_factory=JointOptions)
+    sightings: SightingOptions = field(default_factory=SightingOptions)
     policy: PolicyOptions | None = None
 
 
@@ -98,6 +100,7 @@ def attributor(
         options.policy,
         options.planogram,
         options.joint,
+        options.sightings,
         watch,
     )
 

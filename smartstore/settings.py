@@ -23,6 +23,7 @@ from smartstore.fusion.joint import JointOptions
 from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
+from smartstore.fusion.sightings import SightingOptions
 from smartstore.fusion.touches import TouchOptions
 from smartstore.fusion.unseen import UnseenOptions
 from smartstore.fusion.visits import VisitOptions
@@ -109,6 +110,7 @@ class Settings:
     settlement: SettlementOptions = field(default_factory=SettlementOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
     joint: JointOptions = field(default_factory=JointOptions)
+    sightings: SightingOptions = field(default_factory=SightingOptions)
     policy: PolicyOptions | None = None
     """In a file: the name of another file, relative to it, such as configs/policy.yaml."""
 

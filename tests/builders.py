@@ -43,6 +43,7 @@ class FakeScale:
     noise_grams: float = 1.0
     rate_hz: float = 60.0
     dead: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
     _acts: list[tuple[str, float, np.ndarray]] = field(default_factory=list)
 
     @property
@@ -90,6 +91,7 @@ class FakeScale:
         for plate, _, signal in self._acts:
             grams[:, self.plates.index(plate)] += signal[:count]
         grams = np.round(grams / 0.241) * 0.241
+        grams[:, [self.plates.index(plate) for plate in self.stuck]] = 712.4
         out = []
         for seq, i in enumerate(range(0, count, size)):
             rows = [

@@ -69,6 +69,7 @@ PARAMETERS = (
     Parameter("evidence", "unseen_nats", "nats"),
     *(Parameter("hypotheses", name, "share") for name in ("nothing", "stranger", "more", "more_seen")),
     Parameter("hypotheses", "doubtful_put_nats", "nats"),
+    Parameter("hypotheses", "unfelt_nats", "nats"),
     *(Parameter("candidates", name, "length") for name in ("tail_degrees", "floor_grams", "nudge_grams")),
     Parameter("candidates", "spill_share", "share"),
     *(Parameter("planogram", name, "share") for name in

@@ -30,10 +30,20 @@ class LivingScales:
     site: Site
     silent_s: float
     _last: dict[str, ScaleAlive] = field(default_factory=dict)
+    _off_ns: dict[str, int] = field(default_factory=dict)
+    """When each plate was last not alive."""
+
+    def __post_init__(self) -> None:
+        self._plates = {
+            fixture.id: frozenset(plate.id for shelf in fixture.shelves for plate in shelf.plates)
+            for fixture in self.site.fixtures.values()
+        }
 
     def observe(self, alive: ScaleAlive) -> None:
         """A scale spoke."""
         self._last[alive.fixture] = alive
+        silent = self._plates[alive.fixture] - alive.plates if alive.fixture in self._plates else ()
+        self._off_ns.update(dict.fromkeys(silent, alive.t_ns))
 
     def weighed(self, facing: str, t_ns: int) -> bool:
         """Whether living plates carry a facing at ``t_ns``."""
@@ -42,6 +52,10 @@ class LivingScales:
         if alive is None or t_ns - alive.t_ns > self.silent_s * NS_PER_S:
             return False
         return any(plate in alive.plates for plate in place.plates)
+
+    def steady(self, facing: str, since_ns: int) -> bool:
+        """Whether the plates that carry a facing have been alive all the time since then."""
+        return all(self._off_ns.get(plate, -1) < since_ns for plate in self.site.facings[facing].plates)
 
     def restless(self, fixture: str, plates: Container[str], before_ns: int) -> bool:
         """Whether one of these plates was disturbed before a time and has not settled since."""

@@ -18,7 +18,7 @@ from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
 from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
-from smartstore.fusion.changes import Change, grouped, joined, of_step, of_view, with_grams
+from smartstore.fusion.changes import Change, grouped, joined, of_step, with_grams
 from smartstore.fusion.dips import DipFinder, DipOptions
 from smartstore.fusion.evidence import EvidenceOptions, press_log
 from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
@@ -26,6 +26,7 @@ from smartstore.fusion.joint import Choice, Hypothesis, JointOptions, solve
 from smartstore.fusion.planogram import Planogram, PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachMemory, ReachOptions
+from smartstore.fusion.sightings import SightingOptions, Sightings
 from smartstore.fusion.touches import FacingsSeen, OpenTouches, TouchOptions
 from smartstore.fusion.unseen import Moved, UnseenOptions, UnseenPairs
 from smartstore.site import Facing, Site
@@ -66,13 +67,10 @@ class AttributionOptions:
     """Log prior of a take and a put-back at once."""
     merge_nats: float = 2.0
     """How much more likely two changes of the same plates in so short a time are one than two."""
-    match_s: float = 2.0
-    """A facing change this far from a step may belong to it."""
     scale_silent_s: float = 2.0
     """A scale without batches for so long is off."""
     touch_s: float = 0.25
     """A hand that stayed so long in a facing may have changed it."""
-    view_memory_s: float = 60.0
     candidates: int = 5
 
 
@@ -104,6 +102,7 @@ class Attributor:
         policy: PolicyOptions | None = None,
         planogram: PlanogramOptions | None = None,
         joint: JointOptions | None = None,
+        sightings: SightingOptions | None = None,
         watch: Watch = lambda *_: None,
     ) -> None:
         self._site, self._explain, self._watch = site, explain, watch
@@ -113,14 +112,12 @@ class Attributor:
         self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, hypotheses or HypothesisOptions())
         self._reach = ReachMemory(site, self._evidence, reach)
         self._changes: list[Change] = []
-        self._views: list[FacingChange] = []
-        self._standing: list[FacingChange] = []
         self._touches = OpenTouches(touches)
         self._scales = LivingScales(site, self._options.scale_silent_s)
+        self._sightings = Sightings(site, self._scales, sightings or SightingOptions())
         self._dips = DipFinder(site, dips or DipOptions())
         self._unseen = UnseenPairs(self._scales.weighed, unseen or UnseenOptions())
         self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, policy)
-        self.ignored: Counter[str] = Counter()
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
         """Takes in one more fact, in event-time order."""
@@ -134,27 +131,15 @@ class Attributor:
                 self._touches.see(fact)
                 self._unseen.see(fact)
             case WeightStep():
+                self._sightings.felt(fact)
                 self._changes.append(of_step(fact, self._site))
-            case FacingChange() if fact.facing not in self._site.facings:
-                self.ignored["facing_unknown"] += 1
-            case FacingChange() if self._scales.weighed(fact.facing, fact.t_end_ns):
-                self._views.append(fact)
-            case FacingChange() if self._told_by_another(fact):
-                self.ignored["facing_change_seen_twice"] += 1
             case FacingChange():
-                self._standing.append(fact)
-                self._changes.append(of_view(fact, self._site))
+                self._changes += self._sightings.see(fact)
 
-    def _told_by_another(self, seen: FacingChange) -> bool:
-        """Whether another camera said the same of an unweighed facing a moment ago."""
-        return any(
-            other.camera != seen.camera
-            and other.facing == seen.facing
-            and other.items * seen.items >= 0
-            and other.t_start_ns <= seen.t_end_ns
-            and seen.t_start_ns <= other.t_end_ns
-            for other in self._standing
-        )
+    @property
+    def ignored(self) -> Counter[str]:
+        """What was left aside, by name."""
+        return self._sightings.ignored
 
     def undecided_since(self) -> int | None:
         """The begin of the oldest change that is not yet decided; None when there is none."""
@@ -165,6 +150,7 @@ class Attributor:
         """Everything that is due at ``now_ns``; with ``final`` everything there is."""
         events: list[ItemEvent] = []
         holdings = {visit: Counter(dict(held)) for visit, held in known.holdings.items()}
+        self._changes += self._sightings.unfelt(now_ns, final)
         while group := self._due(now_ns, final):
             events += self._decide_group(group, replace(known, holdings=holdings), holdings)
         for touch in self._touches.untold(now_ns, self._scales.weighed, final):
@@ -174,9 +160,7 @@ class Attributor:
             events += doubted
         for pair in self._unseen.due(now_ns, known.owners, final):
             events += self._bookings.unseen(pair)
-        oldest = now_ns - round(self._options.view_memory_s * NS_PER_S)
-        self._views = [view for view in self._views if view.t_end_ns > oldest]
-        self._standing = [view for view in self._standing if view.t_end_ns > oldest]
+        self._sightings.forget(now_ns)
         self._bookings.forget(list(known.inside))
         return events
 
@@ -208,7 +192,7 @@ class Attributor:
             (change.t_start_ns, self._site.facings[name].sku) for change in group for name in change.facings
         )
         known = replace(known, moved=moved)
-        group = self._merged([self._with_view(change, group) for change in group], known)
+        group = self._merged([self._sightings.beside(change, group) for change in group], known)
         group = [part for change in group for part in self._parted(change, known)]
         hypotheses = [self._explanations(change, known) for change in group]
         may_hold = {
@@ -236,21 +220,6 @@ class Attributor:
             for j, b in enumerate(group[i + 1 :], start=i + 1)
             if a.step and b.step and abs(a.t_ns - b.t_ns) < near_ns and not set(a.facings) & set(b.facings)
         ]
-
-    def _with_view(self, change: Change, group: list[Change]) -> Change:
-        """A step together with the facing change that only it explains."""
-        if change.step is None:
-            return change
-        margin = round(self._options.match_s * NS_PER_S)
-        views = [
-            view
-            for view in self._views
-            if view.facing in change.facings
-            and view.t_start_ns - margin <= change.t_end_ns
-            and change.t_start_ns <= view.t_end_ns + margin
-        ]
-        rivals = [other for other in group if other is not change and set(other.facings) & set(change.facings)]
-        return replace(change, seen=max(views, key=lambda view: view.probability)) if views and not rivals else change
 
     def _explanations(self, change: Change, known: Known) -> list[Hypothesis]:
         explanations = (

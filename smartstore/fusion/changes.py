@@ -25,6 +25,8 @@ class Change:
     step: WeightStep | None = None
     seen: FacingChange | None = None
     """The change itself for a fixture without scale, else what the camera adds to the step."""
+    unfelt: bool = False
+    """A camera saw it, and a living scale felt nothing."""
     main_ns: int | None = None
     """When the larger part of it happened, where it is two that were made one."""
 

@@ -33,6 +33,8 @@ class HypothesisOptions:
     """Of steps of one item and more, the share with yet another item."""
     more_seen: float = 0.33
     """The same for changes that a camera saw, which may sum up several."""
+    unfelt_nats: float = -3.0
+    """For goods that a camera saw come or go while a living scale felt nothing: it may be at its limit."""
     keep_nats: float = 14.0
     most: int = 24
     """Hypotheses per change that the solver sees."""
@@ -91,6 +93,7 @@ class Hypothesiser:
             else self.planogram.put_log(facing, explanation.sku)
         )
         score = explanation.log_likelihood + place + quantity_log(explanation.quantity, self._more(change))
+        score += self.options.unfelt_nats if change.unfelt else 0.0
         if change.seen is not None and change.step is not None and not change.seen.unclear:
             scores, seen = dict(change.seen.scores), change.seen
             score += camera_log(

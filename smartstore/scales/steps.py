@@ -48,6 +48,8 @@ class StepOptions:
     begin_s: float = 1.0
     dead_s: float = 1.0
     """A plate without numbers for so long is dead."""
+    stuck_s: float = 6.0
+    """A plate that gives the very same number for so long is stuck, or beyond what it can carry."""
     noise: NoiseOptions = field(default_factory=NoiseOptions)
 
 
@@ -81,14 +83,17 @@ class StepDetector:
         self._since: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
         """When each plate became restless; -1 while it is quiet."""
         self._heard: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
+        self._number: Array = np.full(len(self._plates), np.nan)
+        self._varied: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
+        """When each plate last gave another number than before."""
         self._held: list[_PlateStep] = []
         self._live: tuple[NDArray[np.bool_], frozenset[str]] | None = None
         self.unknown_plates = 0
 
     def live_plates(self, t_ns: int) -> frozenset[str]:
-        """The plates that gave numbers within the last second before ``t_ns``."""
-        oldest = t_ns - round(self._options.dead_s * NS_PER_S)
-        heard = self._heard >= oldest
+        """The plates that gave numbers within the last second before ``t_ns``, and not always the same one."""
+        heard = self._heard >= t_ns - round(self._options.dead_s * NS_PER_S)
+        heard &= self._varied >= t_ns - round(self._options.stuck_s * NS_PER_S)
         if self._live is None or not np.array_equal(self._live[0], heard):
             self._live = (heard, frozenset(name for name, one in zip(self._plates, heard, strict=True) if one))
         return self._live[1]
@@ -101,6 +106,7 @@ class StepDetector:
     def observe(self, batch: ScaleBatch) -> list[WeightStep]:
         """The steps that settled with this batch, oldest first."""
         samples = self._arrange(batch)
+        self._watch_numbers(batch.t_ns, samples)
         if abs(batch.t_ns - self._next_ns) > batch.period_ns:
             self._rest = self._rest[:0]
         start_ns = batch.t_ns - len(self._rest) * batch.period_ns
@@ -114,6 +120,13 @@ class StepDetector:
         for i, cell in enumerate(cells):
             steps += self._cell(start_ns + i * size * batch.period_ns, cell)
         return steps
+
+    def _watch_numbers(self, t_ns: int, samples: Array) -> None:
+        before = np.vstack([self._number, samples])
+        with np.errstate(invalid="ignore"):
+            varied = (np.diff(before, axis=0) != 0).any(axis=0) & ~np.isnan(samples).all(axis=0)
+        self._varied[varied] = t_ns
+        self._number = samples[-1]
 
     def _arrange(self, batch: ScaleBatch) -> Array:
         """Samples (n, plates of the document): columns by name, NaN where the batch has none."""

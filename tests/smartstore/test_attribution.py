@@ -183,6 +183,30 @@ def test_dead_plates_hand_over_to_the_camera(site: Site) -> None:
     assert short(events) == [("take", "anna", "g1-1-b", 1), ("take", "anna", "g1-2-b", 1)]
 
 
+def test_a_stuck_plate_leaves_the_word_to_the_camera(site: Site) -> None:
+    """It gives the very same number all the time, which no load cell does."""
+    scale = FakeScale(site.fixtures["g1"], 1, stuck=(plate(site, "g1-1-b"),))
+    people = [shopper(site, 1, (9, "g1-1-b"))]
+    events = told(site, [scale], people, {1: "anna"}, views=[view(site, "g1-1-b", 9, -1)])
+    assert short(events) == [("take", "anna", "g1-1-b", 1)]
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"),
+    [
+        pytest.param(0.98, [("take", "anna", "g1-1-b", 1)], id="the camera is all but sure: the scale is at its limit"),
+        pytest.param(0.86, [("case", "anna", "g1-1-b", 0)], id="one of the two is wrong"),
+        pytest.param(0.6, [], id="the camera may well be wrong"),
+    ],
+)
+def test_what_a_living_scale_did_not_feel(
+    site: Site, probability: float, expected: list[tuple[str, str, str, int]]
+) -> None:
+    people = [shopper(site, 1, (9, "g1-1-b"))]
+    views = [view(site, "g1-1-b", 9, -1, probability)]
+    assert short(told(site, [FakeScale(site.fixtures["g1"], 1)], people, {1: "anna"}, views=views)) == expected
+
+
 def test_a_touch_nobody_can_explain_is_doubt_and_a_clear_view_of_an_unchanged_facing_is_none(site: Site) -> None:
     people = [shopper(site, 1, (5, "g1-1-b"), until_s=25)]
     assert short(told(site, [], people, {1: "anna"}, until_s=25)) == [("case", "anna", "g1-1-b", 0)]
