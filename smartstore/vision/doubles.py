@@ -18,6 +18,8 @@ SAME_JOINTS = 0.12
 WITHIN = 0.6
 """Share of the smaller box that lies in the larger one."""
 MIN_SCORE = 0.3
+CROWDED = 0.25
+"""Share of a box that lies in another one."""
 
 
 def once_each(people: Sequence[SeenPerson], places_m: Array) -> list[int]:
@@ -28,6 +30,9 @@ def once_each(people: Sequence[SeenPerson], places_m: Array) -> list[int]:
     if len(people) < 2:
         return list(range(len(people)))
     within = _shared(people, smaller=True)
+    np.fill_diagonal(within, 0.0)
+    if within.max() <= WITHIN:
+        return list(range(len(people)))
     kept: list[int] = []
     for i in sorted(range(len(people)), key=lambda j: (-people[j].score, j)):
         if not any(
@@ -40,12 +45,13 @@ def once_each(people: Sequence[SeenPerson], places_m: Array) -> list[int]:
     return sorted(kept)
 
 
-def crowded(people: Sequence[SeenPerson], which: int) -> bool:
-    """Whether another box covers much of this one: then its appearance is partly somebody else's."""
+def crowded(people: Sequence[SeenPerson]) -> NDArray[np.bool_]:
+    """Of whom another box covers much (n,): their appearance is partly somebody else's."""
     if len(people) < 2:
-        return False
-    shared = _shared(people, smaller=False)[which]
-    return bool(np.delete(shared, which).max() > 0.25)
+        return np.zeros(len(people), bool)
+    shared = _shared(people, smaller=False)
+    np.fill_diagonal(shared, 0.0)
+    return np.asarray(shared.max(axis=1) > CROWDED)
 
 
 def _shared(people: Sequence[SeenPerson], smaller: bool) -> Array:
@@ -53,9 +59,11 @@ def _shared(people: Sequence[SeenPerson], smaller: bool) -> Array:
     boxes = np.array([person.box_px for person in people], float)
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    area = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), 1.0)
+    size = boxes[:, 2:] - boxes[:, :2]
+    area = np.maximum(size[:, 0] * size[:, 1], 1.0)
     whole = np.minimum(area[:, None], area[None]) if smaller else area[:, None]
-    return np.asarray(np.prod(np.clip(high - low, 0.0, None), axis=2) / whole)
+    common = np.maximum(high - low, 0.0)
+    return np.asarray(common[..., 0] * common[..., 1] / whole)
 
 
 def _same_joints(one: SeenPerson, other: SeenPerson) -> bool:

@@ -3,6 +3,7 @@
 In: a site. Out: answers about points of the floor, metres.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from smartstore.site import Site
 
 Array = NDArray[np.float64]
+Point = tuple[float, float]
 _POST_M = 0.5
 """So far from the posts of a gate people pass it."""
 _JUST_M = 0.05
@@ -22,23 +24,24 @@ _JUST_M = 0.05
 class _Gap:
     """A gate's line with the direction out of the store."""
 
-    middle: Array
-    along: Array
-    outwards: Array
+    middle: Point
+    along: Point
+    outwards: Point
     half_m: float
 
-    def from_passage_m(self, at: Array) -> float:
+    def from_passage_m(self, x_m: float, y_m: float) -> float:
         """Distance to the part of the line that keeps half a body's room from both ends."""
-        away = at - self.middle
-        aside = max(abs(float(away @ self.along)) - max(self.half_m - _POST_M, 0.0), 0.0)
-        return float(np.hypot(aside, away @ self.outwards))
+        along, out = self._local(x_m, y_m)
+        return math.hypot(max(abs(along) - max(self.half_m - _POST_M, 0.0), 0.0), out)
 
-    def beyond(self, at: Array) -> float:
+    def beyond(self, x_m: float, y_m: float) -> float:
         """Metres outside of the line, negative inside; -inf away from the gap."""
-        away = at - self.middle
-        if abs(float(away @ self.along)) > self.half_m + 0.4:
-            return -np.inf
-        return float(away @ self.outwards)
+        along, out = self._local(x_m, y_m)
+        return out if abs(along) <= self.half_m + 0.4 else -math.inf
+
+    def _local(self, x_m: float, y_m: float) -> Point:
+        dx, dy = x_m - self.middle[0], y_m - self.middle[1]
+        return dx * self.along[0] + dy * self.along[1], dx * self.outwards[0] + dy * self.outwards[1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,21 +79,21 @@ class Ground:
                 return False
         return True
 
-    def from_entry_m(self, at: Array) -> float:
+    def from_entry_m(self, x_m: float, y_m: float) -> float:
         """Distance to where people come in: the middle of the nearest entry, or of a wide one all but its ends."""
-        return min((gap.from_passage_m(at) for gap in self.entries), default=np.inf)
+        return min((gap.from_passage_m(x_m, y_m) for gap in self.entries), default=math.inf)
 
-    def from_exit_m(self, at: Array) -> float:
+    def from_exit_m(self, x_m: float, y_m: float) -> float:
         """Distance to where people go out."""
-        return min((gap.from_passage_m(at) for gap in self.exits), default=np.inf)
+        return min((gap.from_passage_m(x_m, y_m) for gap in self.exits), default=math.inf)
 
-    def beyond_exit_m(self, at: Array) -> float:
+    def beyond_exit_m(self, x_m: float, y_m: float) -> float:
         """How far outside of an exit, negative inside."""
-        return max((gap.beyond(at) for gap in self.exits), default=-np.inf)
+        return max((gap.beyond(x_m, y_m) for gap in self.exits), default=-math.inf)
 
-    def beyond_entry_m(self, at: Array) -> float:
+    def beyond_entry_m(self, x_m: float, y_m: float) -> float:
         """How far outside of an entry, negative inside."""
-        return max((gap.beyond(at) for gap in self.entries), default=-np.inf)
+        return max((gap.beyond(x_m, y_m) for gap in self.entries), default=-math.inf)
 
 
 def _within(walls: Array, at: Array) -> bool:
@@ -108,4 +111,8 @@ def _gap(line_m: tuple[tuple[float, float], tuple[float, float]], walls: Array) 
     middle = (start + end) / 2
     if _within(walls, middle + _JUST_M * outwards):
         outwards = -outwards
-    return _Gap(middle, along, outwards, float(np.linalg.norm(end - start)) / 2)
+    return _Gap(_point(middle), _point(along), _point(outwards), float(np.linalg.norm(end - start)) / 2)
+
+
+def _point(of: Array) -> Point:
+    return float(of[0]), float(of[1])

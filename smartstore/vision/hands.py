@@ -22,10 +22,13 @@ from smartstore.vision.floor import RayTable
 from smartstore.vision.tracks import Track
 
 Array = NDArray[np.float64]
-_ARM = {
-    "left": (COCO_JOINTS.index("left_elbow"), LEFT_WRIST),
-    "right": (COCO_JOINTS.index("right_elbow"), RIGHT_WRIST),
-}
+_SIDES = ("left", "right")
+_ARM_JOINTS = np.array(
+    [
+        [LEFT_WRIST, COCO_JOINTS.index("left_elbow")],
+        [RIGHT_WRIST, COCO_JOINTS.index("right_elbow")],
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +78,13 @@ class HandTracker:
 
     def observe(self, table: RayTable, t_ns: int, matched: Iterable[tuple[Track, SeenPerson]]) -> None:
         """Takes in the wrists of one view."""
-        sights = [sight for track, person in matched for sight in self._wrists(track, person)]
+        sights = self._sights(matched)
         if not sights:
             return
-        rays = table.rays(np.stack([pixel for _, _, pixel, _ in sights]))
+        rays = table.rays(np.array([pixel for _, _, pixel, _ in sights]))
         rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
         scores = np.array([score for *_, score in sights])
-        palms = [self._palm(track, side, t_ns) for track, side, *_ in sights]
+        palms = self._palms(sights, t_ns)
         accepted = self._cut(palms, table, rays, scores)
         lost = [i for i, palm in enumerate(palms) if not accepted[i] and palm.refused >= self.options.refusals]
         for i in lost:
@@ -90,10 +93,13 @@ class HandTracker:
         if lost:
             again = self._cut([palms[i] for i in lost], table, rays[lost], scores[lost])
             accepted[lost] = again
-        for palm, ray, taken in zip(palms, rays, accepted, strict=True):
-            if taken:
-                palm.t_ns = t_ns
-                self._at_the_shelf(palm, table, ray)
+        taken = np.flatnonzero(accepted)
+        if len(taken):
+            depths = np.einsum("ni,nij,nj->n", rays[taken], np.array([palms[i].cov for i in taken]), rays[taken])
+            for i, depth_var in zip(taken.tolist(), depths.tolist(), strict=True):
+                palms[i].t_ns = t_ns
+                if depth_var >= self.options.open_depth_m**2:
+                    self._at_the_shelf(palms[i], table, rays[i], depth_var)
 
     def of(self, track: Track, t_ns: int) -> tuple[Hand, ...]:
         """The hands of a track that are known well enough at ``t_ns``."""
@@ -114,29 +120,45 @@ class HandTracker:
         if len(self._hands) > len(tracks):
             self._hands = {track: self._hands[track] for track in tracks if track in self._hands}
 
-    def _wrists(self, track: Track, person: SeenPerson) -> Iterable[Sight]:
-        joints = person.joints_px
-        for side, (elbow, wrist) in _ARM.items() if len(joints) else ():
-            score = float(joints[wrist, 2])
-            if score < self.options.min_score:
-                continue
-            pixel = joints[wrist, :2]
-            if joints[elbow, 2] >= self.options.min_score:
-                pixel = pixel + self.options.palm_beyond_wrist * (pixel - joints[elbow, :2])
-            yield track, side, pixel, score
+    def _sights(self, matched: Iterable[tuple[Track, SeenPerson]]) -> list[Sight]:
+        """The wrists that are seen well enough, as pixels of the palms."""
+        bodies = [(track, person.joints_px) for track, person in matched if len(person.joints_px)]
+        if not bodies:
+            return []
+        arms = np.array([joints for _, joints in bodies])[:, _ARM_JOINTS]
+        wrist, elbow = arms[:, :, 0], arms[:, :, 1]
+        bent = (elbow[..., 2] >= self.options.min_score)[..., None]
+        beyond = self.options.palm_beyond_wrist * (wrist[..., :2] - elbow[..., :2])
+        palms = np.where(bent, wrist[..., :2] + beyond, wrist[..., :2])
+        scores = wrist[..., 2].tolist()
+        return [
+            (track, side, palms[i, k], scores[i][k])
+            for i, (track, _) in enumerate(bodies)
+            for k, side in enumerate(_SIDES)
+            if scores[i][k] >= self.options.min_score
+        ]
 
-    def _palm(self, track: Track, side: str, t_ns: int) -> _Palm:
-        """The hand as it may be at ``t_ns``: it goes along with the body and moves by itself."""
-        palms = self._hands.setdefault(track, {})
-        palm = palms.get(side)
-        if palm is None or (t_ns - palm.t_ns) / 1e9 > self.options.stale_s:
-            palm = palms[side] = self._by_the_shoulder(track, t_ns)
-            return palm
-        dt_s = (t_ns - palm.t_ns) / 1e9
-        palm.mean = palm.mean + np.array([track.mean[2], track.mean[3], 0.0]) * dt_s
-        palm.cov = palm.cov + np.eye(3) * (self.options.speed_m_s * dt_s) ** 2
-        palm.t_ns = t_ns
-        return palm
+    def _palms(self, sights: Sequence[Sight], t_ns: int) -> list[_Palm]:
+        """The hands as they may be at ``t_ns``: they go along with the body and move by themselves."""
+        palms: list[_Palm] = []
+        moved: list[tuple[_Palm, Track, float]] = []
+        for track, side, *_ in sights:
+            known = self._hands.setdefault(track, {})
+            palm = known.get(side)
+            if palm is None or (t_ns - palm.t_ns) / 1e9 > self.options.stale_s:
+                palm = known[side] = self._by_the_shoulder(track, t_ns)
+            elif t_ns > palm.t_ns:
+                moved.append((palm, track, (t_ns - palm.t_ns) / 1e9))
+            palms.append(palm)
+        if moved:
+            dt_s = np.array([dt for *_, dt in moved])
+            mean = np.array([palm.mean for palm, *_ in moved])
+            mean[:, :2] += np.array([track.mean[2:4] for _, track, _ in moved]) * dt_s[:, None]
+            spread = ((self.options.speed_m_s * dt_s) ** 2)[:, None, None] * np.eye(3)
+            cov = np.array([palm.cov for palm, *_ in moved]) + spread
+            for i, (palm, *_) in enumerate(moved):
+                palm.mean, palm.cov, palm.t_ns = mean[i], cov[i], t_ns
+        return palms
 
     def _by_the_shoulder(self, track: Track, t_ns: int) -> _Palm:
         """Somewhere within an arm's length."""
@@ -147,7 +169,7 @@ class HandTracker:
     def _cut(self, palms: Sequence[_Palm], table: RayTable, rays: Array, scores: Array) -> NDArray[np.bool_]:
         """Updates each palm with its ray; False, and nothing changed, where the hand cannot be on it."""
         origin = table.model.position_m
-        mean, cov = np.stack([palm.mean for palm in palms]), np.stack([palm.cov for palm in palms])
+        mean, cov = np.array([palm.mean for palm in palms]), np.array([palm.cov for palm in palms])
         away = origin - mean
         distance = np.maximum(-np.einsum("ni,ni->n", away, rays), 0.3)
         angle = np.hypot(self.options.pixel_sigma * (2.0 - scores) / table.model.k[0, 0], self.options.survey_sigma_rad)
@@ -155,23 +177,21 @@ class HandTracker:
         offset = np.einsum("nij,nj->ni", across, away)
         cross = across @ cov
         spread = cross @ across.transpose(0, 2, 1) + np.eye(2) * ((angle * distance) ** 2)[:, None, None]
-        gain = cross.transpose(0, 2, 1) @ np.linalg.inv(spread)
-        solved = np.linalg.solve(spread, offset[:, :, None])[:, :, 0]
-        accepted = np.einsum("ni,ni->n", offset, solved) <= self.options.gate
+        inverse = np.linalg.inv(spread)
+        gain = cross.transpose(0, 2, 1) @ inverse
+        accepted = np.einsum("ni,nij,nj->n", offset, inverse, offset) <= self.options.gate
         mean = mean + np.einsum("nij,nj->ni", gain, offset)
         cov = cov - gain @ cross
+        cov = (cov + cov.transpose(0, 2, 1)) / 2
         for i, palm in enumerate(palms):
             if accepted[i]:
-                palm.mean, palm.cov, palm.refused = mean[i], (cov[i] + cov[i].T) / 2, 0
+                palm.mean, palm.cov, palm.refused = mean[i], cov[i], 0
             else:
                 palm.refused += 1
         return np.asarray(accepted)
 
-    def _at_the_shelf(self, palm: _Palm, table: RayTable, ray: Array) -> None:
+    def _at_the_shelf(self, palm: _Palm, table: RayTable, ray: Array, depth_var: float) -> None:
         """While the depth along the ray is open, a shelf face that the ray meets nearby settles it."""
-        depth_var = float(ray @ palm.cov @ ray)
-        if depth_var < self.options.open_depth_m**2:
-            return
         origin = table.model.position_m
         now_m = float((palm.mean - origin) @ ray)
         met = (_meets(fixture, origin, ray) for fixture in self._faces)

@@ -146,7 +146,7 @@ def stacked(tracks: Sequence[Track]) -> tuple[Array, Array]:
     """Means (n, 5) and covariances (n, 5, 5)."""
     if not tracks:
         return np.zeros((0, 5)), np.zeros((0, 5, 5))
-    return np.stack([t.mean for t in tracks]), np.stack([t.cov for t in tracks])
+    return np.array([t.mean for t in tracks]), np.array([t.cov for t in tracks])
 
 
 def predict(tracks: Sequence[Track], t_ns: int, dt_s: float, options: TrackerOptions) -> None:
@@ -188,9 +188,12 @@ def update(tracks: Sequence[Track], measured: Array, cov_measured: Array, truste
     mean, cov = stacked(tracks)
     cross = cov[:, :, MEASURED]
     innovation = measured - mean[:, MEASURED]
-    distance = np.einsum("ni,nij,nj->n", innovation, np.linalg.inv(cross[:, MEASURED] + cov_measured), innovation)
-    wide = cov_measured * np.maximum(1.0, distance / trusted)[:, None, None]
-    gain = cross @ np.linalg.inv(cross[:, MEASURED] + wide)
+    inverse = np.linalg.inv(cross[:, MEASURED] + cov_measured)
+    distance = np.einsum("ni,nij,nj->n", innovation, inverse, innovation)
+    if distance.max() > trusted:
+        wide = cov_measured * np.maximum(1.0, distance / trusted)[:, None, None]
+        inverse = np.linalg.inv(cross[:, MEASURED] + wide)
+    gain = cross @ inverse
     mean = mean + np.einsum("nij,nj->ni", gain, innovation)
     cov = cov - gain @ cross.transpose(0, 2, 1)
     cov = (cov + cov.transpose(0, 2, 1)) / 2
