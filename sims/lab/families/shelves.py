@@ -144,7 +144,7 @@ def foreign_object(stage: Stage) -> Scenario:
 
 def wrong_planogram(stage: Stage) -> Scenario:
     """Two products lie in each other's place, and nobody told the system."""
-    first, second = stage.neighbours(2)
+    first, second = stage.neighbours(2, exchangeable=True)
     third, fourth = stage.facings(2)
     return stage.scenario(
         stage.person("one", 1, take(first), take(third)),

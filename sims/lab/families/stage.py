@@ -57,15 +57,16 @@ class Stage:
         """Several of them."""
         return [self.facing(fixture) for _ in range(count)]
 
-    def neighbours(self, count: int) -> list[Facing]:
-        """Facings of one shelf, side by side, with different products."""
+    def neighbours(self, count: int, exchangeable: bool = False) -> list[Facing]:
+        """Facings of one shelf, side by side, with different products; ``exchangeable``: each fits into each."""
         rows = []
         for shelf in self.building.shelves.values():
             if self.building.fixtures[shelf.fixture].scale is None:
                 continue
             for i in range(len(shelf.facings) - count + 1):
                 row = shelf.facings[i : i + count]
-                if len({f.sku for f in row}) == count and not self._used & {f.id for f in row}:
+                fit = not exchangeable or all(self.fits(a.sku, b) for a in row for b in row)
+                if fit and len({f.sku for f in row}) == count and not self._used & {f.id for f in row}:
                     rows.append(row)
         return [self.use(facing) for facing in self.one_of(rows)]
 
@@ -82,8 +83,9 @@ class Stage:
         return self.use(first), self.use(second)
 
     def fits(self, sku: str, facing: Facing) -> bool:
-        """Whether an item can stand in a facing's shelf."""
-        return self.building.items[sku].size_m[2] < self.building.shelves[facing.shelf].clear_m
+        """Whether an item can stand in a facing."""
+        width_m, _, height_m = self.building.items[sku].size_m
+        return width_m <= facing.width_m and height_m < self.building.shelves[facing.shelf].clear_m
 
     def grams(self, facing: Facing) -> float:
         """What one item of a facing weighs."""
