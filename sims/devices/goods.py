@@ -17,6 +17,7 @@ from sims.building import Building, CatalogueItem, Fixture, Shelf
 from sims.devices.look import Floats
 from sims.devices.mesh import Mesh, merged, moved, sheet
 from sims.devices.prints import Atlas
+from sims.scene import Dropped
 
 WHITE = (1.0, 1.0, 1.0)
 ATLAS = "atlas"
@@ -25,6 +26,13 @@ ROUND = 10
 BOTTLE = ((0.0, 1.0), (0.62, 1.0), (0.78, 0.42), (0.94, 0.36), (1.0, 0.36))
 """Outline: share of the height, share of the radius."""
 CAN = ((0.0, 0.92), (0.05, 1.0), (0.95, 1.0), (1.0, 0.9))
+
+
+def standing(mesh: Mesh, dropped: Dropped) -> Mesh:
+    """An item where it was left on the floor, its front to whoever left it."""
+    c, s = np.cos(dropped.heading_rad), np.sin(dropped.heading_rad)
+    turn = np.array([[s, c, 0], [-c, s, 0], [0, 0, 1]], np.float32)
+    return moved(mesh, turn, np.array([dropped.x_m, dropped.y_m, 0.0], np.float32))
 
 
 def item_mesh(item: CatalogueItem, prints: Atlas, all_round: bool) -> Mesh:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sims.building import Building
 from sims.devices.furniture import glass_meshes
-from sims.devices.goods import Goods, shelf_corners_m
+from sims.devices.goods import Goods, shelf_corners_m, standing
 from sims.devices.labels import PersonLabel, label_people
 from sims.devices.layers import Box, glaze, joined, lay_over
 from sims.devices.lens import LensMap, lens_map
@@ -26,7 +26,7 @@ from sims.devices.room import room_extent_m, room_meshes
 from sims.devices.signs import Signs, paint_glass
 from sims.devices.surfaces import paint
 from sims.optics import Array, CameraSpec
-from sims.scene import Scene
+from sims.scene import Dropped, Scene
 
 __all__ = ["Bodies", "PersonLabel", "Renderer", "RendererError"]
 
@@ -80,6 +80,8 @@ class Renderer:
         self._lenses: dict[tuple[object, ...], LensMap] = {}
         self._stills: dict[str, _Still] = {}
         self._ages: dict[str, int] = {}
+        self._floor: tuple[tuple[Dropped, ...], Node | None] = ((), None)
+        self._floor_age = 0
         self._seen: dict[str, tuple[CameraSpec, list[str]]] = {}
         self._layered = self.kind != "software"
         self._light_room(signs)
@@ -144,7 +146,7 @@ class Renderer:
     def _still(self, spec: CameraSpec, lens: LensMap) -> "_Still":
         """The kept picture and depth of what does not move, drawn anew when a shelf in view has changed."""
         kept = self._stills.get(spec.id)
-        age = sum(self._ages[shelf] for shelf in self._seen_shelves(spec))
+        age = sum(self._ages[shelf] for shelf in self._seen_shelves(spec)) + self._floor_age
         if kept is not None and kept.spec == spec and kept.age == age:
             return kept
         fine, plain, pose = self._view(lens, SAMPLES), self._view(lens, 0), self._pose(spec)
@@ -215,6 +217,7 @@ class Renderer:
 
     def _show(self, scene: Scene) -> None:
         self._stock(scene.stock)
+        self._lay_down(scene.dropped)
         self._crowd.show(scene.people)
 
     def _stock(self, stock: Stock) -> None:
@@ -229,6 +232,17 @@ class Renderer:
             self._ages[shelf.id] = self._ages.get(shelf.id, 0) + 1
             mesh = self._goods.fill(shelf, stock)
             self._shelves[shelf.id] = (here, self._add(mesh) if mesh else None)
+
+    def _lay_down(self, dropped: tuple[Dropped, ...]) -> None:
+        """Stands what was left on the floor there."""
+        before, node = self._floor
+        if dropped == before:
+            return
+        if node is not None:
+            node.remove()
+        meshes = [standing(self._crowd.template(one.sku), one) for one in dropped]
+        self._floor = dropped, self._add(merged(meshes)) if meshes else None
+        self._floor_age += 1
 
     def _light_room(self, signs: Signs) -> None:
         by_kind: dict[tuple[str, bool], list[Mesh]] = {}

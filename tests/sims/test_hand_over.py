@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sims.bodies.library import BodyLibrary
 from sims.building import Building
+from sims.devices.renderer import Renderer
 from sims.scenario import Scenario, ScenarioError
+from sims.scene import Dropped, Scene
 from sims.stick import StickFigures
 from sims.truth import TrueChange, TrueDrop, TrueHandOver, TrueVisit
 from sims.world import World
@@ -40,7 +44,7 @@ def owed(records: list[object]) -> dict[str, dict[str, int]]:
     return {r.person: r.lines for r in records if isinstance(r, TrueVisit)}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 401, 402])
+@pytest.mark.parametrize("seed", [1, 401])
 def test_two_hands_meet_around_the_item_for_a_second_or_two(
     corner: Building, scenario: Make, library: BodyLibrary, seed: int
 ) -> None:
@@ -120,6 +124,20 @@ def test_what_is_left_on_the_floor_is_seen_there_and_paid_by_nobody(
     for fixture in corner.fixtures.values():
         u_m, v_m, _ = fixture.to_local((drop.x_m, drop.y_m, 0.0))
         assert not (0 < u_m < fixture.width_m and 0 < v_m < fixture.depth_m), f"in the middle of {fixture.id}"
+
+
+def test_pictures_show_what_lies_on_the_floor_as_long_as_it_lies_there(corner: Building, renderer: Renderer) -> None:
+    empty = Scene(0, (), corner.full_stock())
+    lying = Dropped(corner.facings["g2-1-c"].sku, 1.6, 4.5, 0.0)
+    spec = corner.cameras["c1"]
+    before = renderer.render(empty, "c1").astype(int)
+    with_it = renderer.render(replace(empty, dropped=(lying,)), "c1").astype(int)
+    rows, columns = np.nonzero(np.abs(with_it - before).max(axis=2) > 25)
+    x_px, y_px = spec.project(np.array([(lying.x_m, lying.y_m, 0.12)]))[0]
+    assert len(rows) > 20
+    assert abs(np.median(columns) - x_px) < 12
+    assert abs(np.median(rows) - y_px) < 12
+    assert (renderer.render(empty, "c1") == before).all()
 
 
 @pytest.mark.parametrize(
