@@ -72,8 +72,7 @@ PARAMETERS = (
     Parameter("hypotheses", "unfelt_nats", "nats"),
     *(Parameter("candidates", name, "length") for name in ("tail_degrees", "floor_grams", "nudge_grams")),
     Parameter("candidates", "spill_share", "share"),
-    *(Parameter("planogram", name, "share") for name in
-      ("stray_take", "known_stray_take", "neighbour_put", "stray_put")),
+    *(Parameter("planogram", name, "share") for name in ("stray_take", "neighbour_put", "stray_put")),
     *(Parameter("attribution", name, "nats") for name in ("part_nats", "merge_nats")),
 )  # fmt: skip
 

@@ -55,7 +55,7 @@ class AttributionOptions:
     """Two things done at different places within this time need two hands."""
     joint: bool = True
     """Without it every change is explained alone."""
-    merge_s: float = 2.0
+    merge_s: float = 3.5
     """Steps of the same plates less apart than this may be one: a hand rested before it lifted."""
     restless_s: float = 8.0
     """So long a step waits while its plates are on the move again, to be one with what follows."""

@@ -21,8 +21,6 @@ class PlanogramOptions:
 
     stray_take: float = 0.001
     """A take of something that should not lie there, without anybody known to have left it."""
-    known_stray_take: float = 0.4
-    """A take of something that a shopper is known to have left there: it usually stands in front."""
     neighbour_put: float = 0.06
     """A put-back beside its own place, on the same shelf."""
     stray_put: float = 0.04
@@ -43,12 +41,16 @@ class Planogram:
             return -math.log(len(self.site.items))
         home = self.site.facings[facing].sku
         here = self.strays.get(facing, Counter())
-        known = self.options.known_stray_take if here.total() else 0.0
+        known = self._in_front(facing, here.total())
         if sku == home:
             return math.log(1 - self.options.stray_take - known)
         if here[sku] > 0:
             return math.log(known * here[sku] / here.total())
         return math.log(self.options.stray_take / max(len(self.site.items) - 1, 1))
+
+    def _in_front(self, facing: str, strays: int) -> float:
+        """Chance that a hand comes upon one of ``strays``: each stands at the front of one column or another."""
+        return 1 - (1 - 1 / max(self.site.facings[facing].columns, 2)) ** strays
 
     def put_log(self, facing: str, sku: str) -> float:
         """Log prior that somebody who puts back ``sku`` chooses ``facing``."""
