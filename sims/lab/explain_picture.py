@@ -49,9 +49,11 @@ def draw_moment(
     grid = figure.add_gridspec(rows, 2, width_ratios=(1, 1.25) if rows == 1 else (1, 1))
     _floor(figure.add_subplot(grid[0, 0]), run, seen, t_ns, place)
     _weights(figure.add_subplot(grid[0, 1]), run, seen, events, t_ns, place)
-    for column, (label, picture) in enumerate(pictures):
+    for column, (label, picture, spot) in enumerate(pictures):
         axes = figure.add_subplot(grid[1, column])
         axes.imshow(picture)
+        if spot is not None:
+            axes.plot(*spot, "o", mfc="none", mec="gold", mew=2, ms=34)
         axes.set_title(label, fontsize=9)
         axes.set_axis_off()
     figure.suptitle(title if len(title) < 130 else f"{title[:127]}...", fontsize=10)
@@ -171,11 +173,13 @@ def _colours(run: Run) -> dict[str, Any]:
     return {person: plt.get_cmap("tab10")(i % 10) for i, person in enumerate(people)}
 
 
-def _shelf_pictures(run: Run, place: str, t_ns: int) -> list[tuple[str, Any]]:
-    """What a shelf camera of the place saw before and after; nothing where no camera sent pictures."""
+def _shelf_pictures(run: Run, place: str, t_ns: int) -> list[tuple[str, Any, Any]]:
+    """What a shelf camera of the place saw before and after, with the place in it; nothing without pictures."""
+    facing = run.site.facings.get(place)
     for camera in run.site.watchers_of(fixture_of(run, place)):
+        spot = run.site.cameras[camera].model.project(facing.centre_m)[0] if facing else None
         frames = frames_around(run, camera, (t_ns - ASIDE_NS, t_ns + ASIDE_NS))
-        shown = [(f"{camera} at {seconds(run, frame.t_ns)}", decode_jpeg(frame.jpeg)) for frame in frames]
+        shown = [(f"{camera} at {seconds(run, f.t_ns)}", decode_jpeg(f.jpeg), spot) for f in frames]
         if shown:
-            return [(label, picture) for label, picture in shown if picture is not None]
+            return [(label, picture, at) for label, picture, at in shown if picture is not None]
     return []

@@ -494,6 +494,16 @@ def test_a_case_keeps_the_pictures_that_show_its_place_around_its_time(site: Sit
     ).read_bytes() == b"\xff\xd8" + f"{first.camera}{first.t_ns / S:.1f}".encode()
 
 
+def test_a_case_at_a_gate_shows_the_gate_from_above(site: Site, tmp_path: Path) -> None:
+    album = Album(site, tmp_path)
+    for camera in site.cameras:
+        album.see(camera, picture(camera, 9.0))
+    case = CaseRaised("", 9 * S, "tailgater:7", "tailgater-7", "entry", ())
+    seen = [taken.camera for taken in album.illustrated(case).pictures]
+    assert len(seen) == 2
+    assert {site.cameras[camera].kind for camera in seen} == {"ceiling"}
+
+
 def test_pictures_kept_for_cases_are_bounded(site: Site, tmp_path: Path) -> None:
     album = Album(site, tmp_path)
     for tenth in range(6000):
