@@ -328,6 +328,9 @@ def gauntlet(
     only: Annotated[list[str] | None, typer.Option(help="Family to play; may be given several times")] = None,
     mode: Annotated[Mode, typer.Option(help="weights: shelf cameras are off; cameras: scales are off")] = Mode.both,
     without: Annotated[Without | None, typer.Option(help="What the product has to do without")] = None,
+    noise: Annotated[
+        float, typer.Option(min=0.1, max=10, help="Errors of scales and smart cameras, times what they usually are")
+    ] = 1.0,
     workers: Annotated[int, typer.Option(min=1, help="Processes")] = 1,
     out: Annotated[Path | None, typer.Option(help="Folder for one result per case, and its scenario")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep results of the same stories; not after a change")] = (
@@ -341,8 +344,8 @@ def gauntlet(
     from sims.lab.gauntlet_table import document, table
 
     request = GauntletRequest(
-        _seed_range(seeds), only or (), fidelity.value, mode.value, without.value if without else None, workers, out,
-        resume,
+        _seed_range(seeds), only or (), fidelity.value, mode.value, without.value if without else None, noise, workers,
+        out, resume,
     )  # fmt: skip
     console = Console(stderr=True)
     with console.status("starting ...") as status:

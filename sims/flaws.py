@@ -63,6 +63,8 @@ class Link(Part):
 class LoadCells(Part):
     """What load cells go through; sizes are as a recording of a real store has them."""
 
+    noise: Annotated[float, Field(ge=0.0, le=10.0)] = 1.0
+    """How much more of what they show when nothing happens: noise, hum and wandering."""
     footfalls: Annotated[float, Field(ge=0.0, le=20.0)] = 1.0
     """How much the floor passes on of people's steps; 1: a gondola with ordinary cells shakes by about 2 g."""
     hum: Share = 1.0

@@ -126,6 +126,8 @@ class Scenario(Part):
     links: dict[str, Link] = Field(default_factory=dict)
     """By camera or fixture of a scale, instead of ``link``."""
     load_cells: LoadCells = LoadCells()
+    edge_errors: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
+    """How much larger and more frequent their errors are than the model says: 1.5 is half as much again."""
     edge: Annotated[str, Field(min_length=1)] | None = None
     """How cameras with on-board inference err: a file like ../edge/default.yaml, which is the default."""
 

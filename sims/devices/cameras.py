@@ -99,7 +99,7 @@ class EdgeCameras:
     ) -> None:
         rates = dict(frame_rates(building, scenario, ceiling_fps))
         specs = [building.cameras[name] for name in rates]
-        model = load_edge_model(scenario.edge_file).under(scenario.light)
+        model = load_edge_model(scenario.edge_file).under(scenario.light).times(scenario.edge_errors)
         self._names = list(rates)
         self._crowds = CrowdReader(building, figures)
         self._people = PeopleFinders(specs, Solids(building), model, [stream(seed, f"camera/{name}") for name in rates])

@@ -59,7 +59,7 @@ def draw_temper(random: np.random.Generator, shelf_of: NDArray[np.intp], cooled:
     noisy one, and the plates of a shelf hum alike."""
     plates = len(shelf_of)
     median = 1.6 if random.random() < 0.2 else float(random.uniform(0.55, 0.9))
-    noise = np.minimum(7.3, median * random.lognormal(0.0, 0.65, plates))
+    noise = options.noise * np.minimum(7.3, median * random.lognormal(0.0, 0.65, plates))
     shelves = random.gamma([[2.5], [0.6], [0.6]], 1.0, (3, int(shelf_of.max(initial=0)) + 1))
     weights = shelves[:, shelf_of] * random.gamma(2.0, 0.5, (3, plates)) + 1e-6
     weights[1:] *= options.hum
@@ -72,7 +72,7 @@ def draw_temper(random: np.random.Generator, shelf_of: NDArray[np.intp], cooled:
         echo=random.uniform(-0.25, 0.25, plates),
         hum=weights / weights.sum(axis=0),
         gain=random.normal(1.0, 0.0015, plates),
-        wander=0.1 * median**2 * random.lognormal(0.0, 0.9, plates),
+        wander=options.noise * 0.1 * median**2 * random.lognormal(0.0, 0.9, plates),
         sway_grams=options.temperature * median * random.uniform(0.5, 4.0, plates) * random.choice([-1.0, 1.0], plates),
         sway_period_s=float(random.uniform(400, 1500)),
         sway_phase=float(random.uniform(0, 2 * np.pi)),

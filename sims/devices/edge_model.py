@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, ValidationError, model_validator
 from scipy.special import expit, logit
 
@@ -53,6 +54,21 @@ class EdgeModel(Part):
             document["people"]["joints"][state]["grows"]["base"] += change.joints
         for key in ("missed", "miscounted", "misnamed"):
             document["facings"][key] = shifted(document["facings"][key], change.facings)
+        return EdgeModel.model_validate(document)
+
+    def times(self, factor: float) -> "EdgeModel":
+        """The model with errors that are larger, and mistakes whose odds are higher, by a factor."""
+        if factor == 1.0:
+            return self
+        document, by = self.model_dump(by_alias=True), float(np.log(factor))
+        people = document["people"]
+        people["finding"]["chance"]["base"] -= by
+        for law in (people["joints"]["seen"], people["joints"]["covered"], people["boxes"]):
+            law["grows"]["base"] += by
+        for key in ("missed", "miscounted", "misnamed"):
+            document["facings"][key] = shifted(document["facings"][key], by)
+        for key in ("invented_per_min", "near_hides_per_s", "fill_sigma_items"):
+            document["facings"][key] *= factor
         return EdgeModel.model_validate(document)
 
 

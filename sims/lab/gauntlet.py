@@ -24,6 +24,7 @@ class GauntletRequest:
     fidelity: Fidelity = "edge"
     mode: Mode = "both"
     without: Without | None = None
+    noise: float = 1.0
     workers: int = 1
     out: Path | None = None
     resume: bool = False
@@ -31,7 +32,8 @@ class GauntletRequest:
     @property
     def folder(self) -> Path:
         """Where the results are kept."""
-        names = [self.fidelity, *([self.mode] if self.mode != "both" else [])]
+        names: list[str] = [self.fidelity, *([self.mode] if self.mode != "both" else [])]
+        names += [f"noise-{self.noise:g}"] if self.noise != 1.0 else []
         return self.out or OUT / "-".join([*names, *([f"without-{self.without}"] if self.without else [])])
 
     @property
@@ -40,12 +42,17 @@ class GauntletRequest:
         first, last = self.seeds[0], self.seeds[-1]
         parts = ["gauntlet", self.fidelity, f"seeds {first}-{last}" if last > first else f"seed {first}"]
         parts += [f"{self.mode} only"] if self.mode != "both" else []
+        parts += [f"errors times {self.noise:g}"] if self.noise != 1.0 else []
         return ", ".join(parts + ([f"without {self.without}"] if self.without else []))
 
     def cases(self) -> list[Case]:
         """All cases, seed by seed, so that an interrupted gauntlet has something of every family."""
         families = families_named(self.only)
-        return [Case(f.name, seed, self.mode, self.without, self.fidelity) for seed in self.seeds for f in families]
+        return [
+            Case(f.name, seed, self.mode, self.without, self.fidelity, self.noise)
+            for seed in self.seeds
+            for f in families
+        ]
 
 
 def gauntlet(request: GauntletRequest, watch: Callable[[Progress], None] = lambda _: None) -> list[Result]:

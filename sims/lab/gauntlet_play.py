@@ -41,9 +41,6 @@ Without = Literal["weight", "shelf-cameras", "reach", "planogram", "living-plano
 DEVICES_OFF: Mapping[Mode, Without | None] = {"both": None, "weights": "shelf-cameras", "cameras": "weight"}
 SWITCHES: Mapping[Without, Mapping[str, Any]] = {
     "reach": {"evidence": {"hand_hit": 0.0, "body_sigma_m": 1e6}},
-    "planogram": {"planogram": {"known": False}},
-    "living-planogram": {"planogram": {"living": False}},
-    "joint": {"attribution": {"joint": False}},
     "planogram": {"planogram": {"known": False, "living": False}},
     "living-planogram": {"planogram": {"living": False}},
     "joint": {"attribution": {"joint": False}},
@@ -60,6 +57,8 @@ class Case:
     mode: Mode = "both"
     without: Without | None = None
     fidelity: Fidelity = "edge"
+    noise: float = 1.0
+    """How much larger the errors of scales and smart cameras are than usual."""
 
     @property
     def name(self) -> str:
@@ -81,7 +80,9 @@ class Case:
         if "shelf-cameras" in (self.without, DEVICES_OFF[self.mode]):
             dark = {camera.id for camera in building.cameras.values() if camera.kind == "shelf"}
             off["cameras_off"] = tuple(sorted(dark | set(scenario.cameras_off)))
-        return scenario.model_copy(update=off)
+        cells = scenario.load_cells.model_copy(update={"noise": scenario.load_cells.noise * self.noise})
+        errors = {"edge_errors": scenario.edge_errors * self.noise, "load_cells": cells} if self.noise != 1.0 else {}
+        return scenario.model_copy(update=off | errors)
 
     def document(self) -> str:
         """The scenario as a document, which `smartstore sim run` plays in the same way."""
@@ -103,7 +104,7 @@ class Case:
             played = play_edge(self.scenario(), self.store, self.seed, settings, baseline=True)
         return {
             "family": self.family, "seed": self.seed, "store": self.store.stem, "mode": self.mode,
-            "without": self.without, "fidelity": self.fidelity, **figures(played, self.store),
+            "without": self.without, "fidelity": self.fidelity, "noise": self.noise, **figures(played, self.store),
             "wall_s": round(time.monotonic() - started, 2),
         }  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Error models of edge cameras as documents: valid by their schema, or one line."""
 
 import json
+import math
 from pathlib import Path
 
 import jsonschema
@@ -60,3 +61,16 @@ def test_a_scenario_can_name_its_model(tmp_path: Path, corner: Building) -> None
     assert scenario.edge_file == tmp_path / "models/none.yaml"
     with pytest.raises(EdgeModelError, match="cannot be read"):
         EdgeCameras(corner, scenario, 1, StickFigures(), None)
+
+
+def test_errors_can_be_larger_and_mistakes_more_frequent_than_was_measured() -> None:
+    model = load_edge_model()
+    worse = model.times(1.5)
+    assert worse.facings.missed / (1 - worse.facings.missed) == pytest.approx(
+        1.5 * model.facings.missed / (1 - model.facings.missed)
+    )
+    for state in ("seen", "covered"):
+        before, after = (getattr(m.people.joints, state).grows.base for m in (model, worse))
+        assert after - before == pytest.approx(math.log(1.5))
+    assert worse.people.finding.chance.base < model.people.finding.chance.base
+    assert model.times(1.0) is model
