@@ -41,6 +41,8 @@ class Sightings:
     _steps: list[WeightStep] = field(default_factory=list)
     _views: list[FacingChange] = field(default_factory=list)
     """Of facings on a scale."""
+    _unasked: list[FacingChange] = field(default_factory=list)
+    """Those of them of which it is not yet known whether the scale felt them."""
     _standing: list[FacingChange] = field(default_factory=list)
     """Of facings on none."""
 
@@ -54,6 +56,7 @@ class Sightings:
             self.ignored["facing_unknown"] += 1
         elif self._is_weighed(seen):
             self._views.append(seen)
+            self._unasked.append(seen)
         elif self._told_by_another(seen):
             self.ignored["facing_change_seen_twice"] += 1
         else:
@@ -64,7 +67,8 @@ class Sightings:
     def unfelt(self, now_ns: int, final: bool) -> list[Change]:
         """What a camera is sure to have seen and no scale felt; told once, when scales had their time to settle."""
         patient_ns = now_ns - round(self.options.settle_s * NS_PER_S)
-        late = [view for view in self._views if final or view.t_end_ns < patient_ns]
+        late = [view for view in self._unasked if final or view.t_end_ns < patient_ns]
+        self._unasked = [view for view in self._unasked if view not in late]
         sure = self.options.surely_seen
         found = [view for view in late if view.items and view.probability >= sure and not self._matched(view)]
         self._views = [view for view in self._views if view not in found]

@@ -1,6 +1,7 @@
 """Who took what: histories of weights, hands and views in, facts out."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -205,6 +206,15 @@ def test_what_a_living_scale_did_not_feel(
     people = [shopper(site, 1, (9, "g1-1-b"))]
     views = [view(site, "g1-1-b", 9, -1, probability)]
     assert short(told(site, [FakeScale(site.fixtures["g1"], 1)], people, {1: "anna"}, views=views)) == expected
+
+
+def test_what_a_scale_felt_long_ago_is_not_asked_for_again(site: Site) -> None:
+    """A step is forgotten before the picture that came later: that picture is no take of its own."""
+    scale = FakeScale(site.fixtures["g1"], 1).move(9, plate(site, "g1-1-b"), -grams(site, "g1-1-b"))
+    people = [shopper(site, 1, (9, "g1-1-b"), until_s=90)]
+    late = [replace(view(site, "g1-1-b", 9, -1, 0.86), t_end_ns=at(20))]
+    events = told(site, [scale], people, {1: "anna"}, views=late, until_s=90)
+    assert short(events) == [("take", "anna", "g1-1-b", 1)]
 
 
 def test_a_touch_nobody_can_explain_is_doubt_and_a_clear_view_of_an_unchanged_facing_is_none(site: Site) -> None:
