@@ -36,7 +36,7 @@ SITE: Any = SimpleNamespace(
     tax_classes={"standard": 1900},
     cameras={},
     facings={},
-    shelves={},
+    shelves={"g1-1": SimpleNamespace(id="g1-1", fixture="g1")},
     items={COLA: Item(COLA, "Cola", 129, "standard", 350.0, 1.0, (0.1, 0.1, 0.1))},
 )
 
