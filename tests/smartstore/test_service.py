@@ -256,6 +256,14 @@ def test_an_entry_needs_a_token_that_is_in_order(packet: Packet, admitted: bool)
     assert store.service.counts["refused_token"] == (not admitted)
 
 
+@pytest.mark.parametrize(("visit", "refused"), [(None, 0), ("v1", 1)], ids=["staff", "a shopper as staff"])
+def test_staff_need_no_token_and_a_visit_is_never_opened_in_their_name(visit: str | None, refused: int) -> None:
+    event = m.GateEvent(seq=0, t_ns=S, event_id="e0", kind="entry", visit=visit, staff=True)
+    with a_store(Script({}), verify=entry_check(Verifier(SIGNER.key.public_key(), "corner"))) as store:
+        store.service.handle(encode(topics.GATE, "corner", "entry", event))
+    assert store.service.counts["refused_token"] == refused
+
+
 # Progress and status
 
 
