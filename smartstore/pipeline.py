@@ -5,7 +5,7 @@ Nothing here knows the bus, the journal or the wall clock; the same feed gives t
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -167,20 +167,23 @@ class Pipeline:
 
     def feed(self, received: Received) -> list[StoreEvent]:
         """What follows from one more message."""
-        events: list[StoreEvent] = []
-        for released in self._timeline.observe(received):
-            events += self._route(released)
-            events += self._decide(released.t_ns)
-        return events
+        return self._work(self._timeline.observe(received))
 
     def flush(self) -> list[StoreEvent]:
         """The feed has ended: everything that waits is decided."""
-        events: list[StoreEvent] = []
-        for released in self._timeline.flush():
-            events += self._route(released)
-            events += self._decide(released.t_ns)
+        events = self._work(self._timeline.flush())
         self._leaving += self._visits.flush()
         return events + self._decide(self.processed_ns, final=True)
+
+    def _work(self, released: Sequence[Received]) -> list[StoreEvent]:
+        """Messages in event-time order through all stages; the people of all cameras among them are located at once."""
+        views = [people_view(r.device, r.message) if isinstance(r.message, People) else None for r in released]
+        self._tracker.foresee([view for view in views if view is not None])
+        events: list[StoreEvent] = []
+        for received, view in zip(released, views, strict=True):
+            events += self._route(received) if view is None else self._people(view)
+            events += self._decide(received.t_ns)
+        return events
 
     def _route(self, received: Received) -> list[StoreEvent]:
         """One message, in event time, to its stages; the events that are certain at once."""
@@ -191,8 +194,6 @@ class Pipeline:
                 )
                 seen = self._people(people) if people is not None else []
                 return seen + (self._facings(received.device, facings) if facings is not None else [])
-            case People() as message:
-                return self._people(people_view(received.device, message))
             case Facings() as message:
                 return self._facings(received.device, message)
             case ScaleBatch() as batch if received.device in self._scales:

@@ -97,19 +97,24 @@ class RayTable:
         ys = np.arange(-self.MARGIN_PX, model.height_px + self.MARGIN_PX + self.STEP_PX, self.STEP_PX)
         grid = np.stack(np.meshgrid(xs, ys), axis=-1)
         self.model = model
-        self._rays = model.rays(grid.reshape(-1, 2)).reshape(len(ys), len(xs), 3)
+        rays = model.rays(grid.reshape(-1, 2)).reshape(len(ys), len(xs), 3)
+        corners = np.stack([rays[:-1, :-1], rays[:-1, 1:], rays[1:, :-1], rays[1:, 1:]], axis=2)
+        self._columns = len(xs) - 1
         self._last = np.array([len(xs) - 2, len(ys) - 2])
+        self._corners = corners.reshape(-1, 4, 3)
 
     def rays(self, pixels: Array) -> Array:
         """Directions (..., 3) of pixels (..., 2), of almost unit length; pixels far outside are taken to the edge."""
         at = (pixels + self.MARGIN_PX) / self.STEP_PX
-        cell = np.clip(at.astype(np.intp), 0, self._last)
-        part = np.clip(at - cell, 0.0, 1.0)
-        x, y = cell[..., 0], cell[..., 1]
-        fx, fy = part[..., 0, None], part[..., 1, None]
-        top = self._rays[y, x] * (1 - fx) + self._rays[y, x + 1] * fx
-        bottom = self._rays[y + 1, x] * (1 - fx) + self._rays[y + 1, x + 1] * fx
-        return np.asarray(top * (1 - fy) + bottom * fy)
+        cell = np.minimum(np.maximum(at.astype(np.intp), 0), self._last)
+        part = np.minimum(np.maximum(at - cell, 0.0), 1.0)
+        x, y = part[..., 0], part[..., 1]
+        share = np.empty((*x.shape, 1, 4))
+        share[..., 0, 3] = x * y
+        share[..., 0, 2] = y - share[..., 0, 3]
+        share[..., 0, 1] = x - share[..., 0, 3]
+        share[..., 0, 0] = 1.0 - x - share[..., 0, 2]
+        return np.asarray((share @ self._corners[cell[..., 1] * self._columns + cell[..., 0]])[..., 0, :])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -62,6 +62,16 @@ class _Palm:
     cov: Array
     t_ns: int
     refused: int = 0
+    told: Hand | None = None
+    """The same as a fact, while nothing has changed."""
+
+
+def _hand(side: str, palm: _Palm) -> Hand:
+    if palm.told is None:
+        sigma_m = math.sqrt((palm.cov[0, 0] + palm.cov[1, 1] + palm.cov[2, 2]) / 3)
+        x, y, z = palm.mean.tolist()
+        palm.told = Hand(side, x, y, z, sigma_m, palm.t_ns)
+    return palm.told
 
 
 Sight = tuple[Track, str, Array, float]
@@ -103,13 +113,12 @@ class HandTracker:
 
     def of(self, track: Track, t_ns: int) -> tuple[Hand, ...]:
         """The hands of a track that are known well enough at ``t_ns``."""
-        hands = []
-        for side, palm in sorted(self._hands.get(track, {}).items()):
-            sigma_m = math.sqrt((palm.cov[0, 0] + palm.cov[1, 1] + palm.cov[2, 2]) / 3)
-            if (t_ns - palm.t_ns) / 1e9 <= self.options.stale_s and sigma_m <= self.options.max_sigma_m:
-                x, y, z = (float(value) for value in palm.mean)
-                hands.append(Hand(side, x, y, z, sigma_m, palm.t_ns))
-        return tuple(hands)
+        palms = self._hands.get(track)
+        if not palms:
+            return ()
+        since_ns = t_ns - round(self.options.stale_s * 1e9)
+        hands = [_hand(side, palms[side]) for side in _SIDES if side in palms and palms[side].t_ns >= since_ns]
+        return tuple(hand for hand in hands if hand.sigma_m <= self.options.max_sigma_m)
 
     def drop(self, track: Track) -> None:
         """Forgets the hands of a track."""
@@ -157,7 +166,7 @@ class HandTracker:
             spread = ((self.options.speed_m_s * dt_s) ** 2)[:, None, None] * np.eye(3)
             cov = np.array([palm.cov for palm, *_ in moved]) + spread
             for i, (palm, *_) in enumerate(moved):
-                palm.mean, palm.cov, palm.t_ns = mean[i], cov[i], t_ns
+                palm.mean, palm.cov, palm.t_ns, palm.told = mean[i], cov[i], t_ns, None
         return palms
 
     def _by_the_shoulder(self, track: Track, t_ns: int) -> _Palm:
@@ -185,7 +194,7 @@ class HandTracker:
         cov = (cov + cov.transpose(0, 2, 1)) / 2
         for i, palm in enumerate(palms):
             if accepted[i]:
-                palm.mean, palm.cov, palm.refused = mean[i], cov[i], 0
+                palm.mean, palm.cov, palm.refused, palm.told = mean[i], cov[i], 0, None
             else:
                 palm.refused += 1
         return np.asarray(accepted)
