@@ -93,6 +93,18 @@ def explain(
 
 
 @app.command()
+def trackers(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs with edge fidelity")],
+    store: Annotated[Path | None, typer.Option(help="Store document, if it was moved or changed since")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON and nothing else")] = False,
+) -> None:
+    """Compare our floor tracker with ByteTrack and BoT-SORT of every camera, merged on the floor, on recorded runs."""
+    from sims.lab.trackers import report
+
+    report(runs, store, as_json)
+
+
+@app.command()
 def dataset(
     out: Annotated[Path, typer.Option(help="Folder of the set; rendering goes on where it stopped")],
     pictures: Annotated[int, typer.Option(min=1, help="How many pictures, in shards of a hundred")] = 3000,
