@@ -19,6 +19,7 @@ from smartstore.domain.people import FloorState, FloorTrack, PeopleView, SeenPer
 from smartstore.site import Site
 from smartstore.site.survey import calibration_fault
 from smartstore.vision.association import Pairs, assign
+from smartstore.vision.births import continued, is_echo, shown_alone, stands_apart
 from smartstore.vision.doubles import crowded, once_each
 from smartstore.vision.floor import FloorOptions, RayTable, Stands, locate, locate_all
 from smartstore.vision.ground import Ground
@@ -217,10 +218,13 @@ class FloorTracker:
         options, age_s = self.options, (self._t_ns - track.born_ns) / 1e9
         if track.hits < options.confirm_hits or track.share_seen(self._views) < options.confirm_share:
             return
-        alone = self._shown_alone(track)
-        recover_s = options.recover_after_alone_s if alone else options.recover_after_s
-        if age_s >= recover_s and (self._recover(track) or self._is_echo(track)):
-            return
+        alone = shown_alone(track, {camera: self._tables[camera].model for camera in self._views}, options)
+        if age_s >= (options.recover_after_alone_s if alone else options.recover_after_s):
+            if self._recover(track):
+                return
+            if is_echo(track, self._tracks, self._unlike, options):
+                track.give_up()
+                return
         if self._is_believed(track, age_s, alone):
             self._numbers += 1
             track.number, track.life = self._numbers, Life.CONFIRMED
@@ -235,60 +239,17 @@ class FloorTracker:
             return False
         shares = track.shares_seen(self._views)
         witnesses = sum(hits > 1 and shares[camera] > options.witness_share for camera, hits in track.shown.items())
-        return witnesses >= min(2, len(track.shown)) and self._stands_apart(track)
-
-    def _stands_apart(self, track: Track) -> bool:
-        """Whether everybody known who is near a tentative track was seen beside it."""
-        return all(
-            known.life is Life.TENTATIVE
-            or id(known) in track.apart_from
-            or float(np.hypot(*(track.mean[:2] - known.mean[:2]))) > self.options.echo_m
-            for known in self._tracks
-        )
-
-    def _shown_alone(self, track: Track) -> bool:
-        """Whether one camera alone shows a tentative track, and another one has its place in the picture."""
-        if len(track.shown) > 1:
-            return False
-        chest = [(*track.mean[:2], self.options.chest_m)]
-        for camera in self._views.keys() - track.shown.keys():
-            model = self._tables[camera].model
-            pixel = model.project(chest)[0]
-            if np.all((pixel > 0) & (pixel < (model.width_px, model.height_px))):
-                return True
-        return False
-
-    def _is_echo(self, born: Track) -> bool:
-        """Whether ``born`` is somebody known who was seen beside their place; it then is given up."""
-        for known in self._tracks:
-            if known.life is not Life.CONFIRMED or id(known) in born.apart_from:
-                continue
-            away = float(np.hypot(*(born.mean[:2] - known.mean[:2])))
-            if away < self.options.echo_m and self._unlike(known, born) < self.options.echo_cost:
-                born.seen_ns = -(1 << 62)
-                return True
-        return False
+        return witnesses >= min(2, len(track.shown)) and stands_apart(track, self._tracks, options)
 
     def _recover(self, born: Track) -> bool:
-        """Gives ``born`` the number of the lost track it most likely continues."""
-        best, least = None, self.options.recover_cost
-        for lost in self._tracks:
-            if lost.life is not Life.LOST or lost.unseen_s(self._t_ns) < self.options.lost_after_s:
-                continue
-            walked = self.options.recover_speed_m_s * lost.unseen_s(born.born_ns)
-            reach = min(self.options.recover_m + max(0.0, walked), self.options.recover_limit_m)
-            if born.expected:
-                reach = self.options.recover_m
-            away = float(np.linalg.norm(born.mean[:2] - lost.mean[:2])) / reach
-            cost = 4.0 * away**2 + self._unlike(lost, born)
-            if away < 1.0 and cost < least:
-                best, least = lost, cost
-        if best is None:
+        """Gives ``born`` the number of the lost track that it continues, if there is one."""
+        lost = continued(born, self._tracks, self._unlike, self._t_ns, self.options)
+        if lost is None:
             return False
-        born.number, born.life, born.hits = best.number, Life.CONFIRMED, born.hits + best.hits
-        born.born_ns = best.born_ns
-        self._hands.drop(best)
-        best.number, best.life, best.seen_ns = 0, Life.TENTATIVE, -(1 << 62)
+        born.number, born.life, born.hits = lost.number, Life.CONFIRMED, born.hits + lost.hits
+        born.born_ns = lost.born_ns
+        self._hands.drop(lost)
+        lost.give_up()
         return True
 
     def _unlike(self, one: Track, other: Track) -> float:
@@ -313,7 +274,7 @@ class FloorTracker:
                 since = max(since, older.close_since.setdefault(id(younger), since))
                 if (self._t_ns - since) / 1e9 >= self.options.merge_s:
                     keep, drop = (older, younger) if older.number or not younger.number else (younger, older)
-                    drop.life, drop.number, drop.seen_ns = Life.TENTATIVE, 0, -(1 << 62)
+                    drop.give_up()
                     keep.seen_ns = max(keep.seen_ns, drop.seen_ns)
 
     def _forget(self) -> None:

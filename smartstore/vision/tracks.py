@@ -120,6 +120,14 @@ class Track:
         """Seconds since the last match."""
         return (t_ns - self.seen_ns) / 1e9
 
+    def away_m(self, other: "Track") -> float:
+        """Distance to another track on the floor."""
+        return float(np.hypot(*(self.mean[:2] - other.mean[:2])))
+
+    def give_up(self) -> None:
+        """It was nobody, or somebody else goes on as this one: it is forgotten at once."""
+        self.life, self.number, self.seen_ns = Life.TENTATIVE, 0, -(1 << 62)
+
     def share_seen(self, views: Mapping[str, int]) -> float:
         """The largest share, over cameras, of the views since birth that show this track."""
         return max(self.shares_seen(views).values(), default=0.0)

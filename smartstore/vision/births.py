@@ -1,0 +1,61 @@
+"""Who somebody is that has just appeared: nobody new, somebody who was lost, or somebody new.
+
+In: a tentative track and all others. Out: answers; nothing here changes a track.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from smartstore.domain.geometry import CameraModel
+from smartstore.vision.tracks import Life, Track, TrackerOptions
+
+Unlike = Callable[[Track, Track], float]
+"""Cost of taking two tracks for the same person by their looks."""
+
+
+def shown_alone(track: Track, cameras: Mapping[str, CameraModel], options: TrackerOptions) -> bool:
+    """Whether one camera alone shows a tentative track, and another one of ``cameras`` has its place in the picture."""
+    if len(track.shown) > 1:
+        return False
+    chest = [(*track.mean[:2], options.chest_m)]
+    for camera in cameras.keys() - track.shown.keys():
+        model = cameras[camera]
+        pixel = model.project(chest)[0]
+        if np.all((pixel > 0) & (pixel < (model.width_px, model.height_px))):
+            return True
+    return False
+
+
+def stands_apart(track: Track, others: Iterable[Track], options: TrackerOptions) -> bool:
+    """Whether everybody known who is near a tentative track was seen beside it."""
+    return all(
+        known.life is Life.TENTATIVE or id(known) in track.apart_from or track.away_m(known) > options.echo_m
+        for known in others
+    )
+
+
+def is_echo(born: Track, others: Iterable[Track], unlike: Unlike, options: TrackerOptions) -> bool:
+    """Whether ``born`` is somebody known who was seen beside their place."""
+    return any(
+        known.life is Life.CONFIRMED
+        and id(known) not in born.apart_from
+        and born.away_m(known) < options.echo_m
+        and unlike(known, born) < options.echo_cost
+        for known in others
+    )
+
+
+def continued(born: Track, others: Iterable[Track], unlike: Unlike, t_ns: int, options: TrackerOptions) -> Track | None:
+    """The lost track that ``born`` most likely continues."""
+    best, least = None, options.recover_cost
+    for lost in others:
+        if lost.life is not Life.LOST or lost.unseen_s(t_ns) < options.lost_after_s:
+            continue
+        walked_m = options.recover_speed_m_s * lost.unseen_s(born.born_ns)
+        reach_m = min(options.recover_m + max(0.0, walked_m), options.recover_limit_m)
+        away = born.away_m(lost) / (options.recover_m if born.expected else reach_m)
+        cost = 4.0 * away**2 + unlike(lost, born)
+        if away < 1.0 and cost < least:
+            best, least = lost, cost
+    return best
