@@ -224,7 +224,7 @@ def test_a_fall_within_the_noise_is_no_fall() -> None:
     assert line == "a: f1 fell from 1.000 to 0.950 on seeds 0, noise 0.020"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_nothing_on_the_scoreboard_got_worse() -> None:
     """A part of it; `make scoreboard` plays all and writes new numbers."""
     kept = read_board(ROOT / FILE)
