@@ -107,8 +107,9 @@ def test_what_went_and_came_back_behind_a_back_is_doubted_and_the_rest_found(tmp
     scenario = tmp_path / "behind-a-back.yaml"
     scenario.write_text(BEHIND_A_BACK.format(store=ROOT / "configs/stores/corner.yaml"))
     score = run(RunRequest(scenario, fidelity="edge", out=tmp_path / "run"))
-    assert score["takes"]["g2"] == {"found": 2, "doubted": 1, "missed": 0}
-    assert score["takes"]["g3"] == {"found": 1, "doubted": 0, "missed": 0}
+    assert score["takes"]["g2"] == {"found": 2, "undone": 1, "doubted": 0, "missed": 0}
+    assert score["takes"]["g3"] == {"found": 1, "undone": 0, "doubted": 0, "missed": 0}
+    assert score["review_rate"] == pytest.approx(1 / 5)
     assert (score["exact_receipt_rate"], score["overcharge"]) == (1.0, 0.0)
 
 

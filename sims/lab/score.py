@@ -173,12 +173,15 @@ def take_fates(
     shelf_of: Mapping[str, str],
     fixture_of: Mapping[str, str],
 ) -> dict[str, dict[str, int]]:
-    """What became of the true takes, per fixture: found, doubted or missed.
+    """What became of the true takes, per fixture: found, undone, doubted or missed.
 
-    Found is a take of the right SKU by the right visit from the right shelf, doubted a case at that shelf, each within
-    10 s; missed is the rest.
+    Found is a take of the right SKU by the right visit from the right shelf within 10 s. Undone is one of the rest that
+    was put back into its place within 10 s: what happens behind somebody's back and leaves no trace cannot be found.
+    Doubted is a case at that shelf within 10 s, missed is what then remains.
     """
-    fates = {fixture: {"found": 0, "doubted": 0, "missed": 0} for fixture in sorted(set(fixture_of.values()))}
+    fates = {
+        fixture: {"found": 0, "undone": 0, "doubted": 0, "missed": 0} for fixture in sorted(set(fixture_of.values()))
+    }
     given = [
         (shelf_of.get(place, place), change.visit, change.sku, change.happened_ns)
         for place, change in found
@@ -193,6 +196,8 @@ def take_fates(
         if mine:
             given.remove(min(mine, key=lambda g: abs(g[3] - take.t_ns)))
             fate = "found"
+        elif _undone(take, true):
+            fate = "undone"
         elif any(place == shelf and abs(t_ns - take.t_ns) <= FATE_NS for place, t_ns in doubts):
             fate = "doubted"
         fates[fixture_of[take.facing]][fate] += 1
@@ -236,6 +241,17 @@ def after_review(
 
 def _near(t_ns: int, change: TrueChange, most_ns: int) -> bool:
     return abs(t_ns - change.t_ns) <= most_ns
+
+
+def _undone(take: TrueChange, true: Sequence[TrueChange]) -> bool:
+    """Whether the same visit put such an item back into the same place soon after."""
+    same = (take.visit, take.sku, take.facing)
+    return any(
+        change.kind == "put_back"
+        and (change.visit, change.sku, change.facing) == same
+        and 0 <= change.t_ns - take.t_ns <= FATE_NS
+        for change in true
+    )
 
 
 def _distance(wanted: tuple[str, str, int], given: tuple[str, str, int]) -> float:

@@ -55,14 +55,14 @@ def test_a_double_take_counts_twice_and_a_doubt_counts_as_seen() -> None:
     ) == (1.0, 1.0)
 
 
-def test_every_take_is_found_doubted_or_missed() -> None:
+def test_every_take_is_found_undone_doubted_or_missed() -> None:
     shelf_of = {"f1": "s1", "f2": "s1", "f3": "s2"}
     true = [truth(10), truth(12), truth(40), truth(80), truth(81, kind="put_back"), truth(120, "f3")]
     found = [("f2", change(14, quantity=1)), ("f1", change(45, "doubt", 0)), ("f3", change(119, "put_back"))]
     fixtures = {"f1": "g1", "f2": "g1", "f3": "g2"}
     assert take_fates(true, found, shelf_of, fixtures) == {
-        "g1": {"found": 1, "doubted": 1, "missed": 2},
-        "g2": {"found": 0, "doubted": 0, "missed": 1},
+        "g1": {"found": 1, "undone": 1, "doubted": 1, "missed": 1},
+        "g2": {"found": 0, "undone": 0, "doubted": 0, "missed": 1},
     }
 
 
