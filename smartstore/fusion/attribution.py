@@ -9,6 +9,7 @@ it. Where scales are alive, facing changes are evidence for weight steps; elsewh
 and what hands may have done there unseen is doubt.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from smartstore.fusion.alive import LivingScales, ScaleAlive
 from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
 from smartstore.fusion.changes import Change, grouped, joined, of_step, with_grams
 from smartstore.fusion.dips import DipFinder, DipOptions
-from smartstore.fusion.evidence import EvidenceOptions, press_log
+from smartstore.fusion.evidence import EvidenceOptions, press_log, same_weight_log
 from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
 from smartstore.fusion.joint import Choice, Hypothesis, JointOptions, solve
 from smartstore.fusion.planogram import Planogram, PlanogramOptions
@@ -65,6 +66,10 @@ class AttributionOptions:
     """How well a take and a put-back at once must add up to a step that nothing else explains."""
     part_nats: float = -5.0
     """Log prior of a take and a put-back at once."""
+    thing_grams: float = 3.0
+    """How well a thing that is no goods weighs the same when it comes and when it goes."""
+    thing_nats: float = 2.0
+    """How much likelier such a thing leaves than hands cause a step for no reason."""
     merge_nats: float = 2.0
     """How much more likely two changes of the same plates in so short a time are one than two."""
     scale_silent_s: float = 2.0
@@ -223,7 +228,7 @@ class Attributor:
 
     def _explanations(self, change: Change, known: Known) -> list[Hypothesis]:
         explanations = (
-            self._explain(change.step)
+            self._with_things(change, self._explain(change.step))
             if change.step
             else seen_explanations(change.seen, self._site, self._evidence)
             if change.seen
@@ -232,6 +237,16 @@ class Attributor:
         movable = frozenset(sku for t_ns, sku in known.moved if t_ns < change.t_start_ns)
         carts = (known.holdings, self._bookings.doubt, movable)
         return self._hypotheses.all(change, explanations, list(known.inside), self._reacher(change, known), *carts)
+
+    def _with_things(self, change: Change, explanations: list[Explanation]) -> list[Explanation]:
+        """Nothing was sold, too, where what goes weighs like a thing that lies there and is no goods."""
+        assert change.step is not None
+        thing = self.planogram.thing_like(change.facings, -change.step.grams)
+        if thing is None:
+            return explanations
+        sigma = math.hypot(change.step.sigma_grams, self._options.thing_grams)
+        fit = same_weight_log(change.step.grams + thing, sigma) + self._options.thing_nats
+        return [replace(e, log_likelihood=max(e.log_likelihood, fit)) if not e.sku else e for e in explanations]
 
     def _reacher(self, change: Change, known: Known) -> Reach:
         """Who could have reached a facing at the time of a change."""

@@ -41,6 +41,8 @@ class Bookings:
     def book(self, change: Change, choice: Choice, t_ns: int, holdings: Carts) -> list[ItemEvent]:
         """The event of a decided change; none for what was nobody's sale."""
         claim = choice.hypothesis
+        if self._came_from_nobody(change, choice):
+            return []
         if not claim.sku:
             sale = max(((p, h) for h, p in choice.ranking if h.sku and h.visit), default=None, key=itemgetter(0))
             return [self._case(change, choice, t_ns)] if sale and sale[0] > 1 - self._enough(sale[1]) else []
@@ -48,6 +50,16 @@ class Bookings:
         if unclear or choice.probability < self._enough(claim) or (not claim.visit and claim.quantity > 0):
             return [self._case(change, choice, t_ns)]
         return self._moved(change, choice, claim, t_ns, holdings)
+
+    def _came_from_nobody(self, change: Change, choice: Choice) -> bool:
+        """Whether something was laid down that no cart misses, whatever it is: kept in mind by its weight."""
+        if change.step is None or change.step.grams <= 0 or not change.facings:
+            return False
+        nobodys = [(claim, p) for claim, p in choice.ranking if not claim.visit]
+        if sum(p for _, p in nobodys) < self._sure or max(nobodys, key=itemgetter(1))[1] >= self._sure:
+            return False
+        self._planogram.laid(change.facings[0], change.step.grams)
+        return True
 
     def _enough(self, claim: Hypothesis) -> float:
         """How likely a claim has to be."""

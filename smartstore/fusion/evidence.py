@@ -95,6 +95,11 @@ def press_log(grams: float, options: EvidenceOptions) -> float:
     return -math.log(2 * math.sqrt(2) * scale) - 1.5 * math.log1p((grams / scale) ** 2 / 2)
 
 
+def same_weight_log(off_grams: float, sigma_grams: float) -> float:
+    """Log density of what is left when a thing that came goes again: Student's t, 4 degrees of freedom, in nats."""
+    return math.log(0.375 / sigma_grams) - 2.5 * math.log1p((off_grams / sigma_grams) ** 2 / 4)
+
+
 def quantity_log(quantity: int, more: float) -> float:
     """Log prior of the number of items moved: geometric, ``more`` is the share of those with yet another one."""
     return math.log(1 - more) + (abs(quantity) - 1) * math.log(more)

@@ -5,6 +5,7 @@ In: decided takes and put-backs. Out: the prior probability that a change at a f
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from smartstore.site import Site
@@ -34,6 +35,8 @@ class Planogram:
     site: Site
     options: PlanogramOptions = field(default_factory=PlanogramOptions)
     strays: dict[str, Counter[str]] = field(default_factory=dict)
+    things: dict[str, list[float]] = field(default_factory=dict)
+    """Weights in grams of what lies at a facing and is no goods: a phone, a bag."""
 
     def take_log(self, facing: str, sku: str) -> float:
         """Log prior that a take at ``facing`` is of ``sku``."""
@@ -72,3 +75,12 @@ class Planogram:
         """``count`` of ``sku`` came to ``facing``."""
         if self.options.living and sku != self.site.facings[facing].sku:
             self.strays.setdefault(facing, Counter())[sku] += count
+
+    def laid(self, facing: str, grams: float) -> None:
+        """Something that no cart misses came to ``facing``."""
+        self.things.setdefault(facing, []).append(grams)
+
+    def thing_like(self, facings: Iterable[str], grams: float) -> float | None:
+        """The thing at one of ``facings`` whose weight is nearest to ``grams``; None where there is none."""
+        here = [thing for facing in facings for thing in self.things.get(facing, [])]
+        return min(here, key=lambda thing: abs(thing - grams), default=None)

@@ -87,6 +87,14 @@ def test_goods_that_come_from_nobody_are_nobodys(site: Site) -> None:
     assert told(site, [scale], [shopper(site, 1, (5, "g1-1-b"))], {1: "anna"}) == []
 
 
+def test_a_thing_that_is_no_goods_comes_and_goes_without_a_case(site: Site) -> None:
+    """A phone is laid down, stays and is taken away; in between somebody buys what really lies there."""
+    p, g = plate(site, "g1-2-b"), grams(site, "g1-2-b")
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, p, 187.0).move(10, p, -g).move(15, p, -187.0)
+    people = [shopper(site, 1, (5, "g1-2-b"), (10, "g1-2-b"), (15, "g1-2-b"))]
+    assert short(told(site, [scale], people, {1: "anna"}, until_s=22)) == [("take", "anna", "g1-2-b", 1)]
+
+
 def test_an_equal_weight_in_the_wrong_place_comes_out_of_the_right_cart(site: Site) -> None:
     flour = site.facings["g1-1-a"].sku
     scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), grams(site, "g1-1-a"))
