@@ -18,9 +18,9 @@ Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
 
 LEAST_LIKE = 0.4
-"""A stranger must be so like its picture,"""
+"""What came must be so like its picture; a stranger besides"""
 LIKER = 0.1
-"""and so much more like it than the place was before."""
+"""so much more like it than the place was before."""
 STRANGERS = 3
 UNKNOWN, FARTHEST = 0.25, 0.5
 """Squared distances: of a place that cannot be compared, and beyond which nothing is less alike."""
@@ -35,6 +35,7 @@ class Glance:
     recogniser: Recogniser
     kept: Picture
     picture: Picture
+    _now: dict[tuple[int, int, int, str], float] = field(default_factory=dict)
     _went: dict[tuple[int, int, int, str], float] = field(default_factory=dict)
     _strangers: dict[tuple[int, int, int], list[str]] = field(default_factory=dict)
 
@@ -46,10 +47,14 @@ class Glance:
         """How much more a place, or a region where there is no picture of the product, looked like it before."""
         key = (facing, column, row, sku)
         if key not in self._went:
-            before, now = (self.recogniser.likeness(p, *key) for p in (self.kept, self.picture))
-            self._went[key] = before - now
+            self._went[key] = self.recogniser.likeness(self.kept, *key) - self._likeness(*key)
         known = self._went[key]
         return known if np.isfinite(known) else self.looks.departed(self.kept, self.picture, region, sku)
+
+    def unlike(self, facing: int, column: int, row: int, sku: str) -> float:
+        """How little a place now looks like the picture of an item: 0 from ``LEAST_LIKE`` on, 1 for not at all."""
+        likeness = self._likeness(facing, column, row, sku)
+        return max(0.0, 1.0 - likeness / LEAST_LIKE) if np.isfinite(likeness) else 0.0
 
     def strangers(self, facing: int, column: int, row: int) -> list[str]:
         """Products that a place shows now and did not before, and that do not belong there."""
@@ -60,8 +65,15 @@ class Glance:
             self._strangers[key] = [sku for sku in found if sku != own and self._came(*key, sku)][:STRANGERS]
         return self._strangers[key]
 
+    def _likeness(self, facing: int, column: int, row: int, sku: str) -> float:
+        """How much a place looks like a product's picture now."""
+        key = (facing, column, row, sku)
+        if key not in self._now:
+            self._now[key] = self.recogniser.likeness(self.picture, *key)
+        return self._now[key]
+
     def _came(self, facing: int, column: int, row: int, sku: str) -> bool:
-        now = self.recogniser.likeness(self.picture, facing, column, row, sku)
+        now = self._likeness(facing, column, row, sku)
         return now >= LEAST_LIKE and -self.went(facing, column, row, sku, NOWHERE) >= LIKER
 
 

@@ -36,6 +36,9 @@ class Eye(Protocol):
     def went(self, facing: int, column: int, row: int, sku: str, region: Patch) -> float:
         """How much more a place, or a region, looked like an item before than now, in -1..1."""
 
+    def unlike(self, facing: int, column: int, row: int, sku: str) -> float:
+        """How little a place now looks like an item, 0 (well enough) to 1; 0 where that cannot be said."""
+
     def strangers(self, facing: int, column: int, row: int) -> Sequence[str]:
         """Products of other facings that a place may show now, likeliest first."""
 
@@ -64,6 +67,8 @@ class MoveOptions:
     """The same of the item behind, which comes to light or is hidden."""
     stranger_penalty: float = 0.25
     """Price of an item that does not belong there."""
+    unlike_penalty: float = 0.6
+    """Price of an item that came and does not look like itself at all; it may be the edge of a neighbour's."""
     stirred: float = 0.25
     """Share of a place that must have changed before it is asked whether a stranger stands there."""
     shift_penalty: float = 0.5
@@ -226,9 +231,8 @@ class Shelves:
             return None
         score = _ratio(counts[0], counts[1], options.sure, options.nothing)
         score += _ratio(counts[2], counts[3], options.alike, options.nothing)
-        price = options.second_penalty * (abs(items) - 1) + options.shift_penalty * abs(
-            held - len(self._stacks[i][column])
-        )
+        price = options.second_penalty * (abs(items) - 1)
+        price += options.shift_penalty * abs(held - len(self._stacks[i][column]))
         price += options.stranger_penalty if items > 0 and sku != self.views[i].facing.sku else 0.0
         gain = options.board_weight * (for_count(bare, held + items) - for_count(bare, held))
         region = Patch(frame.top, frame.left, sure | alike)
@@ -244,6 +248,8 @@ class Shelves:
         low, high = sorted((len(stack), len(stack) + items))
         front = eye.went(i, column, self.row(i, high - 1), sku, region)
         gain = self.options.look_weight * (front if items < 0 else -front)
+        if items > 0:
+            gain -= self.options.unlike_penalty * eye.unlike(i, column, self.row(i, high - 1), sku)
         if low > 0:
             behind = eye.went(i, column, self.row(i, low - 1), stack[low - 1], NOWHERE)
             gain += self.options.behind_weight * (-behind if items < 0 else behind)
