@@ -35,6 +35,8 @@ class Planogram:
     site: Site
     options: PlanogramOptions = field(default_factory=PlanogramOptions)
     strays: dict[str, Counter[str]] = field(default_factory=dict)
+    found: dict[str, Counter[str]] = field(default_factory=dict)
+    """What was taken from a facing although nobody had left it there, and how often what belongs there was."""
     things: dict[str, list[float]] = field(default_factory=dict)
     """Weights in grams of what lies at a facing and is no goods: a phone, a bag."""
 
@@ -45,11 +47,25 @@ class Planogram:
         home = self.site.facings[facing].sku
         here = self.strays.get(facing, Counter())
         known = self._in_front(facing, here.total())
+        wrong = self._wrong(facing)
+        share = known * here[sku] / here.total() if here[sku] > 0 else 0.0
+        share += (1 - known) * wrong.get(sku, 0.0)
         if sku == home:
-            return math.log(1 - self.options.stray_take - known)
-        if here[sku] > 0:
-            return math.log(known * here[sku] / here.total())
-        return math.log(self.options.stray_take / max(len(self.site.items) - 1, 1))
+            share += (1 - self.options.stray_take) * (1 - known) * (1 - sum(wrong.values()))
+        return math.log(max(share, self.options.stray_take / max(len(self.site.items) - 1, 1)))
+
+    def _wrong(self, facing: str) -> dict[str, float]:
+        """Chances that other goods stand here than the planogram says: those that were found here, and, half as
+        surely, those in whose place this facing's own were found: fillers exchange them.
+        """
+        home, seen = self.site.facings[facing].sku, self.found.get(facing, Counter())
+        others = {sku: float(count) for sku, count in seen.items() if sku != home}
+        for other, counts in self.found.items():
+            sku = self.site.facings[other].sku
+            if counts[home] > 0 and sku != home:
+                others[sku] = others.get(sku, 0.0) + 0.5 * counts[home]
+        total = sum(others.values())
+        return {sku: weight / (total + 1 + seen[home]) for sku, weight in others.items() if weight > 0}
 
     def _in_front(self, facing: str, strays: int) -> float:
         """Chance that a hand comes upon one of ``strays``: each stands at the front of one column or another."""
@@ -67,9 +83,11 @@ class Planogram:
 
     def took(self, facing: str, sku: str, count: int) -> None:
         """``count`` of ``sku`` went from ``facing``."""
-        if sku != self.site.facings[facing].sku and facing in self.strays:
-            left = self.strays[facing][sku] - count
-            self.strays[facing][sku] = max(left, 0)
+        left = self.strays.get(facing, Counter())[sku]
+        if left > 0:
+            self.strays[facing][sku] = max(left - count, 0)
+        elif self.options.living:
+            self.found.setdefault(facing, Counter())[sku] += 1
 
     def returned(self, facing: str, sku: str, count: int) -> None:
         """``count`` of ``sku`` came to ``facing``."""

@@ -7,6 +7,7 @@ import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.fusion.joint import Hypothesis, JointOptions, solve
+from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
 from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, shopper, told, view
@@ -85,6 +86,21 @@ def test_nobody_puts_back_what_they_do_not_hold(site: Site) -> None:
 def test_goods_that_come_from_nobody_are_nobodys(site: Site) -> None:
     scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), grams(site, "g1-1-b"))
     assert told(site, [scale], [shopper(site, 1, (5, "g1-1-b"))], {1: "anna"}) == []
+
+
+def test_goods_that_stand_in_each_others_place_are_believed_after_the_first_of_them(site: Site) -> None:
+    """Who filled the shelf exchanged tomatoes and chickpeas; the first one by weight tells about both places."""
+    here, there = "g1-2-b", "g1-2-c"
+    planogram = Planogram(site)
+    mine, other = site.facings[here].sku, site.facings[there].sku
+    before = planogram.take_log(here, other), planogram.take_log(there, mine)
+    planogram.took(here, other, 1)
+    assert planogram.take_log(here, other) > before[0] + 5
+    assert planogram.take_log(there, mine) > before[1] + 4
+    planogram.took(here, other, 1)
+    assert planogram.take_log(here, other) > planogram.take_log(here, mine)
+    for sku in (mine, other):
+        assert math.exp(planogram.take_log(here, sku)) < 1
 
 
 def test_a_thing_that_is_no_goods_comes_and_goes_without_a_case(site: Site) -> None:
