@@ -2,8 +2,8 @@
 
 In: folders of runs whose recordings have people messages (edge fidelity). Out: IDF1, HOTA and MODA on the floor of the
 product's tracker and of Ultralytics' ByteTrack and BoT-SORT with their own defaults. Those follow boxes in each
-camera's picture; BoT-SORT also gets the messages' appearances. Their tracks are put on the floor by the product's own
-geometry and merged across cameras by :class:`FloorMerge`.
+camera's picture, BoT-SORT with and without the messages' appearances. Their tracks are put on the floor by the
+product's own geometry and merged across cameras by :class:`FloorMerge`.
 """
 
 import json
@@ -94,7 +94,14 @@ def byte_track() -> Any:
 
 
 def bot_sort() -> Any:
-    """BoT-SORT with the defaults of Ultralytics, for cameras that hang still, and with appearances."""
+    """BoT-SORT with the defaults of Ultralytics, which go by motion alone, for cameras that hang still."""
+    from ultralytics.trackers.bot_sort import BOTSORT
+
+    return BOTSORT(_defaults("botsort", gmc_method="none"))
+
+
+def bot_sort_by_looks() -> Any:
+    """The same with the appearances of the messages."""
     from ultralytics.trackers.bot_sort import BOTSORT
 
     return BOTSORT(_defaults("botsort", gmc_method="none", with_reid=True))
@@ -214,7 +221,11 @@ class FloorMerge:
         return math.hypot(one[1] - other[1], one[2] - other[2])
 
 
-RIVALS: dict[str, Callable[[], Any]] = {"ByteTrack, merged": byte_track, "BoT-SORT, merged": bot_sort}
+RIVALS: dict[str, Callable[[], Any]] = {
+    "ByteTrack, merged": byte_track,
+    "BoT-SORT, merged": bot_sort,
+    "BoT-SORT with appearances, merged": bot_sort_by_looks,
+}
 
 
 def compare(folder: Path, store: Path | None = None) -> dict[str, dict[str, float]]:

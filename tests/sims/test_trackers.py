@@ -36,7 +36,7 @@ def rush(corner: Site, seconds: float = 16.0) -> tuple[list[PeopleView], Truth]:
     return views, Truth("rush", 401, corner.store, positions[0][0], tuple(positions), (), ())  # type: ignore[arg-type]
 
 
-def test_ours_keeps_identities_better_than_both(corner: Site) -> None:
+def test_ours_keeps_identities_better_than_all_of_them(corner: Site) -> None:
     scores = compare_on(*rush(corner), corner)
     assert set(scores) == {OURS, *RIVALS}
     assert scores[OURS]["idf1"] > 0.93
