@@ -98,7 +98,7 @@ class GateEvent(Message, frozen=True, kw_only=True):
     """With an entry: the signed visit token of the palm service."""
     party_size: Annotated[int, Meta(ge=1, le=20)] | None = None
     staff: bool = False
-    """With an entry: a staff pass opened the gate. There is no visit then, and nothing that follows is anybody's sale."""
+    """With an entry: a staff pass opened the gate; there is no visit then, and nothing that follows is a sale."""
 
 
 class CartLine(Struct, frozen=True, kw_only=True):
@@ -167,8 +167,8 @@ class RetailTransaction(Struct, frozen=True, kw_only=True, rename="pascal"):
 class Receipt(Message, frozen=True, kw_only=True):
     """A settled visit. ``t_ns`` is the event time at which it was settled, ``left_ns`` when the exit was crossed.
 
-    A person's verdict makes a new version of it: an ``update`` with the next ``seq``. What was refunded is a tender with
-    a negative amount.
+    A person's verdict makes a new version of it: an ``update`` with the next ``seq``. What was refunded is a tender
+    with a negative amount.
     """
 
     phase: Phase
