@@ -14,7 +14,7 @@ from smartstore.palm.tokens import read_verifier
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import Pipeline
 from smartstore.service import Service, entry_check, pipeline_options
-from smartstore.settings import Settings
+from smartstore.settings import Settings, parse_settings
 from smartstore.site import Site
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet
@@ -29,7 +29,7 @@ class EmbeddedStore:
         Raises:
             TokenError: the key cannot be read.
         """
-        options, hub = settings or Settings(), MemoryHub()
+        options, hub = settings or parse_settings({}), MemoryHub()
         check = entry_check(read_verifier(palm_key, site.store) if palm_key is not None else None)
         self._ear, self._bus, self._journal = hub.connect(), hub.connect(), Journal()
         self._ear.subscribe(f"{topics.ROOT}/{site.store}/#")

@@ -21,7 +21,7 @@ from sims.lab.batch import Progress, Result, run_all
 from sims.lab.families.stage import TAIL_S
 from sims.lab.gauntlet_play import figures, play_edge
 from sims.scenario import Arrivals, Scenario, load_scenario
-from smartstore.settings import Settings
+from smartstore.settings import parse_settings
 from smartstore.site import load_site
 
 OUT = Path("data/runs/crowd")
@@ -75,7 +75,7 @@ class Crowd:
     def play(self) -> Result:
         """Play it and count what was right."""
         started, store = time.monotonic(), self.scenario.store.resolve()
-        played = play_edge(self.drawn(), store, self.seed, Settings())
+        played = play_edge(self.drawn(), store, self.seed, parse_settings({}))
         wall_s = round(time.monotonic() - started, 2)
         return {"rate": self.rate, "seed": self.seed, "minutes": self.minutes, **figures(played, store),
                 "wall_s": wall_s}  # fmt: skip
