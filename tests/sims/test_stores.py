@@ -154,8 +154,8 @@ def test_the_way_out_leads_out_in_an_outline_with_corners_that_point_inwards() -
     yard = ((0.0, 0.0), (10.0, 0.0), (10.0, 20.0), (9.0, 20.0), (9.0, 1.0), (0.0, 1.0))
     gate = replace(exit_gate, line_m=((2.0, 1.0), (3.0, 1.0)))  # the middle of the corners lies beyond this gate
     ground = Ground.of(replace(site, walls_m=yard, gates=(gate,)))
-    assert ground.beyond_exit_m(np.array([2.5, 1.4])) == pytest.approx(0.4)
-    assert ground.beyond_exit_m(np.array([2.5, 0.6])) == pytest.approx(-0.4)
+    assert ground.beyond_exit_m(2.5, 1.4) == pytest.approx(0.4)
+    assert ground.beyond_exit_m(2.5, 0.6) == pytest.approx(-0.4)
 
 
 def test_people_come_in_over_the_whole_width_of_a_wide_entry() -> None:
@@ -163,9 +163,9 @@ def test_people_come_in_over_the_whole_width_of_a_wide_entry() -> None:
     entry = next(gate for gate in site.gates if gate.kind == "entry")
     wide = replace(entry, line_m=((0.0, 0.5), (0.0, 5.0)))
     ground = Ground.of(replace(site, gates=(wide,)))
-    assert ground.from_entry_m(np.array([0.6, 1.0])) == pytest.approx(0.6)
-    assert ground.from_entry_m(np.array([0.6, 4.5])) == pytest.approx(0.6)
-    assert ground.from_entry_m(np.array([0.0, 0.0])) == pytest.approx(1.0)
+    assert ground.from_entry_m(0.6, 1.0) == pytest.approx(0.6)
+    assert ground.from_entry_m(0.6, 4.5) == pytest.approx(0.6)
+    assert ground.from_entry_m(0.0, 0.0) == pytest.approx(1.0)
 
 
 def test_an_outline_may_go_either_way_round(tmp_path: Path) -> None:
