@@ -59,8 +59,9 @@ def test_a_large_picture_passes() -> None:
 
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from smartstore.bus.broker import EmbeddedBroker
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 with EmbeddedBroker() as broker:
     try:
         print(broker.port, flush=True)
