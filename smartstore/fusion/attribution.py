@@ -9,7 +9,6 @@ it. Where scales are alive, facing changes are evidence for weight steps; elsewh
 and what hands may have done there unseen is doubt.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -66,10 +65,6 @@ class AttributionOptions:
     """How well a take and a put-back at once must add up to a step that nothing else explains."""
     part_nats: float = -5.0
     """Log prior of a take and a put-back at once."""
-    thing_grams: float = 3.0
-    """How well a thing that is no goods weighs the same when it comes and when it goes."""
-    thing_nats: float = 2.0
-    """How much likelier such a thing leaves than hands cause a step for no reason."""
     merge_nats: float = 2.0
     """How much more likely two changes of the same plates in so short a time are one than two."""
     scale_silent_s: float = 2.0
@@ -241,11 +236,10 @@ class Attributor:
     def _with_things(self, change: Change, explanations: list[Explanation]) -> list[Explanation]:
         """Nothing was sold, too, where what goes weighs like a thing that lies there and is no goods."""
         assert change.step is not None
-        thing = self.planogram.thing_like(change.facings, -change.step.grams)
+        thing = self.planogram.thing_like(change.facings, -change.step.grams, change.step.sigma_grams)
         if thing is None:
             return explanations
-        sigma = math.hypot(change.step.sigma_grams, self._options.thing_grams)
-        fit = same_weight_log(change.step.grams + thing, sigma) + self._options.thing_nats
+        fit = same_weight_log(thing.off_grams, thing.sigma_grams) + self.planogram.options.thing_nats
         return [replace(e, log_likelihood=max(e.log_likelihood, fit)) if not e.sku else e for e in explanations]
 
     def _reacher(self, change: Change, known: Known) -> Reach:

@@ -44,6 +44,7 @@ class Bookings:
         if self._came_from_nobody(change, choice):
             return []
         if not claim.sku:
+            self._clear(change)
             sale = max(((p, h) for h, p in choice.ranking if h.sku and h.visit), default=None, key=itemgetter(0))
             return [self._case(change, choice, t_ns)] if sale and sale[0] > 1 - self._enough(sale[1]) else []
         unclear = change.step is None and change.seen is not None and change.seen.unclear
@@ -60,6 +61,14 @@ class Bookings:
             return False
         self._planogram.laid(change.facings[0], change.step.grams)
         return True
+
+    def _clear(self, change: Change) -> None:
+        """Weight went and it was nobody's sale: a thing that lay there and weighs so is gone."""
+        step = change.step
+        if step is not None and step.grams < 0:
+            thing = self._planogram.thing_like(change.facings, -step.grams, step.sigma_grams)
+            if thing is not None:
+                self._planogram.cleared(thing)
 
     def _enough(self, claim: Hypothesis) -> float:
         """How likely a claim has to be."""

@@ -1,8 +1,8 @@
 """What one observation says about who did what: log-likelihoods in nats, as pure functions.
 
 Terms about a person are log-likelihood RATIOS of "this one did it" against "this one did not", so that people about
-whom nothing is known stay comparable with those in full view. Numbers are hand-set and stand in
-:class:`EvidenceOptions`.
+whom nothing is known stay comparable with those in full view. Numbers stand in :class:`EvidenceOptions`; the defaults
+are set by hand, ``configs/learned.yaml`` has learned ones.
 """
 
 import math

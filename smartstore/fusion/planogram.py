@@ -26,6 +26,22 @@ class PlanogramOptions:
     """A put-back beside its own place, on the same shelf."""
     stray_put: float = 0.04
     """A put-back anywhere else in the store."""
+    thing_grams: float = 3.0
+    """How well a thing that is no goods weighs the same when it comes and when it goes."""
+    thing_sigmas: float = 4.0
+    """What is off by more than so many standard deviations is not that thing."""
+    thing_nats: float = 2.0
+    """How much likelier such a thing leaves than hands cause a step for no reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something that is no goods, at a facing, beside a weight that may be its own."""
+
+    facing: str
+    grams: float
+    off_grams: float
+    sigma_grams: float
 
 
 @dataclass
@@ -36,7 +52,9 @@ class Planogram:
     options: PlanogramOptions = field(default_factory=PlanogramOptions)
     strays: dict[str, Counter[str]] = field(default_factory=dict)
     found: dict[str, Counter[str]] = field(default_factory=dict)
-    """What was taken from a facing although nobody had left it there, and how often what belongs there was."""
+    """What was taken from a facing although nobody had left it there and it belongs elsewhere."""
+    confirmed: Counter[str] = field(default_factory=Counter)
+    """How often what belongs to a facing was taken from it."""
     things: dict[str, list[float]] = field(default_factory=dict)
     """Weights in grams of what lies at a facing and is no goods: a phone, a bag."""
 
@@ -58,14 +76,14 @@ class Planogram:
         """Chances that other goods stand here than the planogram says: those that were found here, and, half as
         surely, those in whose place this facing's own were found: fillers exchange them.
         """
-        home, seen = self.site.facings[facing].sku, self.found.get(facing, Counter())
-        others = {sku: float(count) for sku, count in seen.items() if sku != home}
+        home = self.site.facings[facing].sku
+        others = {sku: float(count) for sku, count in self.found.get(facing, Counter()).items()}
         for other, counts in self.found.items():
-            sku = self.site.facings[other].sku
-            if counts[home] > 0 and sku != home:
+            if counts[home] > 0:
+                sku = self.site.facings[other].sku
                 others[sku] = others.get(sku, 0.0) + 0.5 * counts[home]
         total = sum(others.values())
-        return {sku: weight / (total + 1 + seen[home]) for sku, weight in others.items() if weight > 0}
+        return {sku: weight / (total + 1 + self.confirmed[facing]) for sku, weight in others.items()}
 
     def _in_front(self, facing: str, strays: int) -> float:
         """Chance that a hand comes upon one of ``strays``: each stands at the front of one column or another."""
@@ -86,6 +104,8 @@ class Planogram:
         left = self.strays.get(facing, Counter())[sku]
         if left > 0:
             self.strays[facing][sku] = max(left - count, 0)
+        elif sku == self.site.facings[facing].sku:
+            self.confirmed[facing] += 1
         elif self.options.living:
             self.found.setdefault(facing, Counter())[sku] += 1
 
@@ -98,7 +118,17 @@ class Planogram:
         """Something that no cart misses came to ``facing``."""
         self.things.setdefault(facing, []).append(grams)
 
-    def thing_like(self, facings: Iterable[str], grams: float) -> float | None:
-        """The thing at one of ``facings`` whose weight is nearest to ``grams``; None where there is none."""
-        here = [thing for facing in facings for thing in self.things.get(facing, [])]
-        return min(here, key=lambda thing: abs(thing - grams), default=None)
+    def thing_like(self, facings: Iterable[str], grams: float, sigma_grams: float) -> Thing | None:
+        """The thing at one of ``facings`` that weighs most like ``grams``; None where none does."""
+        sigma = math.hypot(sigma_grams, self.options.thing_grams)
+        here = [
+            Thing(facing, thing, thing - grams, sigma)
+            for facing in facings
+            for thing in self.things.get(facing, [])
+            if abs(thing - grams) < self.options.thing_sigmas * sigma
+        ]
+        return min(here, key=lambda thing: abs(thing.off_grams), default=None)
+
+    def cleared(self, thing: Thing) -> None:
+        """That thing is gone again."""
+        self.things[thing.facing].remove(thing.grams)

@@ -111,6 +111,14 @@ def test_a_thing_that_is_no_goods_comes_and_goes_without_a_case(site: Site) -> N
     assert short(told(site, [scale], people, {1: "anna"}, until_s=22)) == [("take", "anna", "g1-2-b", 1)]
 
 
+def test_a_thing_leaves_once_and_what_weighs_the_same_afterwards_is_asked_for(site: Site) -> None:
+    p = plate(site, "g1-2-b")
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, p, 187.0).move(10, p, -187.0).move(16, p, -187.0)
+    people = [shopper(site, 1, (5, "g1-2-b"), (10, "g1-2-b"), (16, "g1-2-b"), until_s=26)]
+    events = told(site, [scale], people, {1: "anna"}, until_s=26)
+    assert [(what, who) for what, who, _, _ in short(events)] == [("case", "anna")]
+
+
 def test_an_equal_weight_in_the_wrong_place_comes_out_of_the_right_cart(site: Site) -> None:
     flour = site.facings["g1-1-a"].sku
     scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), grams(site, "g1-1-a"))
