@@ -14,18 +14,10 @@ import numpy as np
 from smartstore.domain.events import ItemReturned, ItemTaken, StoreEvent, VisitLeft
 from smartstore.domain.people import FloorState, PeopleView, SeenPerson
 from smartstore.fusion.alive import ScaleAlive
-from smartstore.fusion.attribution import AttributionOptions, Attributor, Known, Watch
-from smartstore.fusion.dips import DipOptions
-from smartstore.fusion.evidence import EvidenceOptions
+from smartstore.fusion.attribution import Attributor, Known, Watch
 from smartstore.fusion.gates import BeamBroken, GateEntered, StaffEntered
-from smartstore.fusion.hypotheses import HypothesisOptions
-from smartstore.fusion.joint import JointOptions
-from smartstore.fusion.planogram import PlanogramOptions
-from smartstore.fusion.policy import PolicyOptions
-from smartstore.fusion.reach import ReachOptions
-from smartstore.fusion.sightings import SightingOptions
-from smartstore.fusion.touches import FacingsSeen, TouchOptions
-from smartstore.fusion.unseen import UnseenOptions
+from smartstore.fusion.options import FusionOptions
+from smartstore.fusion.touches import FacingsSeen
 from smartstore.fusion.visits import VisitKeeper, VisitOptions
 from smartstore.scales.candidates import CandidateFinder, CandidateOptions
 from smartstore.scales.steps import StepDetector, StepOptions
@@ -52,7 +44,7 @@ class Vision(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PipelineOptions:
+class PipelineOptions(FusionOptions):
     """The options of all stages."""
 
     lateness_s: float = 0.5
@@ -64,17 +56,6 @@ class PipelineOptions:
     steps: StepOptions = field(default_factory=StepOptions)
     candidates: CandidateOptions = field(default_factory=CandidateOptions)
     visits: VisitOptions = field(default_factory=VisitOptions)
-    evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
-    hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
-    reach: ReachOptions = field(default_factory=ReachOptions)
-    touches: TouchOptions = field(default_factory=TouchOptions)
-    dips: DipOptions = field(default_factory=DipOptions)
-    unseen: UnseenOptions = field(default_factory=UnseenOptions)
-    attribution: AttributionOptions = field(default_factory=AttributionOptions)
-    planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
-    joint: JointOptions = field(default_factory=JointOptions)
-    sightings: SightingOptions = field(default_factory=SightingOptions)
-    policy: PolicyOptions | None = None
 
 
 A = TypeVar("A", bound=Attributor)
@@ -87,27 +68,13 @@ def attributor(
     kind: type[A] = Attributor,  # type: ignore[assignment]
 ) -> A:
     """The stage that says who took what; ``watch`` is told of every decided change."""
-    return kind(
-        site,
-        CandidateFinder(site, options.candidates).observe,
-        options.attribution,
-        options.evidence,
-        options.hypotheses,
-        options.reach,
-        options.touches,
-        options.dips,
-        options.unseen,
-        options.policy,
-        options.planogram,
-        options.joint,
-        options.sightings,
-        watch,
-    )
+    return kind(site, CandidateFinder(site, options.candidates).observe, options, watch)
 
 
 class Pipeline:
     """Ties the stages together. ``vision`` looks at frames; without it frames are counted and left. ``attribution`` is
-    the stage that says who took what, for those who want to listen to it."""
+    the stage that says who took what, for those who want to listen to it.
+    """
 
     def __init__(
         self,

@@ -15,17 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic import Field as PydanticField
 
-from smartstore.fusion.attribution import AttributionOptions
-from smartstore.fusion.dips import DipOptions
-from smartstore.fusion.evidence import EvidenceOptions
-from smartstore.fusion.hypotheses import HypothesisOptions
-from smartstore.fusion.joint import JointOptions
-from smartstore.fusion.planogram import PlanogramOptions
+from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.policy import PolicyOptions
-from smartstore.fusion.reach import ReachOptions
-from smartstore.fusion.sightings import SightingOptions
-from smartstore.fusion.touches import TouchOptions
-from smartstore.fusion.unseen import UnseenOptions
 from smartstore.fusion.visits import VisitOptions
 from smartstore.ledger.settlement import SettlementOptions
 from smartstore.scales.candidates import CandidateOptions
@@ -91,8 +82,11 @@ class VisionOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The options of everything, by the name of its section."""
+class Settings(FusionOptions):
+    """The options of everything, by the name of its section.
+
+    ``policy`` is in a file the name of another file, relative to it, such as configs/policy.yaml.
+    """
 
     timing: TimingOptions = field(default_factory=TimingOptions)
     service: ServiceOptions = field(default_factory=ServiceOptions)
@@ -100,23 +94,11 @@ class Settings:
     steps: StepOptions = field(default_factory=StepOptions)
     candidates: CandidateOptions = field(default_factory=CandidateOptions)
     visits: VisitOptions = field(default_factory=VisitOptions)
-    evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
-    hypotheses: HypothesisOptions = field(default_factory=HypothesisOptions)
-    reach: ReachOptions = field(default_factory=ReachOptions)
-    touches: TouchOptions = field(default_factory=TouchOptions)
-    dips: DipOptions = field(default_factory=DipOptions)
-    unseen: UnseenOptions = field(default_factory=UnseenOptions)
-    attribution: AttributionOptions = field(default_factory=AttributionOptions)
     settlement: SettlementOptions = field(default_factory=SettlementOptions)
-    planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
-    joint: JointOptions = field(default_factory=JointOptions)
-    sightings: SightingOptions = field(default_factory=SightingOptions)
-    policy: PolicyOptions | None = None
-    """In a file: the name of another file, relative to it, such as configs/policy.yaml."""
 
 
 def read_settings(path: Path | None = None) -> Settings:
-    """The settings in a YAML file; what it leaves out keeps its default. None: all defaults.
+    """The settings in a YAML file; what it leaves out is as it was learned, or keeps its default. None: all of that.
 
     Raises:
         SettingsError: the file cannot be read, has an unknown key or an impossible value.

@@ -19,59 +19,22 @@ from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
 from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
 from smartstore.fusion.changes import Change, grouped, joined, of_step, with_grams
-from smartstore.fusion.dips import DipFinder, DipOptions
-from smartstore.fusion.evidence import EvidenceOptions, press_log, same_weight_log
-from smartstore.fusion.hypotheses import Hypothesiser, HypothesisOptions, Reach, seen_explanations
-from smartstore.fusion.joint import Choice, Hypothesis, JointOptions, solve
-from smartstore.fusion.planogram import Planogram, PlanogramOptions
-from smartstore.fusion.policy import PolicyOptions
-from smartstore.fusion.reach import ReachMemory, ReachOptions
-from smartstore.fusion.sightings import SightingOptions, Sightings
-from smartstore.fusion.touches import FacingsSeen, OpenTouches, TouchOptions
-from smartstore.fusion.unseen import Moved, UnseenOptions, UnseenPairs
+from smartstore.fusion.dips import DipFinder
+from smartstore.fusion.evidence import press_log, same_weight_log
+from smartstore.fusion.hypotheses import Hypothesiser, Reach, seen_explanations
+from smartstore.fusion.joint import Choice, Hypothesis, solve
+from smartstore.fusion.options import FusionOptions
+from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.reach import ReachMemory
+from smartstore.fusion.sightings import Sightings
+from smartstore.fusion.touches import FacingsSeen, OpenTouches
+from smartstore.fusion.unseen import Moved, UnseenPairs
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
 Explain = Callable[[WeightStep], list[Explanation]]
 Watch = Callable[[Change, Choice], None]
 """Told of every decided change and all that it may have been, before it is booked."""
-
-
-@dataclass(frozen=True, slots=True)
-class AttributionOptions:
-    """Waiting times in seconds, probabilities as shares."""
-
-    step_wait_s: float = 2.5
-    """After a weight step ended, for cameras to speak."""
-    view_wait_s: float = 1.0
-    """After a facing change ended, where there is no scale."""
-    join_s: float = 1.0
-    """Changes less apart than this are explained together."""
-    patience_s: float = 10.5
-    """Nothing waits longer than this for company."""
-    sure: float = 0.75
-    """Below this probability a change becomes a case, where no policy sets prices."""
-    at_once_s: float = 0.5
-    """Two things done at different places within this time need two hands."""
-    joint: bool = True
-    """Without it every change is explained alone."""
-    merge_s: float = 3.5
-    """Steps of the same plates less apart than this may be one: a hand rested before it lifted."""
-    restless_s: float = 8.0
-    """So long a step waits while its plates are on the move again, to be one with what follows."""
-    part_grams: float = 25.0
-    """Smaller steps are nudges, not a take and a put-back at once."""
-    part_sigmas: float = 3.0
-    """How well a take and a put-back at once must add up to a step that nothing else explains."""
-    part_nats: float = -5.0
-    """Log prior of a take and a put-back at once."""
-    merge_nats: float = 2.0
-    """How much more likely two changes of the same plates in so short a time are one than two."""
-    scale_silent_s: float = 2.0
-    """A scale without batches for so long is off."""
-    touch_s: float = 0.25
-    """A hand that stayed so long in a facing may have changed it."""
-    candidates: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,38 +49,24 @@ class Known:
 
 
 class Attributor:
-    """Explains changes jointly. ``explain`` says what a weight step may be by weight."""
+    """Explains changes jointly. ``explain`` says what a weight step may be by weight; ``watch`` hears decisions."""
 
     def __init__(
-        self,
-        site: Site,
-        explain: Explain,
-        options: AttributionOptions | None = None,
-        evidence: EvidenceOptions | None = None,
-        hypotheses: HypothesisOptions | None = None,
-        reach: ReachOptions | None = None,
-        touches: TouchOptions | None = None,
-        dips: DipOptions | None = None,
-        unseen: UnseenOptions | None = None,
-        policy: PolicyOptions | None = None,
-        planogram: PlanogramOptions | None = None,
-        joint: JointOptions | None = None,
-        sightings: SightingOptions | None = None,
-        watch: Watch = lambda *_: None,
+        self, site: Site, explain: Explain, options: FusionOptions | None = None, watch: Watch = lambda *_: None
     ) -> None:
+        options = options or FusionOptions()
         self._site, self._explain, self._watch = site, explain, watch
-        self._joint = joint or JointOptions()
-        self._options, self._evidence = options or AttributionOptions(), evidence or EvidenceOptions()
-        self.planogram = Planogram(site, planogram or PlanogramOptions())
-        self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, hypotheses or HypothesisOptions())
-        self._reach = ReachMemory(site, self._evidence, reach)
+        self._options, self._evidence, self._joint = options.attribution, options.evidence, options.joint
+        self.planogram = Planogram(site, options.planogram)
+        self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, options.hypotheses)
+        self._reach = ReachMemory(site, self._evidence, options.reach)
         self._changes: list[Change] = []
-        self._touches = OpenTouches(touches)
+        self._touches = OpenTouches(options.touches)
         self._scales = LivingScales(site, self._options.scale_silent_s)
-        self._sightings = Sightings(site, self._scales, sightings or SightingOptions())
-        self._dips = DipFinder(site, dips or DipOptions())
-        self._unseen = UnseenPairs(self._scales.weighed, unseen or UnseenOptions())
-        self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, policy)
+        self._sightings = Sightings(site, self._scales, options.sightings)
+        self._dips = DipFinder(site, options.dips)
+        self._unseen = UnseenPairs(self._scales.weighed, options.unseen)
+        self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, options.policy)
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
         """Takes in one more fact, in event-time order."""
