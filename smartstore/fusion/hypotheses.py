@@ -125,8 +125,7 @@ class Hypothesiser:
         best = ordered[0].score
         kept = [h for h in ordered if h.score >= best - self.options.keep_nats][: self.options.most]
         # Nobody's explanation must stay: it is what remains when carts forbid all others.
-        kept += [h for h in ordered if h not in kept and not h.sku]
-        return kept
+        return kept + [h for h in ordered[len(kept) :] if not h.sku]
 
 
 def _can(visit: str, explanation: Explanation, holdings: Holdings, doubtful: Holdings, movable: Container[str]) -> bool:
