@@ -58,14 +58,14 @@ class Settlement:
     ) -> None:
         self._store, self._prices, self._gateway = store, prices, gateway
         self._options = options or SettlementOptions()
+        self._limit = Money(self._options.limit_minor, prices.currency)
 
     def open(self, opened: VisitOpened) -> Authorisation:
         """Asks at the gate for the money of the visit; repeated calls for a visit are one."""
-        limit = Money(self._options.limit_minor, self._prices.currency)
         try:
-            return self._gateway.authorise(opened.token, limit, opened.visit)
+            return self._gateway.authorise(opened.token, self._limit, opened.visit)
         except GatewayError as error:
-            return Authorisation("", limit, approved=False, reason=str(error))
+            return Authorisation("", self._limit, approved=False, reason=str(error))
 
     def settle(self, cart: Cart, left: VisitLeft, settled_ns: int) -> Settled:
         """The receipt of a cart that left, at event time ``settled_ns``; the payment's idempotency key is the visit."""
@@ -99,7 +99,8 @@ class Settlement:
         """
         before = former.transaction
         priced = price(cart, _as_sold(self._prices, before))
-        held = bool(cart.cases) and self._options.doubt == "hold"
+        # What has been billed is not taken back only because one more case came to light.
+        held = before.transaction_status == "Suspended" and self._holds(cart)
         lines = () if held else priced.lines
         items = [_line_item(number, line) for number, line in enumerate(lines, start=1)]
         total, paid = sum(line.total_minor for line in lines), sum(tender.amount for tender in before.tender)
@@ -129,9 +130,7 @@ class Settlement:
         currency, moved = self._prices.currency, list[Tender]()
         try:
             if difference_minor > 0:
-                limit = Money(self._options.limit_minor, currency)
-                authorisation = self._gateway.authorise(cart.token, limit, cart.visit)
-                capture = self._gateway.capture(authorisation, Money(difference_minor, currency), key)
+                capture = self._capture(cart, difference_minor, key)
                 if capture.approved:
                     moved.append(_tender(difference_minor, capture.code))
             for code, captured, left in reversed(_captures(tenders)):
@@ -149,18 +148,23 @@ class Settlement:
 
     def _charge(self, cart: Cart, priced: PricedCart) -> tuple[Status, str]:
         """Status of the receipt and the code of the payment, "" where no money moved."""
-        if cart.cases and self._options.doubt == "hold":
+        if self._holds(cart):
             return "Suspended", ""
         if priced.total_minor == 0:
             return "Finished", ""
-        limit = Money(self._options.limit_minor, priced.currency)
         try:
-            authorisation = self._gateway.authorise(cart.token, limit, cart.visit)
-            amount = Money(priced.total_minor, priced.currency)
-            capture = self._gateway.capture(authorisation, amount, cart.visit)
+            capture = self._capture(cart, priced.total_minor, cart.visit)
         except GatewayError:
             return "Unpaid", ""
         return ("Finished", capture.code) if capture.approved else ("Unpaid", "")
+
+    def _holds(self, cart: Cart) -> bool:
+        return bool(cart.cases) and self._options.doubt == "hold"
+
+    def _capture(self, cart: Cart, amount_minor: int, key: str) -> Capture:
+        """Takes an amount of what was authorised at the gate; raises GatewayError."""
+        authorisation = self._gateway.authorise(cart.token, self._limit, cart.visit)
+        return self._gateway.capture(authorisation, Money(amount_minor, self._prices.currency), key)
 
 
 def _as_sold(prices: PriceList, sold: RetailTransaction) -> PriceList:

@@ -288,6 +288,17 @@ def test_a_receipt_that_was_held_is_paid_when_its_last_case_is_decided(site: Sit
         assert store.paid == total
 
 
+def test_a_paid_receipt_is_not_held_again_by_cases_that_come_to_light_later(site: Site) -> None:
+    with a_store(site, settings=parse_settings({"settlement": {"doubt": "hold"}})) as store:
+        other = replace(doubt(site), case="step-g1-20", caused_by="step:g1:20")
+        store.tells(opened(), taken(site), left())
+        store.tells(doubt(site), other)
+        judge(store.journal, NOTHING)
+        store.service.hear_verdicts()
+        assert store.receipts() == [("v1", 0, "new", price(site, OTHER_PLACE))]
+        assert store.gateway.refunded == {}
+
+
 @pytest.mark.parametrize("early", [True, False], ids=["before the put-back", "after it"])
 def test_what_was_put_back_before_anybody_looked_is_not_billed(site: Site, early: bool) -> None:
     back = ItemReturned("v1", 12 * S, "step:12", sku(site), 0, PLACE, 0.9, doubtful=1)
