@@ -67,9 +67,11 @@ class EdgeModel(Part):
             law["grows"]["base"] += by
         for key in ("missed", "miscounted", "misnamed"):
             document["facings"][key] = shifted(document["facings"][key], by)
-        for key in ("invented_per_min", "near_hides_per_s", "fill_sigma_items"):
-            document["facings"][key] *= factor
-        return EdgeModel.model_validate(document)
+        model = EdgeModel.model_validate(document)
+        frequent = ("invented_per_min", "near_hides_per_s", "fill_sigma_items")
+        # Not checked again: how much a document may say is no limit for what is made larger on purpose.
+        larger = model.facings.model_copy(update={key: getattr(model.facings, key) * factor for key in frequent})
+        return model.model_copy(update={"facings": larger})
 
 
 def shifted(chance: float, by: float) -> float:

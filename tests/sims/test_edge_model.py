@@ -74,3 +74,12 @@ def test_errors_can_be_larger_and_mistakes_more_frequent_than_was_measured() -> 
         assert after - before == pytest.approx(math.log(1.5))
     assert worse.people.finding.chance.base < model.people.finding.chance.base
     assert model.times(1.0) is model
+
+
+def test_errors_may_be_as_much_larger_as_a_scenario_may_say(tmp_path: Path, corner: Building) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "schema: 1\nscenario: a\nstore: x.yaml\nedge_errors: 10\nscript: [{arrive_s: 1}]\n"
+    )
+    EdgeCameras(corner, load_scenario(tmp_path / "a.yaml"), 1, StickFigures(), None)
+    model = load_edge_model()
+    assert model.times(10.0).facings.fill_sigma_items == pytest.approx(10 * model.facings.fill_sigma_items)
