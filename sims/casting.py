@@ -49,6 +49,15 @@ def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequen
     return tuple(_equipped(plan, seed) for plan in plans)
 
 
+def check_bodies(scenario: Scenario, count: int) -> None:
+    """Raises :class:`ScenarioError` where a script wants another body than the ``count`` that there are."""
+    for i, shopper in enumerate(scenario.script or ()):
+        if shopper.body is not None and shopper.body >= count:
+            raise ScenarioError(
+                f"{scenario.path}: script[{i}].body: {shopper.body} is none of the bodies 0 to {count - 1}; name one"
+            )
+
+
 def _equipped(plan: Plan, seed: int) -> Plan:
     """The plan of somebody with gear and a better hand of their own."""
     own = stream(seed, f"{plan.name}/gear")

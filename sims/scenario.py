@@ -40,7 +40,7 @@ class Arrivals(Part):
 
     first_s: Seconds = 3.0
     gap_s: Range = Range(min=15, max=30)
-    times_s: tuple[Seconds, ...] | None = None
+    times_s: Annotated[tuple[Seconds, ...], Field(min_length=1)] | None = None
 
 
 class Items(Part):

@@ -10,7 +10,7 @@ from shapely.geometry import Polygon
 from sims import deeds
 from sims.arrangement import arranged
 from sims.building import Building
-from sims.casting import draw_plans
+from sims.casting import check_bodies, draw_plans
 from sims.chance import stream
 from sims.customs import customs_of
 from sims.deeds import Place, Snapshot
@@ -48,6 +48,7 @@ class World:
         self._room = Polygon(building.walls_m)
         shapely.prepare(self._room)
         customs = customs_of(building, self._walkways, *gates_of(building, scenario), scenario.one_at_a_fixture)
+        check_bodies(scenario, figures.count)
         grown = [body for body in range(figures.count) if figures.height_m(body) >= GROWN_M]
         plans = draw_plans(scenario, building, seed, grown or list(range(figures.count)))
         self.shoppers = [

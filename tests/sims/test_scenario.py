@@ -52,6 +52,9 @@ HEAD = "schema: 1\nscenario: a\nstore: x.yaml\n"
         pytest.param(
             HEAD + "light: disco\nshoppers: {count: 1}", "light: input should be 'shipped', ", id="no such light"
         ),
+        pytest.param(
+            HEAD + "shoppers: {count: 1, arrivals: {times_s: []}}", "arrivals.times_s: tuple should have", id="no times"
+        ),
         pytest.param(HEAD, "either shoppers", id="nobody comes"),
         pytest.param(HEAD + "shoppers: {count: 1}\nscript: []", "either shoppers", id="two casts"),
         pytest.param("scenario: a\nstore: x\nshoppers: {count: 1}", "'schema' is missing", id="missing key"),

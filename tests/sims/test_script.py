@@ -126,6 +126,11 @@ def test_two_shoppers_act_at_the_second_that_is_written(corner: Building, scenar
     assert 35 < acts["ben"] < 36.5
 
 
+def test_a_body_that_nobody_has_is_one_line(corner: Building, scenario: Make, tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"script\[1\].body: 8 is none of the bodies 0 to 7"):
+        play(corner, scenario({"script": [{"arrive_s": 1}, {"arrive_s": 2, "body": 8}]}), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("actions", "told"),
     [
