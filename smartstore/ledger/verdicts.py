@@ -5,7 +5,7 @@ the next version of a receipt that was out already. Nothing is edited: a decisio
 overrules another is one more, and the same decision comes into effect once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from smartstore.domain.events import CaseDecided, CaseRaised, StoreEvent, VerdictApplied
@@ -137,9 +137,5 @@ def bring_into_effect(decided: CaseDecided, cart: Cart | None, journal: Journal,
         journal.append([done])
     else:
         journal.append([done, amended.event], {decided.visit: amended.receipt})
-    closed = [case for case in _raised(journal) if (case.case, case.visit) == (decided.case, decided.visit)]
-    return Effect(cart, amended, closed[0] if closed else None)
-
-
-def _raised(journal: Journal) -> Iterator[CaseRaised]:
-    return (event for event in journal.of_kind(CaseRaised) if isinstance(event, CaseRaised))
+    raised = read_cases(journal)[decided.case].raised
+    return Effect(cart, amended, raised if raised.visit == decided.visit else None)
