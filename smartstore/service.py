@@ -213,11 +213,14 @@ class Service:
     def _book(self, events: Sequence[StoreEvent]) -> None:
         """Commits first, then tells: carts, cases and receipts."""
         events = [self._album.illustrated(event) if isinstance(event, CaseRaised) else event for event in events]
+        for event in events:
+            if event.visit:
+                self._cart(event.visit)  # as it was before the journal has the event
         new = self._journal.append(events)
         self.counts["repeated_events"] += len(events) - len(new)
         for event in new:
             if event.visit:
-                before = self._carts.get(event.visit, Cart(event.visit))
+                before = self._cart(event.visit)
                 self._carts[event.visit] = apply(before, event)
                 if self._carts[event.visit].after_settling > before.after_settling:
                     self.counts["after_settling"] += 1
@@ -277,6 +280,7 @@ class Service:
             self._bus.publish(encode(topics.REVIEW, self._store, decided.case, review))
 
     def _cart(self, visit: str) -> Cart:
+        """The cart of a visit, which an earlier run of the service may have opened, or settled."""
         if visit not in self._carts:
             self._carts[visit] = cart_of(self._journal, visit)
         return self._carts[visit]

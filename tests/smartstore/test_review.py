@@ -361,6 +361,17 @@ def test_a_verdict_given_while_no_service_runs_takes_effect_with_the_next_start_
     assert sum(money.minor for money in gateway.captured.values()) == price(site) + price(site, OTHER_PLACE)
 
 
+def test_a_case_of_a_visit_that_an_earlier_run_settled_can_be_decided(site: Site) -> None:
+    journal, gateway = Journal(), StubGateway()
+    with a_store(site, journal, gateway) as store:
+        store.tells(opened(), left())
+    with a_store(site, journal, gateway) as store:
+        store.tells(doubt(site))
+        judge(journal, 1)
+        store.service.hear_verdicts()
+        assert store.receipts() == [("v1", 1, "update", price(site))]
+
+
 def test_a_crash_between_payment_and_journal_charges_once(site: Site) -> None:
     class Crashing(Journal):
         armed = False
