@@ -16,8 +16,8 @@ def change(t_s: float, kind: str = "take", quantity: int = 1) -> ShelfChange:
                        happened_ns=int(t_s * SECOND), probability=1.0)  # fmt: skip
 
 
-def truth(t_s: float, facing: str = "f1", kind: str = "take") -> TrueChange:
-    return TrueChange(t_ns=int(t_s * SECOND), person="p", visit="v", kind=kind, sku="a", facing=facing, shelf="-",
+def truth(t_s: float, facing: str = "f1", kind: str = "take", visit: str = "v") -> TrueChange:
+    return TrueChange(t_ns=int(t_s * SECOND), person="p", visit=visit, kind=kind, sku="a", facing=facing, shelf="-",
                       quantity=1, grams=100.0, home=facing)  # fmt: skip
 
 
@@ -53,6 +53,17 @@ def test_a_double_take_counts_twice_and_a_doubt_counts_as_seen() -> None:
     assert event_scores(
         [truth(10), truth(10.5), truth(20)], [("f1", change(10.2, quantity=2)), ("f1", change(20, "doubt", 0))], {}
     ) == (1.0, 1.0)
+
+
+def test_of_people_without_a_visit_nothing_need_be_said() -> None:
+    """Staff who fill a shelf and whoever slipped in: no line of a receipt, no miss; a case about them is no mistake."""
+    true = [truth(10), truth(10.4, visit=""), truth(30, visit=""), truth(40, kind="put_back", visit="")]
+    assert event_scores(true, [("f1", change(10.4))], {}) == (1.0, 1.0)
+    assert event_scores(true, [("f1", change(10)), ("f1", change(30, "doubt", 0))], {}) == (1.0, 1.0)
+    assert event_scores(true[2:], [], {}) == (1.0, 1.0)
+    assert take_fates(true, [("f1", change(10))], {}, {"f1": "g1"}) == {
+        "g1": {"found": 1, "undone": 0, "doubted": 0, "missed": 0}
+    }
 
 
 def test_every_take_is_found_undone_doubted_or_missed() -> None:
