@@ -1,11 +1,12 @@
 """YAML documents of the building: a file goes in, a mapping of keys comes out, or an error of one line."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sims.documents import Part
+from sims.documents import Part, Share
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Light = Literal["shipped", "day", "evening", "dim", "mixed"]
 
 

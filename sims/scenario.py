@@ -11,11 +11,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, Field, PrivateAttr, ValidationError, model_validator
 
 from sims.building import Building
-from sims.documents import Part, read_document
+from sims.documents import Part, Share, read_document
 from sims.flaws import Light, Link, LoadCells, Mounting, Sensor
 from sims.script import ACTIONS, Mention, ScriptedShopper, Seconds, mentions
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class ScenarioError(Exception):

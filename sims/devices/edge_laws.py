@@ -8,7 +8,9 @@ from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from sims.documents import Part, Share
 
 Array = NDArray[np.float64]
 
@@ -22,17 +24,12 @@ KNOT_FIRST, KNOT_STEP = -2.0, 2.0 / 3.0
 COVER = 0.25
 """Somebody is crowded when nearer people's boxes cover more than this share of theirs."""
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Real = Annotated[float, Field(ge=-1000.0, le=1000.0)]
 Size = Annotated[float, Field(ge=0.0, le=5.0)]
 Memory = Annotated[float, Field(gt=0.0, le=60.0)]
 Four = tuple[Real, Real, Real, Real]
 FourSizes = tuple[Size, Size, Size, Size]
 Quantiles = Annotated[tuple[Share, ...], Field(min_length=KNOTS, max_length=KNOTS)]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Slopes(Part):

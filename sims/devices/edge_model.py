@@ -13,8 +13,8 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 from scipy.special import expit, logit
 
-from sims.devices.edge_laws import FacingErrors, LightErrors, Part, PeopleErrors
-from sims.documents import read_document
+from sims.devices.edge_laws import FacingErrors, LightErrors, PeopleErrors
+from sims.documents import Part, read_document
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "edge"
 SHIPPED = FOLDER / "default.yaml"
