@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.site import Site
+from smartstore.site.floor import inside
 
 Array = NDArray[np.float64]
 Point = tuple[float, float]
@@ -64,13 +65,9 @@ class Ground:
         gaps = {kind: tuple(_gap(g.line_m, walls) for g in site.gates if g.kind == kind) for kind in ("entry", "exit")}
         return cls(walls, blocks, gaps["entry"], gaps["exit"])
 
-    def is_inside(self, at: Array) -> bool:
-        """Whether a point lies within the walls (even-odd rule)."""
-        return _within(self.walls, at)
-
     def is_free(self, at: Array, slack_m: float) -> bool:
         """Whether somebody can stand at a point: within the walls and not deeper than ``slack_m`` in a fixture."""
-        if not self.is_inside(at):
+        if not inside(at, self.walls)[0]:
             return False
         for origin, normal, width_m, depth_m in self.blocks:
             away = at - origin
@@ -96,20 +93,12 @@ class Ground:
         return max((gap.beyond(x_m, y_m) for gap in self.entries), default=-math.inf)
 
 
-def _within(walls: Array, at: Array) -> bool:
-    a, b = walls, np.roll(walls, -1, axis=0)
-    crosses = (a[:, 1] > at[1]) != (b[:, 1] > at[1])
-    rise = np.where(crosses, b[:, 1] - a[:, 1], 1.0)
-    x = a[:, 0] + (at[1] - a[:, 1]) / rise * (b[:, 0] - a[:, 0])
-    return bool(np.count_nonzero(crosses & (at[0] < x)) % 2)
-
-
 def _gap(line_m: tuple[tuple[float, float], tuple[float, float]], walls: Array) -> _Gap:
     start, end = np.array(line_m, float)
     along = (end - start) / max(float(np.linalg.norm(end - start)), 1e-9)
     outwards = np.array([along[1], -along[0]])
     middle = (start + end) / 2
-    if _within(walls, middle + _JUST_M * outwards):
+    if inside(middle + _JUST_M * outwards, walls)[0]:
         outwards = -outwards
     return _Gap(_point(middle), _point(along), _point(outwards), float(np.linalg.norm(end - start)) / 2)
 
