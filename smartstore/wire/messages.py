@@ -196,7 +196,7 @@ class ReviewPicture(Struct, frozen=True, kw_only=True):
 class Review(Message, frozen=True, kw_only=True):
     """A change that the evidence does not settle: ``end`` when a person has, ``update`` when another overrules that.
 
-    ``place`` is a facing or a shelf, as far as it is known.
+    ``place`` is a facing or a shelf, as far as it is known, or the entry that somebody took uninvited.
     """
 
     phase: Phase
