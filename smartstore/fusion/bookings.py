@@ -94,10 +94,10 @@ class Bookings:
 
     def _case(self, change: Change, choice: Choice, t_ns: int) -> CaseRaised:
         best = choice.ranking[: self._most]
-        likely: Counter[str] = Counter()
+        likely: dict[str, float] = {}
         for claim, probability in choice.ranking:
             if claim.visit:
-                likely[claim.visit] += probability  # type: ignore[assignment]
+                likely[claim.visit] = likely.get(claim.visit, 0.0) + probability
         visit = min(likely, key=lambda name: (-likely[name], name), default="")
         for claim, probability in best:
             if claim.visit and claim.quantity > 0 and probability > 0.05:
