@@ -25,7 +25,6 @@ from smartstore.settings import parse_settings
 from smartstore.site import load_site
 
 OUT = Path("data/runs/crowd")
-RATES = (20, 60, 120, 180, 240)
 RESAMPLES = 2_000
 TIMES_AS_LONG = 6
 """A run may last so many times as long as people come."""

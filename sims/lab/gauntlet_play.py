@@ -89,6 +89,11 @@ class Case:
         keys = self.scenario().model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return yaml.safe_dump({"schema": 1, **keys}, sort_keys=False, allow_unicode=True)
 
+    @property
+    def switches(self) -> Mapping[str, Any]:
+        """Settings of the product that leave a source of evidence out; empty where a device is off, or nothing."""
+        return SWITCHES.get(self.without, {}) if self.without else {}
+
     def digest(self) -> str:
         """Changes with the story and with what is left out; not with the program."""
         told = f"{self.mode}|{self.without}|{self.fidelity}|{self.document()}|{self.store.read_text()}"
@@ -97,7 +102,7 @@ class Case:
     def play(self) -> Result:
         """Play it and count what was right."""
         started = time.monotonic()
-        settings = parse_settings(SWITCHES.get(self.without, {}) if self.without else {}, f"--without {self.without}")
+        settings = parse_settings(self.switches, f"--without {self.without}")
         if self.fidelity == "frames":
             played = _pictures(self)
         else:
@@ -152,7 +157,7 @@ def _pictures(case: Case) -> Played:
     with tempfile.TemporaryDirectory() as folder:
         script, out, settings = (Path(folder) / name for name in ("case.yaml", "run", "settings.yaml"))
         script.write_text(case.document())
-        settings.write_text(yaml.safe_dump({**SWITCHES.get(case.without, {})} if case.without else {}))
+        settings.write_text(yaml.safe_dump(dict(case.switches)))
         run(RunRequest(script, seed=case.seed, fidelity="frames", out=out, settings=settings))
         said = Published()
         for packet in read_feed(out / "feed.mcap"):

@@ -61,8 +61,6 @@ class Judged:
     probability: float
     chosen: Key
     sure: float
-    second: Key | None
-    second_sure: float
 
 
 class _Listener(Attributor):
@@ -164,11 +162,7 @@ def _away_ns(change: Change, deed: TrueChange) -> int:
 
 def _judged(choice: Choice, truth: Key) -> Judged:
     said = {claim.key: p for claim, p in choice.ranking}
-    others = [(p, claim.key) for claim, p in choice.ranking if claim.key != choice.hypothesis.key]
-    second_sure, second = max(others, key=lambda pair: pair[0], default=(0.0, None))
-    return Judged(
-        truth, max(said.get(truth, 0.0), LEAST), choice.hypothesis.key, choice.probability, second, second_sure
-    )
+    return Judged(truth, max(said.get(truth, 0.0), LEAST), choice.hypothesis.key, choice.probability)
 
 
 def log_likelihood(judged: list[Judged]) -> float:

@@ -18,7 +18,7 @@ from sims.lab.floor import Moment, floor_metrics
 from sims.truth import TrueChange, Truth
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, decode
-from smartstore.wire.messages import Receipt, Review, ShelfChange
+from smartstore.wire.messages import Receipt, ShelfChange
 
 MATCH_NS = 1_000_000_000
 FATE_NS = 10_000_000_000
@@ -34,8 +34,6 @@ class Published:
     receipts: dict[str, Receipt] = field(default_factory=dict)
     changes: list[tuple[str, ShelfChange]] = field(default_factory=list)
     floor: list[tuple[int, tuple[tuple[int, float, float], ...]]] = field(default_factory=list)
-    cases: dict[str, Review] = field(default_factory=dict)
-    """Review cases by id, as they were last told."""
 
     def observe(self, packet: Packet) -> None:
         """Take note of a packet if it is one of the product's facts."""
@@ -46,8 +44,6 @@ class Published:
             self.receipts[received.device] = received.message
         elif received.channel is topics.CHANGE:
             self.changes.append((received.device, received.message))
-        elif received.channel is topics.REVIEW:
-            self.cases[received.device] = received.message
         elif received.channel is topics.FLOOR:
             people = tuple((p.track, p.x_m, p.y_m) for p in received.message.tracks)
             self.floor.append((received.t_ns, people))
