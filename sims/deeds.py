@@ -73,8 +73,6 @@ class Appear:
 class ScanPalm:
     """Hold the palm over the scanner of the entry."""
 
-    attempt: int
-
 
 @dataclass(frozen=True, slots=True)
 class ShowPass:

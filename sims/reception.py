@@ -83,7 +83,6 @@ class Reception:
         palm, size = self._captured(shopper.name, shopper.plan.palm), shopper.plan.party
         found = self._scan(palm, size, t_ns // 1_000_000_000)
         if found is None:
-            shopper.refused()
             return
         visit, token = found
         self._parties[shopper.name] = _Party(shopper.name, visit, t_ns, size)

@@ -96,9 +96,6 @@ class Shopper:
         """The way is free, on a visit or (staff, those who slip in) on none."""
         self.visit, self._inside = visit, True
 
-    def refused(self) -> None:
-        """The gate does not know the palm."""
-
     def move(self, snapshot: Snapshot) -> BodyState:
         """Turn and step for one tick; how the body is then."""
         (x, y), hands = snapshot.where[self.name], self.hands
@@ -152,8 +149,8 @@ class Shopper:
         """Hold the palm over the scanner, or show the pass."""
         self._appear()
         yield from self._tick.wait(self.random.uniform(0.6, 1.4))
-        for attempt in range(SCANS):
-            self._tick.do(deeds.ShowPass() if self.plan.role == "staff" else deeds.ScanPalm(attempt))
+        for _ in range(SCANS):
+            self._tick.do(deeds.ShowPass() if self.plan.role == "staff" else deeds.ScanPalm())
             yield
             if self._inside:
                 yield from self._tick.wait(self.random.uniform(0.3, 0.6))

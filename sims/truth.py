@@ -35,7 +35,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag=
 
 
 class TruePerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One person inside the walls, store metres; ``hand_m`` is where the right hand is while it works."""
+    """One person inside the walls, store metres; ``hand_m`` is where the active hand is while it works."""
 
     person: str
     visit: str | None

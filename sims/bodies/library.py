@@ -122,12 +122,6 @@ class BodyLibrary:
             places.append(transform[:, :3] @ self._palms[state.body, number, 2] + transform[:, 3])
         return np.array(places)
 
-    def hand_axes(self, state: BodyState) -> FloatArray:
-        """Per hand (2, 2, 3) the unit directions along the fingers and out of the palm, in the store's axes."""
-        transforms = self._pose(state)
-        turns = [transforms[BONE[f"hand.{side}"], :, :3] for side in SIDES]
-        return np.array([self._palms[state.body, number, :2] @ turns[number].T for number in (0, 1)])
-
     def _pose(self, state: BodyState) -> Transforms:
         """The transforms of a state; asked for by surface, joints and hands in turn, so the last few are kept."""
         if state not in self._posed:

@@ -22,7 +22,6 @@ _MOUTH_INSIDE_UV = (0.74, 0.94, 0.0, 0.15)
 _EYEBALL_VERTICES, _TONGUE_VERTICES = 72, 226
 _NOSE, _LEFT_EYE, _LEFT_EAR, _RIGHT_EAR = 0, 1, 3, 4
 _ARM = ("shoulder", "upperarm", "forearm", "wristroll", "hand")
-_LEG = ("thigh", "shin", "foot", "toes")
 _FRONT_HALF_M = 0.05
 
 
