@@ -13,6 +13,7 @@ from sims import deeds
 from sims.building import Building
 from sims.customs import meeting_place
 from sims.deeds import Meeting, Place
+from sims.errands import Gift
 from sims.feet import Feet
 from sims.hands import Hands
 from sims.scene import Point
@@ -25,8 +26,6 @@ PALM_M = 0.07
 HEIGHT = 0.62
 """Where hands meet, as a share of the giver's height."""
 PATIENCE_S = 20.0
-Gift = tuple[str, str]
-"""Who hands over, and the facing from which the item comes."""
 
 
 class Company:

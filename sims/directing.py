@@ -13,6 +13,7 @@ from sims.errands import (
     DropItem,
     Errand,
     FillUp,
+    Gift,
     GiveTo,
     LeanOn,
     PickThingUp,
@@ -46,9 +47,6 @@ ShelfAction = Take | BothHands | PutBack | PickUp | Touch | Lean
 ARMS_M = 0.95
 """How far apart two facings may be that are reached at once."""
 
-Gift = tuple[str, str]
-"""Who hands over, and the facing from which the item comes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -56,7 +54,7 @@ class Part:
 
     errands: tuple[Errand, ...]
     awaits: tuple[Gift, ...]
-    brings: tuple[Gift, ...]
+    brings: tuple[tuple[str, str], ...]
     """SKU and home of every item that they come with."""
 
 
@@ -66,7 +64,7 @@ def directed(scenario: Scenario, building: Building, names: Sequence[str]) -> li
     readings: list[_Reading] = []
     for _ in range(len(names) + 1):
         readings = [
-            _Reading(building, i, f"{scenario.path}: script[{i}]", names, name, list(gifts[name]))
+            _Reading(building, i, f"{scenario.path}: script[{i}]", names, name, [source for _, source in gifts[name]])
             for i, name in enumerate(names)
         ]
         for reading, shopper in zip(readings, scenario.script or (), strict=True):
@@ -92,10 +90,12 @@ class _Reading:
     where: str
     names: Sequence[str]
     name: str
-    received: list[Gift]
+    received: list[str]
+    """Facings from which others have given them an item that they have not parted with."""
     taken: list[str] = field(default_factory=list)
     """Facings from which they have an item by now."""
     gives: list[tuple[str, str]] = field(default_factory=list)
+    """To whom, and the facing from which the item comes."""
     brings: list[tuple[str, str]] = field(default_factory=list)
     errands: list[Errand] = field(default_factory=list)
     problem: str | None = None
@@ -154,18 +154,13 @@ class _Reading:
 
     def _source(self, sku: str, key: str) -> str:
         """The facing of the held item of a SKU that came last, or else of one that is handed over."""
-        for held in (self.taken, [source for _, source in self.received]):
-            source = next((f for f in reversed(held) if self.building.facings[f].sku == sku), None)
+        for held in (self.taken, self.received):
+            source = next((facing for facing in reversed(held) if self.building.facings[facing].sku == sku), None)
             if source is not None:
-                break
-        else:
-            self._complain(key, f"{sku!r} is not held by then; take it first")
-            return next(iter(self.building.facings))
-        if source in self.taken:
-            self.taken.remove(source)
-        else:
-            self.received.remove(next(gift for gift in self.received if gift[1] == source))
-        return source
+                held.remove(source)
+                return source
+        self._complain(key, f"{sku!r} is not held by then; take it first")
+        return next(iter(self.building.facings))
 
     def _complain(self, key: str, problem: str) -> None:
         self.problem = self.problem or f"{self.where}.{key}: {problem}"

@@ -108,6 +108,8 @@ class StandUntil:
     then: ShelfErrand | None
 
 
+Gift = tuple[str, str]
+"""Who hands over, and the facing from which the item comes."""
 Role = Literal["shopper", "party", "tailgater", "staff"]
 Errand = ShelfErrand | GiveTo | DropItem | StandStill | StandUntil
 
@@ -139,5 +141,5 @@ class Plan:
     """Who walks in right behind."""
     brings: tuple[Unit, ...] = ()
     """What is in the bag from the beginning: goods from the back room, own things."""
-    awaits: tuple[tuple[str, str], ...] = ()
-    """Who will hand over something, and the facing from which it comes: nobody leaves before they have it."""
+    awaits: tuple[Gift, ...] = ()
+    """What others will hand over: nobody leaves before they have it."""
