@@ -68,8 +68,8 @@ class Walkways:
         routes = floor.buffer(-CLEARANCE_M, join_style="mitre")
         if isinstance(routes, shapely.MultiPolygon):
             routes = max(routes.geoms, key=lambda part: part.area)
-        self.floor, self.routes, self._well_inside = floor, routes, routes.buffer(-0.005)
-        shapely.prepare(self.routes)
+        self.routes, self._well_inside = routes, routes.buffer(-0.005)
+        shapely.prepare(routes)
         self._router = jupedsim.RoutingEngine(routes)
         model = jupedsim.AnticipationVelocityModel(rng_seed=1)
         self._crowd = jupedsim.Simulation(model=model, geometry=floor, dt=dt_s)
