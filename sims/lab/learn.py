@@ -11,14 +11,17 @@ import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sims.building import load_building
+from sims.devices.edge_model import load_edge_model
 from sims.lab.families import FAMILIES
 from sims.lab.families.stage import STORES
+from sims.lab.fit_edge_record import store_id
 from sims.lab.learn_record import Judged, Story, judge, log_likelihood, record
 from sims.lab.reliability import Bin, calibration_error, draw_reliability, reliability
 from sims.scenario import Scenario, load_scenario
@@ -85,7 +88,6 @@ class LearnRequest:
     held_out: Sequence[int]
     out: Path
     only: Sequence[str] = ()
-    rounds: int = ROUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +114,22 @@ def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _
     stories = [_stories(request, seeds, what, watch) for seeds, what in
                ((request.seeds, "playing"), (request.held_out, "playing what is held out"))]  # fmt: skip
     known, unknown = stories
-    options = _search(known, start, request.rounds, watch)
+    options = _search(known, start, ROUNDS, watch)
     document = _values(options)
-    before, after = (judge_all(unknown, which) for which in (start, options))
-    bins = reliability([(one.sure, one.chosen == one.truth) for one in after])
+    (known_before, known_after), (before, after) = (
+        [judge_all(told, which) for which in (start, options)] for told in (known, unknown)
+    )
+    bins = _bins(after)
     document["learned"] = {
         "seeds": list(request.seeds),
         "held_out": list(request.held_out),
-        "decisions": {"learned_from": len(judge_all(known, options)), "held_out": len(after)},
+        "decisions": {"learned_from": len(known_after), "held_out": len(after)},
         "log_likelihood": {
-            "learned_from": _pair(judge_all(known, start), judge_all(known, options)),
+            "learned_from": _pair(known_before, known_after),
             "held_out": _pair(before, after),
         },
         "calibration_error": {
-            "before": _rounded(calibration_error(reliability([(j.sure, j.chosen == j.truth) for j in before]))),
+            "before": _rounded(calibration_error(_bins(before))),
             "after": _rounded(calibration_error(bins)),
         },
         "right": {"before": _right(before), "after": _right(after)},
@@ -155,10 +159,7 @@ def _stories(request: LearnRequest, seeds: Sequence[int], what: str, watch: Watc
 
 
 def _kept(scenario: Scenario, store: Path, site: Site, seed: int) -> Story:
-    digest = hashlib.sha256(f"{scenario.model_dump_json()}|{seed}|{store.read_text()}".encode())
-    for path in sorted([*ROOT.glob("smartstore/**/*.py"), *ROOT.glob("sims/**/*.py")]):
-        digest.update(path.read_bytes())
-    path = CACHE / f"{scenario.scenario}-{seed}-{digest.hexdigest()[:12]}.pickle"
+    path = CACHE / f"{scenario.scenario}-{seed}-{story_key(scenario, store, seed)}.pickle"
     if path.exists():
         kept: Story = pickle.loads(path.read_bytes())  # noqa: S301 - written by this function
         return kept
@@ -168,6 +169,21 @@ def _kept(scenario: Scenario, store: Path, site: Site, seed: int) -> Story:
     partial.write_bytes(pickle.dumps(story))
     partial.replace(path)
     return story
+
+
+def story_key(scenario: Scenario, store: Path, seed: int) -> str:
+    """Digest of all that a story depends on: documents and the program, of which any part may matter."""
+    errors = load_edge_model(scenario.edge_file).model_dump_json(exclude={"fitted"})
+    told = f"{scenario.model_dump_json(exclude={'seed'})}|{seed}|{store_id(store)}|{errors}|{_program_id()}"
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+@cache
+def _program_id() -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*ROOT.glob("smartstore/**/*.py"), *ROOT.glob("sims/**/*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _search(stories: Sequence[Told], start: PipelineOptions, rounds: int, watch: Watch) -> PipelineOptions:
@@ -219,6 +235,10 @@ def _write(path: Path, document: Mapping[str, Any], bins: Sequence[Bin]) -> None
         draw_reliability(path.with_suffix(".png"), bins)
     except OSError as error:
         raise LearnError(f"{path}: cannot be written ({error.strerror}); give another file with --out") from error
+
+
+def _bins(judged: Sequence[Judged]) -> list[Bin]:
+    return reliability([(one.sure, one.chosen == one.truth) for one in judged])
 
 
 def _pair(before: Sequence[Judged], after: Sequence[Judged]) -> dict[str, float]:

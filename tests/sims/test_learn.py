@@ -1,15 +1,19 @@
 """What evidence is worth is learned: worse parameters make the truth less likely, and are mended."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sims.building import load_building
+from sims.devices import edge_model
+from sims.devices.edge_model import FOLDER, SHIPPED
 from sims.lab import learn
 from sims.lab.families import FAMILIES
 from sims.lab.families.stage import STORES
-from sims.lab.learn import PARAMETERS, LearnError, LearnRequest, Parameter
+from sims.lab.learn import PARAMETERS, LearnError, LearnRequest, Parameter, story_key
 from sims.lab.learn_record import Story, judge, log_likelihood, record
 from sims.lab.reliability import calibration_error, draw_reliability, reliability
 from smartstore.pipeline import PipelineOptions
@@ -17,6 +21,7 @@ from smartstore.settings import parse_settings
 from smartstore.site import Site, load_site
 
 STORE = STORES / "corner.yaml"
+BY_HAND = FOLDER / "by-hand.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +58,39 @@ def test_a_parameter_that_was_spoilt_is_mended(story: Story, site: Site, monkeyp
     spoilt = replace(options, evidence=replace(options.evidence, hand_sigma_m=3.0))
     mended = learn._search([(story, site)], spoilt, 4, lambda _: None)
     assert mended.evidence.hand_sigma_m < 1.0
+
+
+def test_what_was_learned_is_written_with_what_it_is_worth(
+    story: Story, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, "_stories", lambda *_: [(story, site)])
+    monkeypatch.setattr(learn, "PARAMETERS", (Parameter("joint", "temperature", "length"),))
+    out = tmp_path / "learned.yaml"
+    written = learn.learn(LearnRequest((403,), (404,), out), PipelineOptions())
+    assert yaml.safe_load(out.read_text()) == written
+    assert out.with_suffix(".png").stat().st_size > 5_000
+    options = PipelineOptions()
+    tuned = replace(options, joint=replace(options.joint, temperature=written["joint"]["temperature"]))
+    before, after = (judge(story, site, which) for which in (options, tuned))
+    told = written["learned"]
+    assert told["decisions"] == {"learned_from": len(after), "held_out": len(after)}
+    for likelihood in told["log_likelihood"].values():
+        assert likelihood["before"] == pytest.approx(log_likelihood(before), rel=1e-3)
+        assert likelihood["after"] == pytest.approx(log_likelihood(after), rel=1e-3)
+    assert told["log_likelihood"]["learned_from"]["after"] > told["log_likelihood"]["learned_from"]["before"]
+    assert told["right"]["before"] > 0.7
+
+
+def test_a_kept_story_is_of_the_same_documents(tmp_path: Path) -> None:
+    """The error model of the cameras is a document of its own, beside the scenario; so is a store's catalogue."""
+    edge = tmp_path / "edge-2.yaml"
+    shutil.copy(BY_HAND, edge)
+    scenario = FAMILIES["plain"].scenario(load_building(STORE), 1).model_copy(update={"edge": str(edge)})
+    key = story_key(scenario, STORE, 1)
+    assert story_key(scenario, STORE, 1) == key != story_key(scenario, STORE, 2)
+    shutil.copy(SHIPPED, edge)
+    edge_model._load.cache_clear()
+    assert story_key(scenario, STORE, 1) != key
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda p: f"{p.section}.{p.name}")
