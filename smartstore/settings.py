@@ -182,7 +182,8 @@ def _problem(kind: Any, source: str, found: Mapping[str, Any], example: str) -> 
 def _known(kind: Any, path: tuple[Any, ...]) -> list[str]:
     for part in path:
         kind = _section(get_type_hints(kind).get(part))
-    return [entry.name for entry in fields(kind)]
+    own = kind.__annotations__
+    return [entry.name for entry in sorted(fields(kind), key=lambda entry: entry.name not in own)]
 
 
 def _section(hint: Any) -> Any:
