@@ -17,6 +17,7 @@ from sims.demand import arrivals, wishes
 from sims.directing import Part, directed
 from sims.errands import Plan, TakeWithBothHands
 from sims.scenario import Scenario, ScenarioError
+from sims.scene import BASKETS
 from sims.script import ScriptedShopper
 from sims.stock import LEAST_GRAMS, Unit
 
@@ -24,8 +25,6 @@ PALM_NUMBERS = 128
 """Length of a palm vector."""
 GEAR = {"": 0.36, "basket": 0.26, "arm_basket": 0.12, "tote": 0.12, "roller": 0.10, "trolley": 0.04}
 """What people shop with, as shares; they bring it along."""
-IN_THE_LEFT = ("basket", "arm_basket")
-"""What leaves only the right hand free."""
 LEFT_HANDED = 0.12
 
 
@@ -64,9 +63,9 @@ def _equipped(plan: Plan, seed: int) -> Plan:
     kind = str(own.choice(list(GEAR), p=list(GEAR.values())))
     if any(not foreign(unit.sku) for unit in plan.brings):
         kind = "trolley"
-    if kind in IN_THE_LEFT and any(isinstance(errand, TakeWithBothHands) for errand in plan.errands):
+    if kind in BASKETS and any(isinstance(errand, TakeWithBothHands) for errand in plan.errands):
         kind = "roller"
-    left_handed = bool(own.random() < LEFT_HANDED) and kind not in IN_THE_LEFT
+    left_handed = bool(own.random() < LEFT_HANDED) and kind not in BASKETS
     return replace(plan, gear=kind, left_handed=left_handed)
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from sims import deeds
 from sims.building import Building
 from sims.customs import meeting_place
-from sims.deeds import Meeting, Place
+from sims.deeds import Meeting
 from sims.errands import Gift
 from sims.feet import Feet
 from sims.hands import Hands
-from sims.scene import Point
+from sims.scene import Place, Point
 from sims.shelf_work import Tick
 
 ARMS_LENGTH_M = 1.2

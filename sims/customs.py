@@ -12,7 +12,8 @@ from shapely.geometry import Point as FloorPoint
 from shapely.geometry import Polygon
 
 from sims.building import Building, Facing, Gate
-from sims.walking import Place, Walkways, through
+from sims.scene import Place
+from sims.walking import Walkways, through
 
 ELBOW_ROOM_M = 0.55
 """How far apart people like to stand."""

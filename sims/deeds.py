@@ -6,10 +6,8 @@ Frozen nouns that shoppers, world and scales exchange; nothing is computed here.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sims.scene import Point
+from sims.scene import Place, Point
 from sims.stock import Stock
-
-Place = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)

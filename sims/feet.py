@@ -13,8 +13,8 @@ from sims.customs import Customs
 from sims.deeds import Snapshot
 from sims.hands import Hands
 from sims.motion import turn_towards
+from sims.scene import Place
 from sims.shelf_work import Tick
-from sims.walking import Place
 
 TURN_RAD_S = math.radians(200.0)
 FARTHEST_M = 0.78

@@ -10,9 +10,8 @@ from itertools import zip_longest
 
 from sims.building import Building, Facing
 from sims.motion import bend, beside, distance, minimum_jerk
-from sims.scene import Point
+from sims.scene import BASKETS, Place, Point
 from sims.stock import Stock, Unit
-from sims.walking import Place
 
 BESIDE_M = 0.15
 """How far from the active palm the other one holds on."""
@@ -49,7 +48,7 @@ class Hands:
     @property
     def left_free(self) -> bool:
         """Whether the left hand has nothing else to do."""
-        return self._gear not in ("basket", "arm_basket")
+        return self._gear not in BASKETS
 
     @property
     def right(self) -> Point | None:

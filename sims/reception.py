@@ -17,10 +17,11 @@ from sims.building import Building, Gate
 from sims.chance import stream
 from sims.happened import GateNotice, Happened
 from sims.scenario import Scenario, ScenarioError
+from sims.scene import Place
 from sims.shopper import Shopper
 from sims.stock import Unit
 from sims.truth import TrueGuest, TrueVisit
-from sims.walking import Doorway, Place
+from sims.walking import Doorway
 
 PALM_NOISE = 0.015
 """Capture noise per number of a palm's unit vector, standard deviation."""

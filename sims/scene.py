@@ -10,6 +10,10 @@ from dataclasses import dataclass
 
 Point = tuple[float, float, float]
 """A point in store metres."""
+Place = tuple[float, float]
+"""A point on the floor in store metres."""
+BASKETS = ("basket", "arm_basket")
+"""Gear that hangs on the left arm and leaves only the right hand free."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,10 @@ from sims.errands import (
 )
 from sims.feet import Feet, bearing_rad
 from sims.hands import Hands
-from sims.scene import BodyState, Gear
+from sims.scene import BodyState, Gear, Place
 from sims.shelf_work import Manner, ShelfWork, Tick
 from sims.stock import Unit
 from sims.stops import Stops
-from sims.walking import Place
 from sims.wheels import ROLLING, Wheels
 
 SCANS = 3

@@ -14,6 +14,7 @@ from shapely.geometry import Polygon
 from shapely.ops import nearest_points
 
 from sims.building import Building, Gate
+from sims.scene import Place
 
 RADIUS_M = 0.19
 SLIM_RADIUS_M = 0.10
@@ -29,8 +30,6 @@ BLOCKED_AFTER_S = 1.5
 CLOSE_AFTER_S, CLOSE_M = 3.0, 0.7
 """Somebody blocked for so long so near to the goal stays where they are."""
 STUCK_AFTER_S = 30.0
-
-Place = tuple[float, float]
 
 
 class WalkingError(Exception):

@@ -8,7 +8,7 @@ import math
 
 from sims.building import Building
 from sims.motion import turn_towards
-from sims.walking import Place
+from sims.scene import Place
 
 ROLLING = ("roller", "trolley")
 PULLED_M = 0.52

@@ -13,13 +13,13 @@ from sims.building import Building
 from sims.casting import check_bodies, draw_plans
 from sims.chance import stream
 from sims.customs import customs_of
-from sims.deeds import Place, Snapshot
+from sims.deeds import Snapshot
 from sims.devices.sight import Figures
 from sims.handling import Handling
 from sims.happened import Happened
 from sims.reception import Enrol, Reception, Scan, gates_of
 from sims.scenario import Scenario
-from sims.scene import BodyState, Scene
+from sims.scene import BodyState, Place, Scene
 from sims.shopper import Shopper
 from sims.stock import Stock
 from sims.truth import TruePerson, TruePositions

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sims.bodies.rotations import FloatArray, yaw
-from sims.scene import BodyState
+from sims.scene import BASKETS, BodyState
 
 KINDS = ("basket", "arm_basket", "roller", "trolley", "tote")
 BASKET_M = (0.42, 0.28, 0.22)
@@ -43,7 +43,7 @@ class Placed:
 def load(state: BodyState, number: int) -> str:
     """How gear loads an arm (0 left, 1 right): ``handle``, ``forearm``, a key of ``SWING``, or nothing."""
     worn = state.gear
-    if worn is None or (worn.place is not None and worn.kind in ("basket", "arm_basket")):
+    if worn is None or (worn.place is not None and worn.kind in BASKETS):
         return ""
     if worn.kind == "trolley":
         return "handle" if worn.gripped else ""
@@ -70,7 +70,7 @@ def placed(state: BodyState, joints: FloatArray, palms: FloatArray, height_m: fl
     turn, feet = yaw(state.heading_rad), np.array([state.x_m, state.y_m, 0.0])
     if worn.kind == "tote":
         return _tote(turn, joints)
-    if worn.kind in ("basket", "arm_basket") and worn.place is None:
+    if worn.kind in BASKETS and worn.place is None:
         return _basket(turn, joints, palms[0], worn.kind)
     scale = trolley_scale(height_m) if worn.kind == "trolley" else 1.0
     if worn.place is not None:

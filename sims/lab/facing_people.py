@@ -16,9 +16,8 @@ from sims.bodies.gait import stride_m
 from sims.building import Building, Facing, Fixture
 from sims.hands import Hands
 from sims.motion import turn_towards
-from sims.scene import BodyState
+from sims.scene import BodyState, Place
 from sims.stock import Stock, Unit
-from sims.walking import Place
 
 TICK_S = 0.05
 TURN_RAD_S = math.radians(200.0)
