@@ -47,6 +47,7 @@ def run(
     """Run a scenario to settled receipts and score them against the truth."""
     from sims.lab.run import RunRequest
     from sims.lab.run import run as run_scenario
+    from sims.lab.score import mean_score
 
     numbers: Sequence[int | None] = [seed] if seeds is None else seed_range(seeds)
     results = []
@@ -85,24 +86,9 @@ def explain(
     Console(file=sys.stdout).print(table)
 
 
-def mean_score(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The mean of every number over runs; other values are kept where all runs agree."""
-    mean: dict[str, Any] = {}
-    for key, value in results[0].items():
-        column = [result[key] for result in results]
-        if isinstance(value, dict):
-            mean[key] = mean_score(column)
-        elif key == "seed":
-            mean[key] = column
-        elif isinstance(value, int | float):
-            numbers = [x for x in column if x is not None]
-            mean[key] = sum(numbers) / len(numbers) if numbers else None
-        elif all(x == value for x in column):
-            mean[key] = value
-    return mean
-
-
 def _show(results: Sequence[dict[str, Any]]) -> None:
+    from sims.lab.score import mean_score
+
     columns = (
         "seed",
         "sales",

@@ -95,6 +95,23 @@ def score(
     }
 
 
+def mean_score(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean of every number over the runs that have it; other values are kept where all runs agree."""
+    mean: dict[str, Any] = {}
+    for key, value in results[0].items():
+        column = [result[key] for result in results]
+        numbers = [x for x in column if isinstance(x, int | float)]
+        if isinstance(value, Mapping):
+            mean[key] = mean_score(column)
+        elif key == "seed":
+            mean[key] = column
+        elif numbers:
+            mean[key] = sum(numbers) / len(numbers)
+        elif all(x == value for x in column):
+            mean[key] = value
+    return mean
+
+
 def within(walls_m: Sequence[tuple[float, float]], moments: Sequence[Moment]) -> list[Moment]:
     """The moments with only those who are inside the polygon."""
     room = Polygon(walls_m)

@@ -3,7 +3,7 @@
 import pytest
 
 from sims.lab.floor import floor_metrics
-from sims.lab.score import event_scores, exact_rate, item_scores, money_scores, take_fates, within
+from sims.lab.score import event_scores, exact_rate, item_scores, mean_score, money_scores, take_fates, within
 from sims.truth import TrueChange
 from smartstore.wire.messages import ShelfChange
 
@@ -75,6 +75,16 @@ def test_every_take_is_found_undone_doubted_or_missed() -> None:
         "g1": {"found": 1, "undone": 1, "doubted": 1, "missed": 1},
         "g2": {"found": 0, "undone": 0, "doubted": 0, "missed": 1},
     }
+
+
+def test_the_mean_of_runs_leaves_out_those_that_have_no_number() -> None:
+    """In a run whose shoppers all stay there is no receipt to wait for, be it the first run or another."""
+    runs = [{"scenario": "x", "renderer": name, "seed": seed, "item_f1": 1.0 / seed, "time_to_receipt_s": {"p50": wait}}
+            for seed, name, wait in ((1, "GL", None), (2, "CPU", 3.0))]  # fmt: skip
+    mean = {"scenario": "x", "item_f1": 0.75, "time_to_receipt_s": {"p50": 3.0}}
+    assert mean_score(runs) == {**mean, "seed": [1, 2]}
+    assert mean_score(runs[::-1]) == {**mean, "seed": [2, 1]}
+    assert mean_score(runs[:1])["time_to_receipt_s"] == {"p50": None}
 
 
 def walk(identity: object, x_m: float, start: int = 0, stop: int = 50) -> list[tuple[int, tuple]]:
