@@ -30,7 +30,7 @@ from smartstore.ledger.album import Album
 from smartstore.ledger.cart import Cart, PriceList, apply
 from smartstore.ledger.journal import Journal
 from smartstore.ledger.settlement import Settlement
-from smartstore.ledger.telling import cart_message, change_message, floor_message, review_message
+from smartstore.ledger.telling import Teller
 from smartstore.ledger.verdicts import bring_into_effect, cart_of
 from smartstore.palm.tokens import TokenError, Verifier
 from smartstore.pipeline import PipelineOptions
@@ -117,10 +117,10 @@ class Service:
         self._bus, self._store, self._pipeline, self._journal = bus, site.store, pipeline, journal
         self._site, self._album = site, Album(site, pictures)
         self._verify_token, self._name, self._options, self._frames = verify_token, name, settings.service, frames
-        self._prices = PriceList(site.currency, site.items, site.tax_classes)
-        self._settlement = Settlement(site.store, self._prices, gateway, settings.settlement)
+        prices = PriceList(site.currency, site.items, site.tax_classes)
+        self._settlement = Settlement(site.store, prices, gateway, settings.settlement)
+        self._teller = Teller(bus.publish, site, prices, name)
         self._carts: dict[str, Cart] = {}
-        self._seq: Counter[str] = Counter()
         self._shown_ns, self._reported_ns, self._reported_at, self._asked_at = -1, -1, 0.0, 0.0
         self._named: dict[str, float] = {}
         self._stopping = False
@@ -235,16 +235,16 @@ class Service:
                 authorisation = self._settlement.open(event)
                 if not authorisation.approved:
                     log.warning("visit %s: payment not authorised (%s)", event.visit, authorisation.reason)
-                self._publish_cart(event, "new")
+                self._tell_cart(event, "new")
             case ItemTaken() | ItemReturned():
-                self._publish_change(event)
-                self._publish_cart(event, "update")
+                self._teller.change(event)
+                self._tell_cart(event, "update")
             case CaseRaised():
                 if event.place in self._site.facings or event.place in self._site.shelves:  # not somebody at a gate
-                    self._publish_change(event)
-                self._bus.publish(encode(topics.REVIEW, self._store, event.case, review_message(event, self._site)))
+                    self._teller.change(event)
+                self._teller.case(event)
             case VisitLeft():
-                self._publish_cart(event, "end")
+                self._tell_cart(event, "end")
                 self._settle(event)
 
     def _settle(self, left: VisitLeft) -> None:
@@ -254,7 +254,7 @@ class Service:
             log.error("visit %s: no price for %s; left off its receipt", left.visit, ", ".join(settled.unpriced))
         self._journal.append([settled.event], {left.visit: settled.receipt})
         self._carts[left.visit] = apply(cart, settled.event)
-        self._bus.publish(encode(topics.RECEIPT, self._store, left.visit, settled.receipt))
+        self._teller.receipt(left.visit, settled.receipt)
 
     def hear_verdicts(self) -> None:
         """Brings into effect what people decided since: in carts, and in receipts that are out already.
@@ -272,12 +272,11 @@ class Service:
         if effect.cart is not None:
             self._carts[visit] = effect.cart
             if effect.cart.state != "settled":
-                self._publish_cart(decided, "update")
+                self._tell_cart(decided, "update")
         if effect.amended is not None:
-            self._bus.publish(encode(topics.RECEIPT, self._store, visit, effect.amended.receipt))
+            self._teller.receipt(visit, effect.amended.receipt)
         if effect.closed is not None:
-            review = review_message(effect.closed, self._site, decided)
-            self._bus.publish(encode(topics.REVIEW, self._store, decided.case, review))
+            self._teller.case(effect.closed, decided)
 
     def _cart(self, visit: str) -> Cart:
         """The cart of a visit, which an earlier run of the service may have opened, or settled."""
@@ -294,14 +293,8 @@ class Service:
                     self._settle(left)
         self.hear_verdicts()
 
-    def _publish_cart(self, event: StoreEvent, phase: messages.Phase) -> None:
-        seq = self._next(f"cart/{event.visit}")
-        cart = cart_message(self._carts[event.visit], self._prices, event.t_ns, phase, seq)
-        self._bus.publish(encode(topics.CART, self._store, event.visit, cart))
-
-    def _publish_change(self, event: ItemTaken | ItemReturned | CaseRaised) -> None:
-        change = change_message(event, self._next("change"))
-        self._bus.publish(encode(topics.CHANGE, self._store, event.place, change))
+    def _tell_cart(self, event: StoreEvent, phase: messages.Phase) -> None:
+        self._teller.cart(self._carts[event.visit], event.t_ns, phase)
 
     def _show_floor(self) -> None:
         """Where everybody is, a few times a second of event time."""
@@ -309,13 +302,7 @@ class Service:
         if state.t_ns - self._shown_ns < self._options.floor_s * 1e9:
             return
         self._shown_ns = state.t_ns
-        floor = floor_message(state, self._pipeline.owners, self._next("floor"))
-        self._bus.publish(encode(topics.FLOOR, self._store, self._name, floor))
-
-    def _next(self, channel: str) -> int:
-        """The next ``seq`` of one of this service's own channels."""
-        self._seq[channel] += 1
-        return self._seq[channel] - 1
+        self._teller.floor(state, self._pipeline.owners)
 
     def _report(self, again: bool = False) -> None:
         """Says how far event time is processed: now and then while busy, and ``again`` whenever idle."""
@@ -328,10 +315,7 @@ class Service:
             return
         self._reported_ns, self._reported_at = processed_ns, time.monotonic()
         dropped = self.counts["malformed"] + self.counts["failed"] + self.counts["refused_token"]
-        t_ns = max(processed_ns, 0)
-        progress = messages.Progress(seq=self._next("progress"), t_ns=t_ns, processed_ns=t_ns,
-                                     messages=self.counts["received"], dropped=dropped)  # fmt: skip
-        self._bus.publish(encode(topics.PROGRESS, self._store, self._name, progress))
+        self._teller.progress(max(processed_ns, 0), self.counts["received"], dropped)
 
     def _drop(self, fate: str, device: str, text: str, trace: bool = False) -> None:
         """Counts a packet that goes no further, and names it once per device and minute."""

@@ -1,17 +1,62 @@
 """What apps get to hear: booked facts as wire messages.
 
-In: events, carts and prices, and positions. Out: messages with the ``seq`` they are given. Pure functions.
+In: events, carts and prices, and positions. Out: messages with the ``seq`` they are given, by pure functions, and
+:class:`Teller`, which counts and publishes them.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from smartstore.domain.events import CaseDecided, CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.people import FloorState
 from smartstore.ledger.cart import Cart, PriceList, price
 from smartstore.site import Site
-from smartstore.wire import messages
+from smartstore.wire import messages, topics
+from smartstore.wire.codec import Packet, encode
 from smartstore.wire.messages import ReviewCandidate, ReviewPicture
+
+
+class Teller:
+    """Publishes what apps get to hear of a store, each channel with a ``seq`` that counts from 0."""
+
+    def __init__(self, publish: Callable[[Packet], None], site: Site, prices: PriceList, service: str) -> None:
+        self._publish, self._site, self._prices, self._service = publish, site, prices, service
+        self._seq: Counter[str] = Counter()
+
+    def cart(self, cart: Cart, t_ns: int, phase: messages.Phase) -> None:
+        """The cart as it is at ``t_ns``."""
+        message = cart_message(cart, self._prices, t_ns, phase, self._next(f"cart/{cart.visit}"))
+        self._say(topics.CART, cart.visit, message)
+
+    def change(self, event: ItemTaken | ItemReturned | CaseRaised) -> None:
+        """A change of a shelf, as it was explained."""
+        self._say(topics.CHANGE, event.place, change_message(event, self._next("change")))
+
+    def case(self, case: CaseRaised, decided: CaseDecided | None = None) -> None:
+        """A new case, or what was decided of it."""
+        self._say(topics.REVIEW, case.case, review_message(case, self._site, decided))
+
+    def receipt(self, visit: str, receipt: messages.Receipt) -> None:
+        """A receipt, or a new version of it."""
+        self._say(topics.RECEIPT, visit, receipt)
+
+    def floor(self, state: FloorState, owners: Mapping[int, str]) -> None:
+        """Where everybody is."""
+        self._say(topics.FLOOR, self._service, floor_message(state, owners, self._next("floor")))
+
+    def progress(self, t_ns: int, received: int, dropped: int) -> None:
+        """Event time up to which everything is processed, and counts of messages."""
+        seq = self._next("progress")
+        message = messages.Progress(seq=seq, t_ns=t_ns, processed_ns=t_ns, messages=received, dropped=dropped)
+        self._say(topics.PROGRESS, self._service, message)
+
+    def _next(self, channel: str) -> int:
+        self._seq[channel] += 1
+        return self._seq[channel] - 1
+
+    def _say(self, channel: topics.Channel, device: str, message: messages.Message) -> None:
+        self._publish(encode(channel, self._site.store, device, message))
 
 
 def cart_message(cart: Cart, prices: PriceList, t_ns: int, phase: messages.Phase, seq: int) -> messages.Cart:
