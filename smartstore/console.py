@@ -7,16 +7,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+LEAST_COLUMN = 24
+"""Characters of a column beside the first one, before the table grows beyond the terminal."""
+
 
 def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table whose first column is never cut."""
+    """A table whose first column is never cut nor squeezes the others: it may be wider than a terminal."""
     table = Table(*head)
     table.columns[0].no_wrap = True  # an id that is cut cannot be copied
     table.columns[0].overflow = "fold"
     table.columns[0].min_width = max((len(row[0]) for row in rows), default=0)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    natural = console.measure(table, options=console.options.update(width=10_000)).maximum
+    least = (table.columns[0].min_width or 0) + LEAST_COLUMN * (len(head) - 1)
+    console.width = max(console.width, min(natural, least))
+    console.print(table)
 
 
 def print_json(data: Any) -> None:
