@@ -19,7 +19,7 @@ import yaml
 
 from sims.building import load_building
 from sims.devices.edge_model import load_edge_model
-from sims.lab.families import FAMILIES
+from sims.lab.families import families_named
 from sims.lab.families.stage import STORES
 from sims.lab.fit_edge_record import store_id
 from sims.lab.learn_record import Judged, Story, judge, log_likelihood, record
@@ -145,15 +145,14 @@ def judge_all(stories: Sequence[Told], options: PipelineOptions) -> list[Judged]
 
 def _stories(request: LearnRequest, seeds: Sequence[int], what: str, watch: Watch) -> list[Told]:
     """The families of the gauntlet and a rush per seed; kept, so that an interrupted learning goes on."""
-    names = request.only or tuple(FAMILIES)
-    wanted: list[tuple[str, int]] = [(name, seed) for seed in seeds for name in (*names, "")]
+    wanted = [(family, seed) for seed in seeds for family in (*families_named(request.only), None)]
     sites: dict[Path, Site] = {}
     told = []
     for nth, (family, seed) in enumerate(wanted):
-        watch(Progress(f"{what}: {family or RUSH.stem}, seed {seed}", nth / len(wanted)))
-        store = STORES / f"{FAMILIES[family].store(seed)}.yaml" if family else STORES / "corner.yaml"
+        watch(Progress(f"{what}: {family.name if family else RUSH.stem}, seed {seed}", nth / len(wanted)))
+        store = STORES / f"{family.store(seed) if family else 'corner'}.yaml"
         site = sites.get(store) or sites.setdefault(store, load_site(store))
-        scenario = FAMILIES[family].scenario(load_building(store), seed) if family else load_scenario(RUSH)
+        scenario = family.scenario(load_building(store), seed) if family else load_scenario(RUSH)
         told.append((_kept(scenario, store, site, seed), site))
     return told
 

@@ -11,7 +11,7 @@ from sims.building import load_building
 from sims.devices import edge_model
 from sims.devices.edge_model import FOLDER, SHIPPED
 from sims.lab import learn
-from sims.lab.families import FAMILIES
+from sims.lab.families import FAMILIES, FamilyError
 from sims.lab.families.stage import STORES
 from sims.lab.learn import PARAMETERS, LearnError, LearnRequest, Parameter, story_key
 from sims.lab.learn_record import Story, judge, log_likelihood, record
@@ -106,6 +106,11 @@ def test_seeds_that_are_learned_from_and_held_out_are_an_error(tmp_path: Path) -
     with pytest.raises(LearnError, match="seed 5 is learned from and held out"):
         learn.learn(LearnRequest((4, 5), (5, 6), tmp_path / "x.yaml"), PipelineOptions())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_family_that_does_not_exist_is_an_error_before_anything_is_played(tmp_path: Path) -> None:
+    with pytest.raises(FamilyError, match="there is no family 'chaos'; there are plain,"):
+        learn.learn(LearnRequest((4,), (5,), tmp_path / "x.yaml", ("chaos",)), PipelineOptions())
 
 
 def test_what_was_learned_is_what_the_service_uses_unless_a_file_says_otherwise(
