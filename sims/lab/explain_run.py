@@ -26,8 +26,6 @@ from smartstore.wire.codec import WireError, decode
 from smartstore.wire.messages import Frame, ScaleBatch
 
 STORES = Path(__file__).parents[2] / "configs/stores"
-
-
 AROUND_S = 6.0
 """What is told of the time before and after."""
 
@@ -80,13 +78,16 @@ def read_run(folder: Path, store: Path | None = None) -> Run:
     feed, journal = folder / "feed.mcap", folder / "journal.db"
     if not feed.is_file():
         raise ExplainError(f"{folder}: is not the folder of a run (no feed.mcap); name one that `sim run` wrote")
-    path = store or _store_of(feed)
+    path, truth = store or _store_of(feed), read_truth(folder / "truth.jsonl")
+    site = load_site(path)
+    if site.store != truth.store:
+        raise ExplainError(f"{path}: is store {site.store!r}, and the run was in {truth.store!r}; name its document")
     said = published(packet for packet in read_feed(feed) if _is_said(packet.topic))
     events: tuple[StoreEvent, ...] = ()
     if journal.is_file():
         with Journal(f"sqlite:///{journal}", create=False) as book:
             events = tuple(book.all_events())
-    return Run(folder, load_building(path), load_site(path), read_truth(folder / "truth.jsonl"), said, events)
+    return Run(folder, load_building(path), site, truth, said, events)
 
 
 def _is_said(topic: str) -> bool:

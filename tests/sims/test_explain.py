@@ -1,5 +1,6 @@
 """A run that went wrong is opened: what happened, what was believed, and why, in words and as a picture."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from sims.building import Building
-from sims.lab.explain import Explained, ExplainError, explain, listed, subjects
+from sims.lab.explain import Explained, explain, listed, subjects
 from sims.lab.explain_picture import draw_moment
 from sims.lab.explain_run import Replay, read_run
 from sims.scenario import load_scenario
@@ -162,6 +163,7 @@ def test_where_there_are_pictures_the_shelf_is_shown_before_and_after(doubtful: 
     (["nowhere"], "nowhere: is not the folder of a run"),
     (["{run}", "no-such-case"], "nothing called 'no-such-case' was wrong or in doubt; `sim explain"),
     (["{run}", "99"], "nothing called '99'"),
+    (["{run}", "--store", "configs/stores/kiosk.yaml"], "kiosk.yaml: is store 'kiosk', and the run was in 'corner'"),
     (["{strange}"], "was recorded in a store that is not in .*; name it with --store FILE"),
 ])  # fmt: skip
 def test_what_cannot_be_explained_is_one_line(
@@ -175,5 +177,4 @@ def test_what_cannot_be_explained_is_one_line(
     captured = capsys.readouterr()
     assert captured.out == ""
     (line,) = captured.err.strip().splitlines()
-    with pytest.raises(ExplainError, match=says):
-        raise ExplainError(line)
+    assert re.search(says, line)
