@@ -66,6 +66,10 @@ def test_no_print_and_no_window_hangs_in_a_gate_or_behind_a_rack(name: str, look
     for pane in glass:
         foot = pane.wall.start + np.linspace(pane.left, pane.right, 9)[:, None] * pane.wall.along
         assert not through_gates(building, np.column_stack([foot, np.full(9, pane.bottom)])).any()
+        for fixture in building.fixtures.values():
+            u, v, _ = local(fixture, np.column_stack([foot + 0.3 * pane.wall.inward, np.zeros(9)])).T
+            before = (u > 0) & (u < fixture.width_m) & (v > 0) & (v < fixture.depth_m)
+            assert not before.any() or pane.bottom > fixture.height_m, f"{fixture.id} hides a window"
 
 
 @pytest.mark.parametrize("name", STORES)
@@ -102,6 +106,16 @@ def test_each_facing_has_one_tag_and_it_is_that_of_its_product(name: str) -> Non
         left, top, right, bottom = printed.tags.places[facing.sku]
         u, v = tags[nearest].uv.mean(axis=0) * SHEET_PX
         assert left < u < right and top < SHEET_PX - v < bottom, facing.id
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_lip_never_hangs_before_where_hands_reach_into_the_top_shelf(name: str) -> None:
+    building, long = store(name), replace(LOOKS[0], fittings=replace(Fittings(), lip_m=1.0))
+    glass = np.concatenate([np.empty((0, 3)), *(mesh.points for mesh in glass_meshes(building, long))])
+    for cooler in (fixture for fixture in building.fixtures.values() if fixture.kind == "cooler"):
+        u, v, z = local(cooler, glass).T
+        lip = (u > -0.001) & (u < cooler.width_m + 0.001) & (np.abs(v - 0.015) < 0.001)
+        assert z[lip].min(initial=np.inf) > max(shelf.height_m for shelf in cooler.shelves) + 0.299
 
 
 def test_tags_posters_and_boards_are_told_apart() -> None:

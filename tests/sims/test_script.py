@@ -81,6 +81,8 @@ def test_who_leans_on_a_shelf_loads_several_plates_and_takes_nothing(
     assert 2.0 < t_s[leaning][-1] - t_s[leaning][0] < 4.0
     assert 450 < total.max() < 3800
     assert (grams[leaning].max(axis=0) > 60).sum() >= 2
+    at_rest, steady = total[t_s < 2.0], total[leaning][60:-60]
+    assert steady.std() > 4 * at_rest.std(), "nobody leans without swaying"
     assert np.abs(np.median(grams[t_s > t_s[leaning][-1] + 2], axis=0)).max() < 30
     assert run.truth.changes == ()
     assert [visit.lines for visit in run.truth.visits] == [{}]
