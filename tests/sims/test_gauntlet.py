@@ -229,6 +229,7 @@ def test_nothing_on_the_scoreboard_got_worse() -> None:
     """A part of it; `make scoreboard` plays all and writes new numbers."""
     kept = read_board(ROOT / FILE)
     assert set(kept["families"]) == set(FAMILIES)
+    assert all(str(case.seed) in kept["families"][case.family]["seeds"] for case in SHORT)
     assert falls(kept, [case.play() for case in SHORT]) == []
 
 
