@@ -135,8 +135,8 @@ class Settlement:
                     moved.append(_tender(difference_minor, capture.code))
             for code, captured, left in reversed(_captures(tenders)):
                 part = min(left, -difference_minor - sum(-tender.amount for tender in moved))
-                if part <= 0:
-                    break
+                if part <= 0:  # given back before, or there is nothing to give back any more
+                    continue
                 paid = Capture(code, Money(captured, currency), approved=True)
                 refund = self._gateway.refund(paid, Money(part, currency), f"{key}:{code}")
                 if not refund.approved:

@@ -146,6 +146,22 @@ def test_a_put_back_that_was_billed_is_refunded(site: Site) -> None:
         assert store.paid == 0
 
 
+def test_what_was_given_back_once_is_not_asked_back_of_the_same_payment_again(site: Site) -> None:
+    with a_store(site) as store:
+        other = replace(doubt(site), case="step-g1-20", caused_by="step:g1:20")
+        store.tells(opened(), taken(site), doubt(site), other, left())
+        for verdict in (1, NOTHING):
+            judge(store.journal, verdict, again=True)
+            store.service.hear_verdicts()
+        back = Verdict("v1", sku(site, OTHER_PLACE), -1)
+        store.journal.append(decide(read_cases(store.journal)[other.case], back, "Mia", LATER))
+        store.service.hear_verdicts()
+        assert store.paid == 0
+        newest = store.journal.receipt("v1")
+        assert newest is not None
+        assert newest.transaction.transaction_status == "Finished"
+
+
 def test_a_receipt_that_was_held_is_paid_when_its_last_case_is_decided(site: Site) -> None:
     with a_store(site, settings=parse_settings({"settlement": {"doubt": "hold"}})) as store:
         other = replace(doubt(site), case="step-g1-20", caused_by="step:g1:20")
