@@ -58,6 +58,13 @@ def test_a_case_at_a_gate_shows_the_gate_from_above(site: Site, tmp_path: Path) 
     assert {site.cameras[camera].kind for camera in seen} == {"ceiling"}
 
 
+def test_a_picture_of_long_before_shows_nothing_of_a_case(site: Site, tmp_path: Path) -> None:
+    album = Album(site, tmp_path)
+    for camera in site.cameras:
+        album.see(camera, picture(camera, 4.0))
+    assert album.illustrated(doubt(site)).pictures == ()
+
+
 def test_pictures_kept_for_cases_are_bounded(site: Site, tmp_path: Path) -> None:
     album = Album(site, tmp_path)
     for tenth in range(6000):
@@ -66,6 +73,8 @@ def test_pictures_kept_for_cases_are_bounded(site: Site, tmp_path: Path) -> None
     kept = album._kept
     assert set(kept) == set(site.cameras)
     assert sum(len(pictures) for pictures in kept.values()) == 75
+    times = [t_ns for t_ns, _ in kept[next(iter(site.cameras))]]
+    assert (times[0], times[-1]) == (570 * S, 599_600_000_000), "half a minute, however fast the camera"
 
 
 def test_without_a_folder_or_with_a_full_disk_a_case_is_still_a_case(

@@ -89,5 +89,5 @@ def test_what_does_not_look_like_the_item_at_all_is_left_unexplained(corner: Sit
 
 
 def test_a_take_is_not_asked_what_it_looks_like(corner: Site, views: list[FacingView]) -> None:
-    pixels = changed(corner, at(views).item(1, 0), 1.0)
+    pixels = changed(corner, at(views).item(1, 0), 0.6)
     assert moves(corner, views, pixels, Eye(views, unlikeness=1.0)) == [(FACING, 1, -1)]

@@ -47,6 +47,7 @@ def test_a_verdict_given_while_no_service_runs_takes_effect_with_the_next_start_
             store.service.stop()
             store.service.run()
             assert store.receipts() == expected
+            assert journal.pending_verdicts() == []
     assert sum(money.minor for money in gateway.captured.values()) == price(site) + price(site, OTHER_PLACE)
 
 

@@ -171,3 +171,13 @@ def test_whoever_waited_long_before_the_palm_scanner_is_bound_all_the_same() -> 
 def test_a_track_that_begins_deep_in_the_store_is_no_tailgater() -> None:
     _, events = history({1: [(3, *IN), (40, 2, 5)], 2: [(9, 4, 5), (40, 4, 3)]}, [(1, "anna", 1)], [])
     assert not any(isinstance(event, CaseRaised) for event in events)
+
+
+def test_whoever_looks_in_at_the_entry_and_goes_again_is_no_tailgater() -> None:
+    _, events = history({1: [(3, *IN), (20, *IN)]}, [], [])
+    assert events == []
+
+
+def test_staff_who_go_without_a_beam_are_nobodys_receipt() -> None:
+    _, events = history({1: [(3, *IN), (25, *OUT)]}, [], [], staff=[1.5])
+    assert events == []
