@@ -161,10 +161,27 @@ def hidden(building: Building, cut_share: float, eye_m: Array, goal_m: Array) ->
             if (a[0] - u) * (b[0] - u) >= 0 or not is_free(building, fixture, outwards):
                 continue
             _, v, z = a + (u - a[0]) / (b[0] - a[0]) * (b - a)
-            front = cut_share * fixture.depth_m * np.clip(z / fixture.height_m, 0, 1) ** 2
-            if front < v < fixture.depth_m and 0 < z < fixture.height_m:
+            if panel_from(fixture, cut_share, z) < v < fixture.depth_m and 0 < z < fixture.height_m:
                 return True
     return False
+
+
+def panel_from(fixture: Fixture, cut_share: float, z_m: NDArray[np.floating]) -> Array:
+    """How far back the front edge of an end panel is at heights."""
+    return np.asarray(cut_share * fixture.depth_m * np.clip(z_m / fixture.height_m, 0, 1) ** 2)
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_end_panels_end_where_the_tests_above_take_them_to_end(name: str) -> None:
+    building = store(name)
+    points = np.concatenate([mesh.points for mesh in furniture_meshes(building, LOOKS[0], signs(name, 0))])
+    for fixture in building.fixtures.values():
+        if fixture.kind != "gondola" or not is_free(building, fixture, -0.12):
+            continue
+        u, v, z = local(fixture, points).T
+        panel = (np.abs(u + END_M) < 5e-4) & (v > -0.01) & (v < fixture.depth_m + 0.01) & (z <= fixture.height_m)
+        edge = v[panel] - panel_from(fixture, LOOKS[0].fittings.taper, z[panel])
+        assert np.abs(edge.min()) < 1e-3, fixture.id
 
 
 def test_looks_for_training_have_anything_from_no_window_to_a_glass_front() -> None:
