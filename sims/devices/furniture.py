@@ -11,7 +11,7 @@ import numpy as np
 
 from sims.building import Building, Facing, Fixture, Shelf
 from sims.devices.goods import fixture_axes
-from sims.devices.look import Colour, Floats, Look
+from sims.devices.look import Colour, Floats, Look, scaled
 from sims.devices.mesh import Mesh, block, moved, sheet
 from sims.devices.signs import POSTERS, Sheet, Signs, vivid
 from sims.optics import Point
@@ -121,7 +121,7 @@ def _lowest(fixture: Fixture) -> float:
 def _base(fixture: Fixture, look: Look) -> list[Mesh]:
     """Plinth and back panel."""
     w, d, h = fixture.width_m, fixture.depth_m, fixture.height_m
-    plinth = block((0, 0.02, 0), (w, d - 0.005, max(0.05, min(_lowest(fixture), 0.16))), darker(look.rail, 0.7), 0.6)
+    plinth = block((0, 0.02, 0), (w, d - 0.005, max(0.05, min(_lowest(fixture), 0.16))), scaled(look.rail, 0.7), 0.6)
     return plinth + block((0, d - 0.03, 0.05), (w, d, h), look.fixture, 0.3)
 
 
@@ -130,7 +130,7 @@ def _rack(fixture: Fixture, look: Look) -> list[Mesh]:
     w, d, h = fixture.width_m, fixture.depth_m, fixture.height_m
     meshes = _base(fixture, look)
     for u in (0.0, w - 0.03):
-        meshes += block((u, d - 0.09, 0.0), (u + 0.03, d - 0.02, h), darker(look.fixture, 0.8), 0.4)
+        meshes += block((u, d - 0.09, 0.0), (u + 0.03, d - 0.02, h), scaled(look.fixture, 0.8), 0.4)
     return meshes + block((0, d - 0.12, h - 0.005), (w, d, h + 0.02), look.rail, 0.4)
 
 
@@ -176,7 +176,7 @@ def _tag(facing: Facing, z_m: float, wide_m: float, tags: Sheet) -> Mesh:
 def _dressing(building: Building, fixture: Fixture, look: Look, signs: Signs, rng: np.random.Generator) -> list[Mesh]:
     """What dresses a gondola: panels on its free ends, a poster on a free back, a header where a wall is behind it."""
     w, d, h, fit = fixture.width_m, fixture.depth_m, fixture.height_m, look.fittings
-    tone = vivid(rng) if look.seed and rng.random() < 0.4 else darker(look.fixture, 0.94)
+    tone = vivid(rng) if look.seed and rng.random() < 0.4 else scaled(look.fixture, 0.94)
     meshes = []
     for u, sign in ((0.0, -1.0), (w, 1.0)):
         drawn, poster = rng.random() < fit.ends, str(int(rng.integers(POSTERS)))
@@ -237,16 +237,11 @@ def _table(fixture: Fixture, look: Look, rng: np.random.Generator) -> list[Mesh]
     meshes = block((0, 0, h - 0.04), (w, d, h), wood, 0.3)
     for u in (0.03, w - 0.09):
         for v in (0.03, d - 0.09):
-            meshes += block((u, v, 0), (u + 0.06, v + 0.06, h - 0.04), darker(wood, 0.8), 0.5, without="+z -z")
+            meshes += block((u, v, 0), (u + 0.06, v + 0.06, h - 0.04), scaled(wood, 0.8), 0.5, without="+z -z")
     for index in range(max(1, math.floor(w / 0.45))):
         left = 0.06 + index * 0.42
         tint = vivid(rng)
         meshes += block((left, 0.1, h), (left + 0.34, d - 0.1, h + 0.13), tint, 0.4, without="-z")
-        fill = darker(tint, 0.5)
+        fill = scaled(tint, 0.5)
         meshes.append(sheet((left + 0.03, 0.13, h + 0.131), (0.28, 0, 0), (0, d - 0.26, 0), fill, 0.2))
     return meshes
-
-
-def darker(colour: Colour, factor: float) -> Colour:
-    """The colour times a factor."""
-    return colour[0] * factor, colour[1] * factor, colour[2] * factor

@@ -100,20 +100,20 @@ class Look:
         shipped = cls.shipped()
         if name == "day":
             window = Lamp((0.5, -0.22, 0.75), (1.25, 1.32, 1.45))
-            lamps = tuple(Lamp(lamp.place, _scaled(lamp.colour, 0.8)) for lamp in shipped.lamps)
+            lamps = tuple(Lamp(lamp.place, scaled(lamp.colour, 0.8)) for lamp in shipped.lamps)
             tones = (0.43, 0.45, 0.49), (0.28, 0.28, 0.28), (0.86, 0.91, 0.97)
             return _lit(shipped, (*lamps, window), *tones)
         if name == "evening":
             warm = kelvin_to_rgb(4400)  # as a camera shows 3,000 K after its white balance
-            lamps = tuple(Lamp(lamp.place, _scaled(warm, 0.36)) for lamp in shipped.lamps)
-            return _lit(shipped, lamps, _scaled(warm, 0.36), _scaled(warm, 0.20), (0.05, 0.06, 0.10))
+            lamps = tuple(Lamp(lamp.place, scaled(warm, 0.36)) for lamp in shipped.lamps)
+            return _lit(shipped, lamps, scaled(warm, 0.36), scaled(warm, 0.20), (0.05, 0.06, 0.10))
         if name == "dim":
-            lamps = tuple(Lamp(lamp.place, _scaled(lamp.colour, 0.9)) for lamp in shipped.lamps[1::2])
+            lamps = tuple(Lamp(lamp.place, scaled(lamp.colour, 0.9)) for lamp in shipped.lamps[1::2])
             return _lit(shipped, lamps, (0.20, 0.20, 0.21), (0.11, 0.11, 0.11), (0.18, 0.20, 0.24))
         if name == "mixed":
             kelvins, strengths = (3800, 6500, 4200, 6500, 3800, 5200), (0.42, 0.30, 0.08, 0.46, 0.26, 0.34)
             each = zip(shipped.lamps, kelvins, strengths, strict=True)
-            lamps = tuple(Lamp(lamp.place, _scaled(kelvin_to_rgb(k), strength)) for lamp, k, strength in each)
+            lamps = tuple(Lamp(lamp.place, scaled(kelvin_to_rgb(k), strength)) for lamp, k, strength in each)
             return _lit(shipped, lamps, (0.40, 0.38, 0.37), (0.22, 0.20, 0.18), shipped.outside)
         return shipped
 
@@ -132,8 +132,8 @@ class Look:
             fixture=_tone(rng, 0.08, 0.95, 0.35),
             rail=_tone(rng, 0.1, 0.9, 0.9),
             outside=_tone(rng, 0.02, 0.95, 0.4),
-            sky=_scaled(kelvin_to_rgb(kelvin + float(rng.uniform(-600, 1500))), ambient),
-            bounce=_scaled(kelvin_to_rgb(kelvin - 300), ambient * float(rng.uniform(0.3, 0.8))),
+            sky=scaled(kelvin_to_rgb(kelvin + float(rng.uniform(-600, 1500))), ambient),
+            bounce=scaled(kelvin_to_rgb(kelvin - 300), ambient * float(rng.uniform(0.3, 0.8))),
             lamps=_random_lamps(rng, kelvin, strength),
             posters=int(rng.integers(0, 9)),
             hue_shift=float(rng.uniform(0, 360)),
@@ -225,7 +225,8 @@ def _triple(values: NDArray[np.floating]) -> Colour:
     return r, g, b
 
 
-def _scaled(colour: Colour, factor: float) -> Colour:
+def scaled(colour: Colour, factor: float | NDArray[np.float64]) -> Colour:
+    """The colour times a factor, one for all channels or one for each."""
     return _triple(np.array(colour) * factor)
 
 
@@ -249,8 +250,8 @@ def _random_lamps(rng: np.random.Generator, kelvin: float, strength: float) -> t
     for _ in range(count):
         place = (float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.75, 1.0)))
         colour = kelvin_to_rgb(kelvin + float(rng.normal(0, 350)))
-        lamps.append(Lamp(place, _scaled(colour, 1.9 * strength / count * float(rng.uniform(0.6, 1.4)))))
+        lamps.append(Lamp(place, scaled(colour, 1.9 * strength / count * float(rng.uniform(0.6, 1.4)))))
     if rng.random() < 0.35:  # daylight through a shop window, low and from one side
         place = (float(rng.uniform(0, 1)), float(rng.uniform(-0.6, -0.1)), float(rng.uniform(0.5, 1.2)))
-        lamps.append(Lamp(place, _scaled(kelvin_to_rgb(6500), float(rng.uniform(0.5, 2.5)))))
+        lamps.append(Lamp(place, scaled(kelvin_to_rgb(6500), float(rng.uniform(0.5, 2.5)))))
     return tuple(lamps)

@@ -6,11 +6,10 @@ In: a building, a look and its signs. Out: meshes by texture, before light.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sims.building import Building
 from sims.devices.furniture import furniture_meshes
-from sims.devices.look import Colour, Floats, Look
+from sims.devices.look import Colour, Floats, Look, scaled
 from sims.devices.mesh import Mesh, sheet
 from sims.devices.signs import Signs
 from sims.devices.walls import Pane, panes, wall_meshes
@@ -67,12 +66,7 @@ def _floor(building: Building, look: Look, low: Floats, size: Floats, glass: Seq
 def _lit_from_below(look: Look) -> Colour:
     """The ceiling's colour under the light that comes back from the floor."""
     light = np.clip(look.exposure * (np.array(look.bounce) * 1.6 + np.array(look.sky) * 0.8), 0, 1)
-    return _scaled_by(look.ceiling, light)
-
-
-def _scaled_by(colour: Colour, light: NDArray[np.floating]) -> Colour:
-    r, g, b = (float(c * k) for c, k in zip(colour, light, strict=True))
-    return r, g, b
+    return scaled(look.ceiling, light)
 
 
 def _lamp_panels(look: Look, low: Floats, high: Floats) -> list[Mesh]:

@@ -218,8 +218,8 @@ def _posters(building: Building, look: Look, signs: Signs, glass: Sequence[Pane]
     """Printed posters where a wall has room between gates, windows and each other."""
     rng = np.random.default_rng((look.extras, 3))
     walls = [wall for wall in walls_of(building) if wall.length_m > 1.5]
-    taken = [(id_of(p.wall), p.left, p.right, p.bottom, p.top) for p in glass]
-    taken += [(id_of(wall), left, right, 0.0, DOOR_M) for wall in walls for left, right in wall.gaps]
+    taken = [(_id_of(p.wall), p.left, p.right, p.bottom, p.top) for p in glass]
+    taken += [(_id_of(wall), left, right, 0.0, DOOR_M) for wall in walls for left, right in wall.gaps]
     meshes: list[Mesh] = []
     for number in range(look.posters):
         for _ in range(12):
@@ -229,7 +229,7 @@ def _posters(building: Building, look: Look, signs: Signs, glass: Sequence[Pane]
             left = float(rng.uniform(CLEAR_M, max(CLEAR_M, wall.length_m - CLEAR_M - wide)))
             floor = max(1.2, _covered_m(wall, left, left + wide, building))
             low = float(rng.uniform(floor, max(floor, building.ceiling_m - 0.75 - tall)))
-            here = (id_of(wall), left, left + wide, low, low + tall)
+            here = (_id_of(wall), left, left + wide, low, low + tall)
             fits = left + wide < wall.length_m - 0.1 and low + tall < building.ceiling_m - 0.05
             if fits and not any(_overlap(here, other) for other in taken):
                 taken.append(here)
@@ -243,7 +243,7 @@ def _posters(building: Building, look: Look, signs: Signs, glass: Sequence[Pane]
 Place = tuple[tuple[float, float], float, float, float, float]
 
 
-def id_of(wall: Wall) -> tuple[float, float]:
+def _id_of(wall: Wall) -> tuple[float, float]:
     """What tells a wall from the others: where it starts."""
     return float(wall.start[0]), float(wall.start[1])
 
