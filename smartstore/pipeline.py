@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from smartstore.domain.events import ItemReturned, ItemTaken, StoreEvent, VisitLeft
-from smartstore.domain.people import FloorState, PeopleView, SeenPerson
+from smartstore.domain.people import FloorState, FollowedPerson, FollowedView, PeopleView, SeenPerson
 from smartstore.fusion.alive import ScaleAlive
 from smartstore.fusion.attribution import Attributor, Known, Watch
 from smartstore.fusion.gates import BeamBroken, GateEntered, StaffEntered
@@ -24,9 +24,10 @@ from smartstore.scales.steps import StepDetector, StepOptions
 from smartstore.site import Site
 from smartstore.timeline import Timeline
 from smartstore.vision.facings import FacingWatcher
+from smartstore.vision.followed import FloorFollower
 from smartstore.vision.tracker import FloorTracker
 from smartstore.wire.codec import Received
-from smartstore.wire.messages import Facings, Frame, GateEvent, People, ScaleBatch
+from smartstore.wire.messages import Facings, Frame, GateEvent, People, ScaleBatch, Tracks
 
 NS_PER_S = 1_000_000_000
 
@@ -86,6 +87,8 @@ class Pipeline:
         self.site, self._options, self._vision = site, options or PipelineOptions(), vision
         self._timeline = Timeline(self._options.lateness_s)
         self._tracker = FloorTracker(site)
+        self._follower: FloorFollower | None = None
+        """Once another system tells where people are, cameras' people are counted and left."""
         self._watcher = FacingWatcher(site)
         self._scales = {f.id: StepDetector(f, self._options.steps) for f in site.fixtures.values() if f.shelves}
         self._visits = VisitKeeper(site.gates, self._options.visits, site.walls_m)
@@ -161,6 +164,8 @@ class Pipeline:
                 )
                 seen = self._people(people) if people is not None else []
                 return seen + (self._facings(received.device, facings) if facings is not None else [])
+            case Tracks() as tracks:
+                return self._followed(received.device, tracks)
             case Facings() as message:
                 return self._facings(received.device, message)
             case ScaleBatch() as batch if received.device in self._scales:
@@ -171,7 +176,16 @@ class Pipeline:
         return []
 
     def _people(self, view: PeopleView) -> list[StoreEvent]:
+        if self._follower is not None:
+            self._stats["unused_people"] += 1
+            return []
         return [event for state in self._tracker.observe(view) for event in self._on_floor(state)]
+
+    def _followed(self, source: str, message: Tracks) -> list[StoreEvent]:
+        if self._follower is None:
+            self._follower = FloorFollower(self.site, self._tracker.last_number + 1)
+        view = followed_view(source, message)
+        return [event for state in self._follower.observe(view) for event in self._on_floor(state)]
 
     def _on_floor(self, state: FloorState) -> list[StoreEvent]:
         self._floor = state
@@ -245,3 +259,13 @@ def people_view(camera: str, message: People) -> PeopleView:
         box = (left, top, right, bottom)
         people.append(SeenPerson(box, person.score, joints, np.array(person.appearance, float)))
     return PeopleView(camera, message.t_ns, tuple(people))
+
+
+def followed_view(source: str, message: Tracks) -> FollowedView:
+    """The people of another system's message as domain facts."""
+    people = tuple(
+        FollowedPerson(p.person, p.x_m, p.y_m, p.sigma_m, p.score,
+                       {name: (joint[0], joint[1], joint[2], joint[3]) for name, joint in p.joints.items()})
+        for p in message.people
+    )  # fmt: skip
+    return FollowedView(source, message.t_ns, people)

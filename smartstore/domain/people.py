@@ -1,5 +1,6 @@
 """People as cameras see them and as the floor knows them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,30 @@ class PeopleView:
     camera: str
     t_ns: int
     people: tuple[SeenPerson, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowedPerson:
+    """One person as another system follows them: ``name`` is its id for them, which may switch or start anew.
+
+    Place and joints are in store metres; ``joints_m`` maps a joint's name to (x, y, z, score).
+    """
+
+    name: str
+    x_m: float
+    y_m: float
+    sigma_m: float
+    score: float
+    joints_m: Mapping[str, tuple[float, float, float, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FollowedView:
+    """Everybody whom another system, ``source``, followed at one moment."""
+
+    source: str
+    t_ns: int
+    people: tuple[FollowedPerson, ...]
 
 
 @dataclass(frozen=True, slots=True)

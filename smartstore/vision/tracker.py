@@ -79,6 +79,11 @@ class FloorTracker:
         self._first_ns = self._t_ns = -1
         self._numbers = 0
 
+    @property
+    def last_number(self) -> int:
+        """The id of the track that was confirmed last; 0 before the first."""
+        return self._numbers
+
     def foresee(self, views: Sequence[PeopleView]) -> None:
         """Locates the people of all ``views``, which :meth:`observe` gets next, at once: cheaper than one by one."""
         known = [view for view in views if view.camera in self._tables]

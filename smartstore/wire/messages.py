@@ -55,6 +55,29 @@ class People(Message, frozen=True, kw_only=True):
     people: list[SeenPerson]
 
 
+Joint3D = Annotated[list[float], Meta(min_length=4, max_length=4, description="x, y, z in metres, score 0 to 1")]
+
+
+class TrackedPerson(Struct, frozen=True, kw_only=True):
+    """One person as somebody else's system follows them, in the store's frame: metres, z up from the floor."""
+
+    person: Annotated[str, Meta(min_length=1)]
+    """Who that system takes them for: two people may have swapped it, and one may get a new one at any time."""
+    x_m: float
+    y_m: float
+    sigma_m: Annotated[float, Meta(gt=0.0, le=2.0)] = 0.15
+    """One standard deviation of the position on the floor."""
+    score: Probability = 1.0
+    joints: dict[str, Joint3D] = {}
+    """By COCO's names (``left_wrist``, ``right_elbow``, ...), whichever are known; other names are tolerated."""
+
+
+class Tracks(Message, frozen=True, kw_only=True):
+    """Everybody inside at ``t_ns`` as a system beside ours follows them; it replaces the people of all cameras."""
+
+    people: list[TrackedPerson]
+
+
 class SeenFacing(Struct, frozen=True, kw_only=True):
     """One facing of the shelf face in view."""
 

@@ -40,6 +40,8 @@ FRAME = Channel("frame", "data/camera/{camera}/frame", m.Frame, 0, False, "lates
                 "A picture; payload is JPEG, the other fields are user properties")  # fmt: skip
 PEOPLE = Channel("people", "data/camera/{camera}/people", m.People, 0, False, "all", "2-15 Hz", "device",
                  "People with boxes, 17 COCO joints and appearance")  # fmt: skip
+TRACKS = Channel("tracks", "data/tracks/{source}", m.Tracks, 0, False, "all", "5-30 Hz", "device",
+                 "People followed in 3D by another system, metres; in place of all cameras' people")  # fmt: skip
 FACINGS = Channel("facings", "data/camera/{camera}/facings", m.Facings, 0, False, "all", "1-5 Hz", "device",
                   "Fill and likely SKUs of every facing in view")  # fmt: skip
 SCALE = Channel("scale", "data/scale/{fixture}", m.ScaleBatch, 0, False, "all", "5 Hz (12 samples at 60 Hz)", "device",
@@ -61,7 +63,7 @@ STATUS = Channel("status", "sys/{device}/status", m.Status, 1, True, "latest", "
 PROGRESS = Channel("progress", "sys/service/{service}/progress", m.Progress, 0, False, "latest", "per batch", "service",
                    "Event time that a service has processed")  # fmt: skip
 
-CHANNELS = (FRAME, PEOPLE, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, CHANGE, FLOOR, STATUS, PROGRESS)
+CHANNELS = (FRAME, PEOPLE, TRACKS, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, CHANGE, FLOOR, STATUS, PROGRESS)
 
 
 def find(topic: str) -> tuple[Channel, str, str] | None:
