@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet
+from smartstore.wire.topics import matches
 
 
 class BusError(Exception):
@@ -59,19 +60,6 @@ class Bus(Protocol):
 
     def close(self) -> None:
         """Ends the connection cleanly; readers see the end. Safe to call twice and from another thread."""
-
-
-def matches(topic_filter: str, topic: str) -> bool:
-    """Whether an MQTT subscription filter covers a topic (MQTT 5, section 4.7)."""
-    wanted, levels = topic_filter.split("/"), topic.split("/")
-    if levels[0].startswith("$") and wanted[0] in ("+", "#"):
-        return False
-    for index, part in enumerate(wanted):
-        if part == "#":
-            return True
-        if index >= len(levels) or part not in ("+", levels[index]):
-            return False
-    return len(wanted) == len(levels)
 
 
 SHARED = "$share/"

@@ -84,3 +84,16 @@ def find(topic: str) -> tuple[Channel, str, str] | None:
         else:
             return (channel, levels[2], device) if device else None
     return None
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether an MQTT subscription filter covers a topic (MQTT 5, section 4.7)."""
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if levels[0].startswith("$") and wanted[0] in ("+", "#"):
+        return False
+    for index, part in enumerate(wanted):
+        if part == "#":
+            return True
+        if index >= len(levels) or part not in ("+", levels[index]):
+            return False
+    return len(wanted) == len(levels)

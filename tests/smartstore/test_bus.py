@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from smartstore.bus.base import Bus, BusError, Inbox, MemoryHub, matches
+from smartstore.bus.base import Bus, BusError, Inbox, MemoryHub
 from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus, parse_url
 from smartstore.wire.codec import Packet
+from smartstore.wire.topics import matches
 
 ROOT = "smartstore/v1/corner"
 Connect = Callable[..., AbstractContextManager[Bus]]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from smartstore.bus.base import MemoryHub, matches
+from smartstore.bus.base import MemoryHub
 from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus
 from smartstore.domain.people import PeopleView, SeenPerson
@@ -25,6 +25,7 @@ from smartstore.vision_service import VisionService
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, decode, encode
 from smartstore.wire.messages import Facings, Frame, SeenFacing
+from smartstore.wire.topics import matches
 
 KEEP_ALL = BatchOptions(keep=50, late_s=30.0)
 
