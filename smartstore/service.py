@@ -239,7 +239,7 @@ class Service:
             case ItemTaken() | ItemReturned():
                 self._teller.change(event)
                 self._tell_cart(event, "update")
-            case CaseRaised():
+            case CaseRaised(again=False):
                 if event.place in self._site.facings or event.place in self._site.shelves:  # not somebody at a gate
                     self._teller.change(event)
                 self._teller.case(event)

@@ -73,6 +73,8 @@ class CaseRaised:
     place: str
     candidates: tuple[Candidate, ...]
     pictures: tuple[CasePicture, ...] = ()
+    again: bool = False
+    """The same case once more, for another visit that it concerns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class CaseDecided:
 
     Without a mover it was nobody's sale. A decision is one event for each ``visit`` that it concerns, the one of the
     case among them. ``decision`` counts the decisions of a case: a later one overrules the former, and both stand.
-    ``t_ns`` is when the person said so.
+    ``t_ns`` is when the person said so. With a ``giver`` it came out of that visit's hands, not from a shelf.
     """
 
     visit: str
@@ -93,6 +95,7 @@ class CaseDecided:
     sku: str
     quantity: int
     by: str
+    giver: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,3 +77,5 @@ class Candidate:
     facing: str | None
     probability: float
     """``quantity`` is positive for a take, negative for a put-back; ``visit`` None is "nobody's sale"."""
+    giver: str | None = None
+    """The visit out of whose hands ``visit`` took it, where it did not come from a shelf."""

@@ -37,7 +37,7 @@ class Cart:
     cases: tuple[str, ...] = ()
     """Changes that may be this visit's and that nobody has decided."""
     verdicts: tuple[tuple[str, str, int], ...] = ()
-    """Case, SKU and quantity of what a person said this visit took (negative: put back); one per case."""
+    """Case, SKU and quantity of what a person said this visit took (negative: put back, gave away); one per case."""
     doubtful_returns: tuple[tuple[str, int], ...] = ()
     """What was put back of things that only a verdict can say were taken."""
     token: str = ""
@@ -96,6 +96,8 @@ def _decided(cart: Cart, event: CaseDecided) -> Cart:
     verdicts = tuple(verdict for verdict in cart.verdicts if verdict[0] != event.case)
     if event.mover == cart.visit and event.quantity:
         verdicts += ((event.case, event.sku, event.quantity),)
+    if event.giver == cart.visit:
+        verdicts += ((event.case, event.sku, -event.quantity),)
     return replace(cart, cases=cases, verdicts=verdicts)
 
 

@@ -14,6 +14,7 @@ from smartstore.console import print_json, print_table
 from smartstore.ledger.cli import DEFAULT_DB, AsJson, Db, StoreFile, names_of, open_journal
 
 if TYPE_CHECKING:
+    from smartstore.domain.items import Candidate
     from smartstore.ledger.journal import Journal
     from smartstore.ledger.verdicts import Case, Verdict
 
@@ -55,7 +56,7 @@ def show(name: CaseName, db: Db = DEFAULT_DB, store: StoreFile = None, as_json: 
         return
     names = names_of(store)
     typer.echo(f"{case.raised.case}  {iso_time(case.raised.t_ns)}  at {case.raised.place}")
-    rows = [(str(number), c.visit or "nobody", _what(c.sku, c.quantity, names), c.facing or "", f"{c.probability:.3f}")
+    rows = [(str(number), c.visit or "nobody", _what(c, names), c.facing or "", f"{c.probability:.3f}")
             for number, c in enumerate(case.raised.candidates, start=1)]  # fmt: skip
     print_table(("candidate", "visit", "what", "facing", "probability"), rows)
     folder = picture_folder(db)
@@ -74,6 +75,7 @@ def decide(
     nothing: Annotated[bool, typer.Option("--nothing", help="Nobody moved anything to be paid for")] = False,
     sku: Annotated[str | None, typer.Option(help="What it was, with --visit and --quantity")] = None,
     visit: Annotated[str | None, typer.Option(help="Whose it was")] = None,
+    giver: Annotated[str | None, typer.Option(help="Out of whose hands it came, where it was handed over")] = None,
     quantity: Annotated[int | None, typer.Option(help="How many were taken; negative: put back")] = None,
     store: StoreFile = None,
     again: Annotated[
@@ -85,7 +87,7 @@ def decide(
 
     if not by.strip():
         raise verdicts.VerdictError("say who decides: --by NAME")
-    ways = [candidate is not None, nothing, (sku, visit, quantity) != (None, None, None)]
+    ways = [candidate is not None, nothing, (sku, visit, quantity, giver) != (None,) * 4]
     if sum(ways) != 1:
         raise verdicts.VerdictError(
             "say what it was in one way: --candidate N, or --nothing, or --sku SKU --visit VISIT --quantity N"
@@ -95,7 +97,7 @@ def decide(
         if candidate is not None:
             verdict = verdicts.candidate(case.raised, candidate)
         else:
-            verdict = verdicts.NOTHING if nothing else _spelled_out(journal, case, sku, visit, quantity, store)
+            verdict = verdicts.NOTHING if nothing else _spelled_out(journal, case, sku, visit, quantity, giver, store)
         events = verdicts.decide(case, verdict, by.strip(), time.time_ns(), again)
         if events and not journal.append(events):
             raise verdicts.VerdictError(f"case {name} was decided by somebody else just now; `review show` tells how")
@@ -118,24 +120,32 @@ def _case(journal: "Journal", name: str) -> "Case":
 
 
 def _spelled_out(
-    journal: "Journal", case: "Case", sku: str | None, visit: str | None, quantity: int | None, store: Path | None
-) -> "Verdict":
+    journal: "Journal", case: "Case", sku: str | None, visit: str | None, quantity: int | None, giver: str | None,
+    store: Path | None,
+) -> "Verdict":  # fmt: skip
     """A verdict in the person's own words, checked against what journal and catalogue know."""
     from smartstore.ledger.verdicts import Verdict, VerdictError
 
     if sku is None or visit is None or not quantity:
         raise VerdictError("--sku SKU, --visit VISIT and --quantity N go together; N is not 0, and negative: put back")
-    if visit not in journal.visits():
-        raise VerdictError(f"there is no visit {visit} in this journal; `smartstore review show` has the candidates'")
+    for name in [visit, *([giver] if giver else [])]:
+        if name not in journal.visits():
+            raise VerdictError(
+                f"there is no visit {name} in this journal; `smartstore review show` has the candidates'"
+            )
+    if giver is not None and (quantity < 1 or giver == visit):
+        raise VerdictError("--giver GIVER is another visit than --visit, and --quantity N is more than 0 then")
     if sku not in {c.sku for c in case.raised.candidates} | set(names_of(store)):
         raise VerdictError(f"SKU {sku} is no candidate's; --store FILE allows whatever its catalogue has")
-    return Verdict(visit, sku, quantity)
+    return Verdict(visit, sku, quantity, giver)
 
 
-def _what(sku: str, quantity: int, names: dict[str, str]) -> str:
-    if not sku or not quantity:
+def _what(claim: "Candidate", names: dict[str, str]) -> str:
+    if not claim.sku or not claim.quantity:
         return "nothing"
-    return f"{'took' if quantity > 0 else 'put back'} {abs(quantity)} × {names.get(sku, sku)}"
+    verb = "got" if claim.giver else "took" if claim.quantity > 0 else "put back"
+    goods = f"{verb} {abs(claim.quantity)} × {names.get(claim.sku, claim.sku)}"
+    return f"{goods} from {claim.giver}" if claim.giver else goods
 
 
 def _document(case: "Case") -> dict[str, Any]:

@@ -98,9 +98,10 @@ def review_message(case: CaseRaised, site: Site, decided: CaseDecided | None = N
     shelf = site.shelves.get(facing.shelf if facing else case.place)
     verdict = None
     if decided is not None:
-        verdict = ReviewCandidate(visit=decided.mover, sku=decided.sku, quantity=decided.quantity, probability=1.0)
-    candidates = [ReviewCandidate(visit=c.visit, sku=c.sku, quantity=c.quantity, probability=_share(c.probability))
-                  for c in case.candidates]  # fmt: skip
+        verdict = ReviewCandidate(visit=decided.mover, sku=decided.sku, quantity=decided.quantity, probability=1.0,
+                                  giver=decided.giver)  # fmt: skip
+    candidates = [ReviewCandidate(visit=c.visit, sku=c.sku, quantity=c.quantity, probability=_share(c.probability),
+                                  giver=c.giver) for c in case.candidates]  # fmt: skip
     pictures = [ReviewPicture(camera=p.camera, t_ns=p.t_ns, file=p.file) for p in case.pictures]
     return messages.Review(
         seq=decided.decision if decided else 0,

@@ -6,7 +6,7 @@ overrules another is one more, and the same decision comes into effect once.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smartstore.domain.events import CaseDecided, CaseRaised, StoreEvent, VerdictApplied
 from smartstore.ledger.cart import Cart, apply, fold
@@ -22,12 +22,14 @@ class VerdictError(Exception):
 class Verdict:
     """What a person says that it was: ``mover`` took ``quantity`` of ``sku`` (negative: put back).
 
-    ``Verdict(None, "", 0)`` says that it was nothing that anybody has to pay for.
+    ``Verdict(None, "", 0)`` says that it was nothing that anybody has to pay for. With a ``giver`` it changed hands:
+    what ``mover`` has now is not with that visit any more.
     """
 
     mover: str | None
     sku: str
     quantity: int
+    giver: str | None = None
 
 
 NOTHING = Verdict(None, "", 0)
@@ -35,10 +37,14 @@ NOTHING = Verdict(None, "", 0)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case with its decisions, the first one first; a decision that concerns two visits is two events."""
+    """A case with its decisions, the first one first; a decision that concerns two visits is two events.
+
+    ``also`` are the visits that it concerns besides the one for which it was raised first.
+    """
 
     raised: CaseRaised
     decisions: tuple[CaseDecided, ...] = ()
+    also: tuple[str, ...] = ()
 
     @property
     def last(self) -> CaseDecided | None:
@@ -65,9 +71,12 @@ def collect(events: Iterable[StoreEvent]) -> dict[str, Case]:
     cases: dict[str, Case] = {}
     for event in events:
         if isinstance(event, CaseRaised):
-            cases.setdefault(event.case, Case(event))
+            case = cases.setdefault(event.case, Case(event))
+            if event.again:
+                cases[event.case] = replace(case, also=(*case.also, event.visit))
         elif isinstance(event, CaseDecided):
-            cases[event.case] = Case(cases[event.case].raised, (*cases[event.case].decisions, event))
+            case = cases[event.case]
+            cases[event.case] = replace(case, decisions=(*case.decisions, event))
     return cases
 
 
@@ -80,7 +89,9 @@ def candidate(case: CaseRaised, number: int) -> Verdict:
     if not 1 <= number <= len(case.candidates):
         raise VerdictError(f"case {case.case} has candidates 1 to {len(case.candidates)}, not {number}")
     chosen = case.candidates[number - 1]
-    return Verdict(chosen.visit, chosen.sku, chosen.quantity) if chosen.visit and chosen.sku else NOTHING
+    if not chosen.visit or not chosen.sku:
+        return NOTHING
+    return Verdict(chosen.visit, chosen.sku, chosen.quantity, chosen.giver)
 
 
 def decide(case: Case, verdict: Verdict, by: str, t_ns: int, again: bool = False) -> list[CaseDecided]:
@@ -90,19 +101,20 @@ def decide(case: Case, verdict: Verdict, by: str, t_ns: int, again: bool = False
         VerdictError: it was decided otherwise, and this is not said to be a decision ``again``.
     """
     last = case.last
-    if last is not None and Verdict(last.mover, last.sku, last.quantity) == verdict:
+    if last is not None and Verdict(last.mover, last.sku, last.quantity, last.giver) == verdict:
         return []
     if last is not None and not again:
         raise VerdictError(
             f"case {last.case} was decided otherwise by {last.by} ({told(last)}); --again overrules that"
         )
     number = last.decision + 1 if last else 1
-    movers = {decided.mover for decided in case.decisions} | {verdict.mover}
-    visits = [case.raised.visit, *sorted(movers - {None, case.raised.visit}, key=str)]
+    said = [verdict, *(Verdict(d.mover, d.sku, d.quantity, d.giver) for d in case.decisions)]
+    named = {name for one in said for name in (one.mover, one.giver)} | set(case.also)
+    visits = [case.raised.visit, *sorted(named - {None, case.raised.visit}, key=str)]
     return [
         CaseDecided(
             visit or "", t_ns, f"case:{case.raised.case}:{number}:{visit}", case.raised.case, number, verdict.mover,
-            verdict.sku, verdict.quantity, by,
+            verdict.sku, verdict.quantity, by, verdict.giver,
         )
         for visit in visits
     ]  # fmt: skip
@@ -112,6 +124,8 @@ def told(decided: CaseDecided | Verdict) -> str:
     """A decision in a few words."""
     if not decided.mover or not decided.quantity:
         return "nobody's sale"
+    if decided.giver:
+        return f"{decided.giver} handed {decided.quantity} of {decided.sku} to {decided.mover}"
     verb = "took" if decided.quantity > 0 else "put back"
     return f"{decided.mover} {verb} {abs(decided.quantity)} of {decided.sku}"
 

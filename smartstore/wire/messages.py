@@ -200,12 +200,16 @@ class Receipt(Message, frozen=True, kw_only=True):
 
 
 class ReviewCandidate(Struct, frozen=True, kw_only=True):
-    """One explanation of a doubtful change; negative quantities are put-backs."""
+    """One explanation of a doubtful change; negative quantities are put-backs.
+
+    With a ``giver``, ``visit`` got it out of the hands of that visit.
+    """
 
     visit: str | None
     sku: str
     quantity: int
     probability: Probability
+    giver: str | None = None
 
 
 class ReviewPicture(Struct, frozen=True, kw_only=True):

@@ -1,12 +1,14 @@
 """Verdicts count once and none is lost, whatever stops, comes late, or says no."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smartstore.domain.events import StoreEvent, VerdictApplied
+from smartstore.domain.events import CaseRaised, StoreEvent, VerdictApplied
+from smartstore.domain.items import Candidate
 from smartstore.domain.money import Money
 from smartstore.domain.payments import Capture, GatewayError, Refund
 from smartstore.ledger.cart import fold
@@ -15,6 +17,7 @@ from smartstore.ledger.verdicts import NOTHING, Verdict, VerdictError, candidate
 from smartstore.payment.gateway import StubGateway
 from smartstore.settings import parse_settings
 from smartstore.site import Site, load_site
+from smartstore.wire import topics
 from tests.smartstore.judged import (
     CASE,
     LATER,
@@ -171,3 +174,40 @@ def test_a_journal_of_before_versions_is_one_clear_line(tmp_path: Path) -> None:
         database.execute("ALTER TABLE receipt RENAME COLUMN version TO edition")
     with pytest.raises(JournalError, match=r"old\.db was written by an older smartstore"):
         Journal(f"sqlite:///{tmp_path / 'old.db'}", create=False)
+
+
+def handed_over(site: Site) -> tuple[CaseRaised, CaseRaised]:
+    """v1 took something and then met v2: whoever leaves with it pays. One case, told to both visits."""
+    goods = sku(site, OTHER_PLACE)
+    candidates = (Candidate("v2", goods, 1, OTHER_PLACE, 0.5, giver="v1"), Candidate(None, "", 0, OTHER_PLACE, 0.5))
+    case = CaseRaised("v1", 9 * S, "meeting:1", CASE, OTHER_PLACE, candidates)
+    return case, replace(case, visit="v2", caused_by="meeting:1:also", again=True)
+
+
+def test_a_verdict_that_something_was_handed_over_moves_the_line_from_one_receipt_to_the_other(site: Site) -> None:
+    with a_store(site) as store:
+        store.tells(opened("v1"), opened("v2"), taken(site), *handed_over(site))
+        store.tells(left("v1"), left("v2"))
+        cost = price(site, OTHER_PLACE)
+        assert store.receipts() == [("v1", 0, "new", cost), ("v2", 0, "new", 0)]
+        judge(store.journal, 1)
+        store.service.hear_verdicts()
+        assert store.receipts() == [("v1", 1, "update", 0), ("v2", 1, "update", cost)]
+        assert store.paid == cost
+        judge(store.journal, NOTHING, again=True, t_ns=LATER + S)
+        store.service.hear_verdicts()
+        assert store.receipts() == [("v1", 2, "update", cost), ("v2", 2, "update", 0)]
+        assert store.paid == cost
+
+
+def test_a_case_of_two_visits_holds_both_receipts_and_is_told_once(site: Site) -> None:
+    with a_store(site, settings=parse_settings({"settlement": {"doubt": "hold"}})) as store:
+        store.tells(opened("v1"), opened("v2"), taken(site), *handed_over(site))
+        assert [r.device for r in store.heard() if r.channel is topics.REVIEW] == [CASE]
+        store.tells(left("v1"), left("v2"))
+        store.heard()
+        receipts = [store.journal.receipt(visit) for visit in ("v1", "v2")]
+        assert [r and r.transaction.transaction_status for r in receipts] == ["Suspended", "Suspended"]
+        judge(store.journal, NOTHING)
+        store.service.hear_verdicts()
+        assert store.receipts() == [("v1", 1, "update", price(site, OTHER_PLACE)), ("v2", 1, "update", 0)]
