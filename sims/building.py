@@ -206,6 +206,7 @@ def _gate(raw: Mapping[str, Any]) -> Gate:
 
 def _camera(raw: Mapping[str, Any]) -> CameraSpec:
     k1, k2, p1, p2, k3 = (float(value) for value in raw.get("distortion", (0, 0, 0, 0, 0)))
+    principal = raw.get("principal_px")
     return CameraSpec(
         id=str(raw["id"]),
         kind=str(raw["kind"]),
@@ -217,4 +218,6 @@ def _camera(raw: Mapping[str, Any]) -> CameraSpec:
         distortion=(k1, k2, p1, p2, k3),
         fps=float(raw["fps"]),
         watches=tuple(str(w) for w in raw.get("watches") or ()),
+        roll_deg=float(raw.get("roll_deg", 0.0)),
+        principal_px=(float(principal[0]), float(principal[1])) if principal else None,
     )

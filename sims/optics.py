@@ -16,7 +16,7 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class CameraSpec:
-    """A mounted camera: level horizon, pinhole in the middle, Brown-Conrady distortion (k1, k2, p1, p2, k3)."""
+    """A mounted camera with Brown-Conrady distortion (k1, k2, p1, p2, k3)."""
 
     id: str
     kind: str
@@ -28,13 +28,21 @@ class CameraSpec:
     distortion: tuple[float, float, float, float, float]
     fps: float
     watches: tuple[str, ...] = ()
+    roll_deg: float = 0.0
+    """How far the right side of the picture hangs below level."""
+    principal_px: tuple[float, float] | None = None
+    """Where the optical axis meets the picture; None: in the middle."""
+
+    @property
+    def centre_px(self) -> tuple[float, float]:
+        """Where the optical axis meets the picture."""
+        return self.principal_px or (self.width_px / 2, self.height_px / 2)
 
     @cached_property
     def k(self) -> Array:
         """Intrinsics (3, 3) in pixels."""
-        return np.array(
-            [[self.focal_px, 0, self.width_px / 2], [0, self.focal_px, self.height_px / 2], [0, 0, 1]], dtype=float
-        )
+        cx, cy = self.centre_px
+        return np.array([[self.focal_px, 0, cx], [0, self.focal_px, cy], [0, 0, 1]], dtype=float)
 
     @cached_property
     def rotation(self) -> Array:
@@ -44,7 +52,11 @@ class CameraSpec:
         up = np.array([0.0, 0.0, 1.0]) if abs(forward[2]) < 0.999 else np.array([0.0, 1.0, 0.0])
         right = np.cross(forward, up)
         right /= np.linalg.norm(right)
-        return np.stack([right, np.cross(forward, right), forward])
+        down = np.cross(forward, right)
+        if self.roll_deg:
+            cos, sin = np.cos(np.radians(self.roll_deg)), np.sin(np.radians(self.roll_deg))
+            right, down = cos * right + sin * down, cos * down - sin * right
+        return np.stack([right, down, forward])
 
     def to_camera(self, points_m: ArrayLike) -> Array:
         """Points (n, 3) in store metres in the camera's frame (n, 3); the third column is the depth in metres."""
@@ -67,7 +79,8 @@ class CameraSpec:
         radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
         u = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
         v = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-        return np.column_stack([u * self.focal_px + self.width_px / 2, v * self.focal_px + self.height_px / 2])
+        cx, cy = self.centre_px
+        return np.column_stack([u * self.focal_px + cx, v * self.focal_px + cy])
 
     @cached_property
     def valid_r2(self) -> float:

@@ -24,7 +24,8 @@ STEP_PX = 32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensMap:
-    """How to bend a pinhole picture of ``width_px`` × ``height_px`` (same focal length, same centre) into the camera's.
+    """How to bend a pinhole picture of ``width_px`` × ``height_px`` into the camera's: same focal length, axis in the
+    middle.
 
     Renderers hand out pictures with the LAST row on top; the map turns them over on the way.
     """
@@ -70,7 +71,7 @@ def lens_map(camera: CameraSpec, width_px: int, height_px: int) -> LensMap:
     """The map for pictures of ``width_px`` × ``height_px`` of a camera whose own size has the same shape."""
     scale = width_px / camera.width_px
     u, v = np.meshgrid(np.arange(width_px) + 0.5, np.arange(height_px) + 0.5)
-    centre = np.array([width_px / 2, height_px / 2])
+    centre = np.array(camera.centre_px) * scale
     focal = camera.focal_px * scale
     wanted = (np.column_stack([u.ravel(), v.ravel()]) - centre) / focal
     xy = np.clip(undistort(camera, wanted), -WIDEST, WIDEST)
@@ -86,7 +87,7 @@ def undistort(camera: CameraSpec, wanted: Array) -> Array:
     """Normalised coordinates (n, 2) that the lens moves to ``wanted``, by iteration inside its valid range."""
     if not any(camera.distortion):
         return wanted
-    centre = np.array([camera.width_px / 2, camera.height_px / 2])
+    centre = np.array(camera.centre_px)
     guess = wanted.copy()
     limit = np.sqrt(camera.valid_r2) * 0.999
     for _ in range(25):

@@ -203,7 +203,7 @@ class Renderer:
         spec = self.building.cameras.get(camera) if isinstance(camera, str) else camera
         if spec is None:
             raise RendererError(f"camera {camera}: not in this store, which has {', '.join(self.building.cameras)}")
-        key = (spec.width_px, spec.height_px, spec.focal_px, spec.distortion)
+        key = (spec.width_px, spec.height_px, spec.focal_px, spec.distortion, spec.centre_px)
         if key not in self._lenses:
             width, height = (max(2, round(side * self._scale)) for side in (spec.width_px, spec.height_px))
             self._lenses[key] = lens_map(spec, width, height)

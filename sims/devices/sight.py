@@ -192,6 +192,7 @@ class Lenses:
         self.eyes_m = np.array([s.position_m for s in specs], float).reshape(-1, 3)
         self.sizes_px = np.array([(s.width_px, s.height_px) for s in specs], float).reshape(-1, 2)
         self.focal_px = np.array([s.focal_px for s in specs], float)
+        self._centres_px = np.array([s.centre_px for s in specs], float).reshape(-1, 2)
         self._rotation = np.array([s.rotation for s in specs]).reshape(-1, 3, 3)
         self._distortion = np.array([s.distortion for s in specs], float).reshape(-1, 5)
         self._valid_r2 = np.array([s.valid_r2 for s in specs])
@@ -209,4 +210,4 @@ class Lenses:
             [x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x), y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y],
             axis=-1,
         )
-        return np.asarray(bent * self.focal_px[cameras, None, None] + self.sizes_px[cameras, None] / 2)
+        return np.asarray(bent * self.focal_px[cameras, None, None] + self._centres_px[cameras, None])

@@ -38,7 +38,7 @@ class CameraModel:
         z = np.where(local[:, 2] > 1e-6, local[:, 2], np.nan)
         xy = local[:, :2] / z[:, None]
         r2 = np.sum(xy**2, axis=1)
-        xy = np.where((r2 < self._valid_r2())[:, None], xy, np.nan)
+        xy = np.where((r2 < _valid_r2(self.distortion))[:, None], xy, np.nan)
         out: Array = distort(xy, self.distortion) * [self.k[0, 0], self.k[1, 1]] + [self.k[0, 2], self.k[1, 2]]
         return out
 
@@ -50,27 +50,30 @@ class CameraModel:
         world = local @ self.rotation
         return np.asarray(world / np.linalg.norm(world, axis=1, keepdims=True))
 
-    def _valid_r2(self) -> float:
-        """Squared radius up to which the radial polynomial grows: beyond it the model folds over."""
-        r = np.linspace(0.0, 4.0, 401)
-        slope = np.diff(r * _radial(r**2, self.distortion))
-        falling = np.nonzero(slope <= 0)[0]
-        return float(r[falling[0]] ** 2) if len(falling) else float(r[-1] ** 2)
-
 
 def camera_model(
     camera: str, width_px: int, height_px: int, focal_px: float, distortion: Sequence[float],
-    position_m: Sequence[float], look_at_m: Sequence[float],
+    position_m: Sequence[float], look_at_m: Sequence[float], roll_deg: float = 0.0,
+    principal_px: Sequence[float] | None = None,
 ) -> CameraModel:  # fmt: skip
-    """A camera at ``position_m`` that looks at ``look_at_m`` with its horizon level, principal point in the middle."""
+    """A camera at ``position_m`` that looks at ``look_at_m``.
+
+    The right side of its picture hangs ``roll_deg`` below level; its axis meets the picture at ``principal_px``, in the
+    middle if not said.
+    """
     position = np.asarray(position_m, float)
     forward = np.asarray(look_at_m, float) - position
     forward /= np.linalg.norm(forward)
     up = np.array([0.0, 0.0, 1.0]) if abs(forward[2]) < 0.999 else np.array([0.0, 1.0, 0.0])
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)
-    rotation = np.stack([right, np.cross(forward, right), forward])
-    k = np.array([[focal_px, 0, width_px / 2], [0, focal_px, height_px / 2], [0, 0, 1]], float)
+    down = np.cross(forward, right)
+    if roll_deg:
+        cos, sin = np.cos(np.radians(roll_deg)), np.sin(np.radians(roll_deg))
+        right, down = cos * right + sin * down, cos * down - sin * right
+    rotation = np.stack([right, down, forward])
+    cx, cy = principal_px if principal_px is not None else (width_px / 2, height_px / 2)
+    k = np.array([[focal_px, 0, cx], [0, focal_px, cy], [0, 0, 1]], float)
     return CameraModel(camera, width_px, height_px, k, np.asarray(distortion, float), rotation, position)
 
 
@@ -86,11 +89,27 @@ def distort(xy: Array, d: Array) -> Array:
 
 
 def undistort(xy: Array, d: Array) -> Array:
-    """The inverse of :func:`distort` by fixed-point iteration (ten rounds do for abs(k1) < 0.5 in the picture)."""
-    guess = xy.copy()
-    for _ in range(10):
-        guess = guess + (xy - distort(guess, d))
+    """The inverse of :func:`distort` by fixed-point iteration; what the lens cannot show comes from its last ray.
+
+    Ten rounds do for abs(k1) < 0.5; lenses that bend more take up to sixty.
+    """
+    guess, furthest = xy.copy(), 0.999 * _valid_r2(d) ** 0.5
+    for turn in range(60):
+        error = xy - distort(guess, d)
+        if turn >= 10 and np.abs(error).max(initial=0.0) < 1e-7:
+            break
+        guess = guess + error
+        radius = np.linalg.norm(guess, axis=1)
+        beyond = radius > furthest
+        guess[beyond] *= (furthest / radius[beyond])[:, None]
     return guess
+
+
+def _valid_r2(d: Array) -> float:
+    """Squared radius up to which the radial polynomial grows: beyond it the model folds over."""
+    r = np.linspace(0.0, 4.0, 401)
+    falling = np.nonzero(np.diff(r * _radial(r**2, d)) <= 0)[0]
+    return float(r[falling[0]] ** 2) if len(falling) else float(r[-1] ** 2)
 
 
 def _radial(r2: Array, d: Array) -> Array:

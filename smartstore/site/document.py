@@ -90,10 +90,16 @@ class CameraNode(Node):
     kind: Literal["ceiling", "shelf"]
     watches: tuple[Id, ...] = Field(default=(), description="Fixtures whose face a shelf camera looks at.")
     position_m: Point3 = Field(description="The optical centre.")
-    look_at_m: Point3 = Field(description="A point on the optical axis; the horizon is level.")
+    look_at_m: Point3 = Field(description="A point on the optical axis.")
+    roll_deg: Annotated[float, Field(strict=True, ge=-180, le=180)] = Field(
+        default=0.0, description="Turn about the optical axis: the right side of the picture hangs so far below level."
+    )
     width_px: Pixels
     height_px: Pixels
     focal_px: Annotated[float, Field(strict=True, ge=10, le=20_000)]
+    principal_px: Point2 | None = Field(
+        default=None, description="Where the optical axis meets the picture; absent: in the middle."
+    )
     distortion: tuple[Lens, Lens, Lens, Lens, Lens] = Field(description="Brown-Conrady: k1, k2, p1, p2, k3.")
     fps: Annotated[float, Field(strict=True, gt=0, le=120)] = Field(description="Frames per second.")
 

@@ -43,7 +43,7 @@ def bare_fixture(node: FixtureNode) -> Fixture:
 def calibration(node: CameraNode) -> CameraModel:
     """The camera model of the surveyed values."""
     lens = node.width_px, node.height_px, node.focal_px, node.distortion
-    return camera_model(node.id, *lens, position_m=node.position_m, look_at_m=node.look_at_m)
+    return camera_model(node.id, *lens, node.position_m, node.look_at_m, node.roll_deg, node.principal_px)
 
 
 def room_problems(store: Store, items: Mapping[str, ItemNode | None]) -> Iterator[Problem]:
