@@ -1,58 +1,62 @@
 """Feeds on disk: packets into an MCAP file, and the very same packets out of it.
 
 One MCAP channel per topic. JSON messages carry their JSON Schema, pictures are ``foxglove.CompressedImage``, so that a
-recording opens in Foxglove and Rerun as it is. Log time is when a packet was heard, publish time is its ``t_ns``.
+recording opens in Foxglove and Rerun as it is; calibrations of cameras are ``foxglove.CameraCalibration``. Log time is
+when a packet was heard, publish time is its ``t_ns``.
 """
 
-import logging
-import struct
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import msgspec
-from mcap.exceptions import McapError
 from mcap.records import Channel as McapChannel
-from mcap.records import Header, Message, Metadata
-from mcap.stream_reader import StreamReader
+from mcap.records import Metadata
 from mcap.writer import CompressionType, Writer
-from zstandard import ZstdError
 
 from smartstore.bus import foxglove
-from smartstore.bus.base import BusError
+from smartstore.bus.reading import Damage, FeedError, Recorded, log, recorded
+from smartstore.domain.geometry import CameraModel
 from smartstore.wire import messages, topics
-from smartstore.wire.codec import JSON, Packet
+from smartstore.wire.codec import JSON, Packet, WireError, decode
 
-log = logging.getLogger(__name__)
+__all__ = ["FeedError", "McapRecorder", "feed_metadata", "json_schema", "new_writer", "read_feed", "read_timed_feed"]
 
-_PROFILE = "smartstore"
+PROFILE = "smartstore"
 _CHUNK_BYTES = 256 * 1024
-"""What a crash can cost at most: the packets of one chunk."""
+_FLUSH_NS = 2_000_000_000
 _MAX_TIME_NS = 2**63 - 1
-
-
-class FeedError(BusError):
-    """A recording that cannot be read at all; one line that names the file."""
+"""What a crash can cost at most: the packets of one chunk, or of two seconds if these are fewer."""
+_OFF_WIRE, _PICTURE = "off_wire", "picture"
+"""Marks of channels that describe the feed and never were on the wire, and of those whose messages are pictures."""
 
 
 class McapRecorder:
     """``with McapRecorder(path, store, metadata) as recorder: recorder.write(packet, log_time_ns)``.
 
-    ``metadata`` (texts by name: scenario, seed, versions, the store document) is kept in the file's head.
+    ``metadata`` (texts by name: scenario, seed, versions, the store document) is kept in the file's head; the
+    calibrations of ``cameras`` are at its beginning, and ``files`` (by name) are attached once a picture was heard.
     """
 
-    def __init__(self, path: Path, store: str, metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: str,
+        metadata: Mapping[str, str],
+        cameras: Iterable[CameraModel] = (),
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
         try:
             self._file = path.open("wb")
         except OSError as error:
             raise FeedError(f"{path}: cannot be written ({error.strerror})") from error
-        self._writer = Writer(self._file, chunk_size=_CHUNK_BYTES, compression=CompressionType.ZSTD)
-        self._writer.start(_PROFILE, "smartstore")
-        self._writer.add_metadata(_PROFILE, {"store": store, **metadata})
+        self._writer = new_writer(self._file)
+        self._writer.add_metadata(PROFILE, {"store": store, **metadata})
+        self._store, self._cameras, self._files = store, list(cameras), dict(files or {})
         self._schemas: dict[str, int] = {}
-        self._channels: dict[tuple[str, str, int, bool], tuple[int, bool, str]] = {}
+        self._channels: dict[tuple[str, str, int, bool, bool], int] = {}
+        self._flushed_ns: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -63,19 +67,27 @@ class McapRecorder:
 
     def write(self, packet: Packet, log_time_ns: int) -> None:
         """Adds a packet heard at ``log_time_ns`` (UTC). User properties are kept for pictures; others have none."""
-        key = (packet.topic, packet.content_type, packet.qos, packet.retain)
-        found = self._channels.get(key)
-        if found is None:
-            found = self._channels[key] = self._register(packet)
-        channel, is_picture, frame_id = found
-        if is_picture:
-            t_ns = _stamp(packet.properties.get("t_ns", ""), log_time_ns)
-            seq = _stamp(packet.properties.get("seq", ""), 0) & 0xFFFFFFFF
-            data = foxglove.encode_image(t_ns, frame_id, packet.payload, packet.properties)
-        else:
-            t_ns, seq = _head(packet.payload, log_time_ns)
-            data = packet.payload
+        if self._flushed_ns is None:
+            self._flushed_ns = log_time_ns
+            self._calibrate(log_time_ns)
+        try:
+            received, sound = decode(packet), True
+        except WireError:
+            received, sound = None, False  # it was on the wire, so it is kept, but it promises nothing
+        key = (packet.topic, packet.content_type, packet.qos, packet.retain, sound)
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = self._channels[key] = self._register(packet, sound)
+        t_ns, seq, data = log_time_ns, 0, packet.payload
+        if received is not None:
+            t_ns, seq = min(received.t_ns, _MAX_TIME_NS), received.message.seq & 0xFFFFFFFF
+        if _is_picture(packet.topic):
+            data = foxglove.encode_image(t_ns, received.device if received else "", data, packet.properties)
+            self._attach(log_time_ns)
         self._writer.add_message(channel, log_time_ns, data, t_ns, seq)
+        if not 0 <= log_time_ns - self._flushed_ns < _FLUSH_NS:
+            self._writer.flush()  # type: ignore[no-untyped-call]
+            self._flushed_ns = log_time_ns
 
     def close(self) -> None:
         """Completes the file. Safe to call twice."""
@@ -83,24 +95,55 @@ class McapRecorder:
             self._writer.finish()  # type: ignore[no-untyped-call]
             self._file.close()
 
-    def _register(self, packet: Packet) -> tuple[int, bool, str]:
+    def _register(self, packet: Packet, sound: bool) -> int:
+        """The channel of a topic; what cannot be read has no schema, so that all that has one is valid."""
         about = {"content_type": packet.content_type, "qos": str(packet.qos), "retain": str(int(packet.retain))}
         found = topics.find(packet.topic)
-        is_picture = found is not None and found[0].message is messages.Frame
-        encoding = "protobuf" if is_picture else "json" if packet.content_type == JSON else packet.content_type
-        schema = self._schema(found[0].message) if found is not None and encoding in ("json", "protobuf") else 0
-        channel = self._writer.register_channel(packet.topic, encoding, schema, about)
-        return channel, is_picture, found[2] if found is not None else ""
+        encoding = "json" if packet.content_type == JSON else packet.content_type
+        if _is_picture(packet.topic):
+            encoding = "protobuf"
+            about[_PICTURE] = "1"
+        schema = self._schema(found[0].message) if sound and found is not None else 0
+        return self._writer.register_channel(packet.topic, encoding if sound else "", schema, about)
 
     def _schema(self, message: type[messages.Message]) -> int:
         if message.__name__ not in self._schemas:
             if message is messages.Frame:
-                schema = self._writer.register_schema(foxglove.NAME, "protobuf", foxglove.descriptor())
+                schema = self._writer.register_schema(foxglove.IMAGE, "protobuf", foxglove.image_descriptor())
             else:
                 body = msgspec.json.encode(json_schema(message))
                 schema = self._writer.register_schema(f"smartstore.{message.__name__}", "jsonschema", body)
             self._schemas[message.__name__] = schema
         return self._schemas[message.__name__]
+
+    def _calibrate(self, t_ns: int) -> None:
+        """What is known of the cameras, beside their pictures, for viewers."""
+        if not self._cameras:
+            return
+        descriptor = foxglove.calibration_descriptor()
+        schema = self._writer.register_schema(foxglove.CALIBRATION, "protobuf", descriptor)
+        for model in self._cameras:
+            topic = topics.FRAME.topic(self._store, model.camera).replace("/frame", "/calibration")
+            channel = self._writer.register_channel(topic, "protobuf", schema, {_OFF_WIRE: "1"})
+            self._writer.add_message(channel, t_ns, foxglove.encode_calibration(t_ns, model), t_ns)
+
+    def _attach(self, t_ns: int) -> None:
+        """The files that only those need who look at pictures again."""
+        for name, file in self._files.items():
+            self._writer.add_attachment(0, t_ns, name, "application/octet-stream", file.read_bytes())
+        self._files = {}
+
+
+def new_writer(file: IO[bytes]) -> Writer:
+    """A writer of recordings, begun: zstd chunks, checksums over everything."""
+    writer = Writer(file, chunk_size=_CHUNK_BYTES, compression=CompressionType.ZSTD, enable_data_crcs=True)
+    writer.start(PROFILE, "smartstore")
+    return writer
+
+
+def _is_picture(topic: str) -> bool:
+    found = topics.find(topic)
+    return found is not None and found[0] is topics.FRAME
 
 
 def json_schema(message: type[messages.Message]) -> dict[str, Any]:
@@ -113,7 +156,7 @@ def json_schema(message: type[messages.Message]) -> dict[str, Any]:
 
 
 def read_feed(path: Path) -> Iterator[Packet]:
-    """The packets of a recording in the order they were heard; a file that breaks off ends with its last whole chunk.
+    """The packets of a recording in the order they were heard; what is damaged or cut off is left out with a warning.
 
     Raises:
         FeedError: there is no such file, or it is no recording.
@@ -123,69 +166,40 @@ def read_feed(path: Path) -> Iterator[Packet]:
 
 def read_timed_feed(path: Path) -> Iterator[tuple[int, Packet]]:
     """Like :func:`read_feed`, each packet with the nanoseconds (UTC) at which it was heard."""
-    channels: dict[int, McapChannel] = {}
-    for record in _records(path):
-        if isinstance(record, McapChannel):
-            channels[record.id] = record
-        elif isinstance(record, Message):
-            yield record.log_time, _packet(channels[record.channel_id], record.data, path)
+    for record in recorded(path):
+        if isinstance(record, Damage):
+            log.warning("%s: byte %d: %s; left out", path, record.at, record.what)
+        elif isinstance(record, Recorded) and not is_off_wire(record.channel):
+            yield record.message.log_time, packet_of(record.channel, record.message.data, path)
 
 
 def feed_metadata(path: Path) -> dict[str, str]:
-    """What the recorder was told about the feed: ``store`` and the rest.
+    """What the recorder was told about the feed: ``store`` (its id) and the rest.
 
     Raises:
         FeedError: there is no such file, or it is no recording.
     """
-    for record in _records(path):
-        if isinstance(record, Metadata) and record.name == _PROFILE:
+    for record in recorded(path):
+        if isinstance(record, Metadata) and record.name == PROFILE:
             return dict(record.metadata)
     return {}
 
 
-def _records(path: Path) -> Iterator[Any]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise FeedError(f"{path}: cannot be read ({error.strerror})") from error
-    with file:
-        begun = False
-        try:
-            for record in StreamReader(file, record_size_limit=2**30).records:
-                begun = begun or isinstance(record, Header)
-                yield record
-        except (McapError, ZstdError, struct.error, zlib.error, UnicodeDecodeError, EOFError) as error:
-            if not begun:
-                raise FeedError(f"{path}: is not an MCAP recording ({error or 'it is empty'})") from error
-            log.warning("%s: breaks off (%s); read up to its last whole chunk", path, type(error).__name__)
+def is_off_wire(channel: McapChannel) -> bool:
+    """Whether a channel describes the feed and never was on the wire."""
+    return _OFF_WIRE in channel.metadata
 
 
-def _packet(channel: McapChannel, data: bytes, path: Path) -> Packet:
+def packet_of(channel: McapChannel, data: bytes, path: Path) -> Packet:
+    """The packet that a recorded message was.
+
+    Raises:
+        FeedError: a picture or its channel cannot be read.
+    """
     about = channel.metadata
     try:
-        payload, properties = foxglove.decode_image(data) if channel.message_encoding == "protobuf" else (data, {})
+        payload, properties = foxglove.decode_image(data) if _PICTURE in about or channel.message_encoding == "protobuf" else (data, {})
         qos = int(about.get("qos", "0"))
     except (ValueError, KeyError) as error:
         raise FeedError(f"{path}: a message of {channel.topic} cannot be read ({error})") from error
     return Packet(channel.topic, payload, about.get("content_type", JSON), properties, qos, about.get("retain") == "1")
-
-
-class _Head(msgspec.Struct):
-    t_ns: int
-    seq: int
-
-
-_HEAD = msgspec.json.Decoder(_Head)
-
-
-def _head(payload: bytes, otherwise_ns: int) -> tuple[int, int]:
-    """Time and sequence number of a JSON message; a malformed one is recorded as well."""
-    try:
-        head = _HEAD.decode(payload)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return otherwise_ns, 0
-    return (head.t_ns if 0 <= head.t_ns <= _MAX_TIME_NS else otherwise_ns), head.seq & 0xFFFFFFFF
-
-
-def _stamp(text: str, otherwise: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else otherwise

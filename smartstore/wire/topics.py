@@ -1,6 +1,7 @@
 """The one table of channels, from which topics, subscriptions, codec, recorder and documents are derived."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from smartstore.wire import messages as m
@@ -66,6 +67,7 @@ PROGRESS = Channel("progress", "sys/service/{service}/progress", m.Progress, 0, 
 CHANNELS = (FRAME, PEOPLE, TRACKS, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, CHANGE, FLOOR, STATUS, PROGRESS)
 
 
+@lru_cache(maxsize=4096)
 def find(topic: str) -> tuple[Channel, str, str] | None:
     """The channel, store and device of a topic; None for a topic that is not ours."""
     levels = topic.split("/")

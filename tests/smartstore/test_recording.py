@@ -75,9 +75,9 @@ def test_the_descriptor_of_pictures_is_what_protobuf_reads(tmp_path: Path) -> No
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     pool = descriptor_pool.DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(foxglove.descriptor()).file:
+    for file in descriptor_pb2.FileDescriptorSet.FromString(foxglove.image_descriptor()).file:
         pool.Add(file)
-    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName(foxglove.NAME))
+    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName(foxglove.IMAGE))
     image = kind.FromString(foxglove.encode_image(3 * SECOND + 5, "c1", JPEG, {"seq": "1"}))
     assert (image.timestamp.seconds, image.timestamp.nanos, image.frame_id, image.format) == (3, 5, "c1", "jpeg")
     assert image.data == JPEG
