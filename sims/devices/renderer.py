@@ -100,6 +100,22 @@ class Renderer:
         numbers, depth = self._numbers(spec, lens, len(shapes))
         return picture, label_people(spec, lens, shapes, numbers, depth, self._scale)
 
+    def depth(self, scene: Scene, camera: str | CameraSpec) -> Floats:
+        """Metres along the optical axis (h, w) to what each pixel of the picture shows; glass shows what is behind it.
+
+        Raises :class:`RendererError` with a renderer that keeps no depth.
+        """
+        if not self._layered:
+            raise RendererError(f"the {self.kind} renderer keeps no depth; use one with OpenGL")
+        spec, lens = self._camera(camera)
+        self._show(scene)
+        view, pose = self._view(lens, 0), self._pose(spec)
+        view.draw(pose, self._stage.still)
+        still = view.raw_depth().copy()
+        view.draw(pose, self._stage.moving)
+        nearest = metres(np.minimum(still, view.raw_depth()))
+        return np.asarray(cv2.remap(nearest, *lens.nearest, cv2.INTER_NEAREST), np.float32)
+
     def _direct(self, spec: CameraSpec, lens: LensMap) -> Picture:
         """Everything drawn at once."""
         view = self._view(lens, 0)
