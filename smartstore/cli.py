@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smartstore.console import print_json, print_table
+from smartstore.import_cli import app as import_app
 from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal
 from smartstore.ledger.cli import app as journal_app
 from smartstore.ledger.review_cli import app as review_app
@@ -45,6 +46,7 @@ site_app = typer.Typer(help="Store documents.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
 app.add_typer(vision_app, name="vision")
 app.add_typer(review_app, name="review")
+app.add_typer(import_app, name="import")
 
 
 class UsageError(Exception):

@@ -198,7 +198,9 @@ def packet_of(channel: McapChannel, data: bytes, path: Path) -> Packet:
     """
     about = channel.metadata
     try:
-        payload, properties = foxglove.decode_image(data) if _PICTURE in about or channel.message_encoding == "protobuf" else (data, {})
+        payload, properties = (
+            foxglove.decode_image(data) if _PICTURE in about or channel.message_encoding == "protobuf" else (data, {})
+        )
         qos = int(about.get("qos", "0"))
     except (ValueError, KeyError) as error:
         raise FeedError(f"{path}: a message of {channel.topic} cannot be read ({error})") from error

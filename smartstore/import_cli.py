@@ -1,0 +1,85 @@
+"""``smartstore import …``: other people's data becomes a store document and feeds.
+
+In: a folder of theirs. Out: files of ours, each written whole or not at all, and a table of what had to be repaired,
+assumed or left out.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from smartstore.console import print_table
+
+if TYPE_CHECKING:
+    from smartstore.formats.nanostore import Finding
+    from smartstore.formats.nanostore_feed import Timed
+
+app = typer.Typer(help="Other people's data as a store document and feeds.", no_args_is_help=True)
+
+
+@app.callback()
+def imports() -> None:
+    """Other people's data."""
+
+
+class ImportingError(Exception):
+    """An import that cannot be written; one line."""
+
+
+@app.command()
+def nanostore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Root of the NanoStore data: store_meta, feeds, ...")],
+    out: Annotated[Path, typer.Option(help="Folder for store.yaml, catalogue.yaml, and per case feed.mcap")],
+) -> None:
+    """Import the AiFi NanoStore: its store, and its recorded cases as feeds that can be replayed."""
+    from smartstore.formats.nanostore import open_nanostore, store_files
+    from smartstore.site import check_document
+
+    data = open_nanostore(folder)
+    for name, text in store_files(data.store):
+        _write(out / name, text)
+    problems = check_document(out / "store.yaml")
+    for number, case in enumerate(data.cases, start=1):
+        typer.echo(f"case {number} of {len(data.cases)}: {case.name}", err=True)
+        document = (out / "store.yaml").read_text(encoding="utf-8")
+        _record(out / case.name / "feed.mcap", data.feed(case), {"case": case.name, "store_document": document})
+    _write(out / "findings.json", data.report())
+    _show(data.findings)
+    for problem in problems:
+        typer.echo(f"the store lacks: {problem}", err=True)
+    typer.echo(f"{out}: store.yaml, catalogue.yaml, planogram.csv, findings.json, {len(data.cases)} feeds", err=True)
+
+
+def _show(findings: "Sequence[Finding]") -> None:
+    rows = [(one.what, one.places, one.done) for one in findings]
+    print_table(("found", "where", "done"), rows)
+
+
+def _write(path: Path, text: str) -> None:
+    """The file, whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise ImportingError(f"{path}: cannot be written ({error.strerror}); give another folder with --out") from error
+
+
+def _record(path: Path, packets: "Sequence[Timed]", metadata: dict[str, str]) -> None:
+    """A feed, whole or not at all: a packet is heard at its own time."""
+    from smartstore.bus.recording import McapRecorder
+    from smartstore.formats.nanostore_store import STORE
+
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with McapRecorder(part, STORE, metadata) as recorder:
+            for t_ns, packet in packets:
+                recorder.write(packet, t_ns)
+        os.replace(part, path)
+    except OSError as error:
+        raise ImportingError(f"{path}: cannot be written ({error.strerror}); give another folder with --out") from error
