@@ -1,25 +1,30 @@
-"""Many runs, one result file each: goes on where it stopped, in one process or several.
+"""Many runs, one result file each: the one way in which the lab runs many. Goes on where it stopped.
 
-In: jobs with a name and a digest of what they play. Out: their results, in the order of the jobs.
+In: jobs with a name and a digest of what they play; processes here, or a Dask cluster by its address. Out: their
+results, in the order of the jobs. A run that fails is a result, too, and stops no other one.
 """
 
 import json
-import multiprocessing
+import logging
 import os
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sims.lab.run import write_json
-
 Result = dict[str, Any]
+LOG = "runs.log"
+"""In the folder of a batch: a line per run that was played, in the order in which they ended."""
+ANSWER_S, WORKERS_S = 8.0, 20.0
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class BatchError(Exception):
-    """A folder that cannot hold results; one line."""
+    """A batch that cannot begin or go on; one line."""
 
 
 class Job(Protocol):
@@ -40,20 +45,43 @@ class Progress:
     total: int
     left_s: float
     last: str
+    failed: int = 0
 
     def __str__(self) -> str:
-        return f"{self.done} of {self.total} runs, last {self.last}; about {self.left_s / 60:.0f} min left"
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{self.done} of {self.total} runs{failed}, last {self.last}; about {self.left_s / 60:.0f} min left"
 
 
 def run_all(
-    jobs: Sequence[Job], folder: Path, workers: int, resume: bool, watch: Callable[[Progress], None] = lambda _: None
-) -> list[Result]:
-    """Results of all jobs, each also as ``NAME.json`` in the folder with its scenario as ``NAME.yaml`` beside it.
-
-    With ``resume`` a result that is there and has the same digest is kept, whatever program made it.
+    jobs: Sequence[Job], folder: Path, workers: int, resume: bool, watch: Callable[[Progress], None] = lambda _: None,
+    scheduler: str | None = None,
+) -> list[Result]:  # fmt: skip
+    """Like :func:`play_all`, for whom only all results will do.
 
     Raises:
-        BatchError: the folder cannot be written; and whatever a job raises.
+        BatchError: also when a run failed, at the end; the others are kept.
+    """
+    results = play_all(jobs, folder, workers, resume, watch, scheduler)
+    failed = [(job.name, result["failed"]) for job, result in zip(jobs, results, strict=True) if result.get("failed")]
+    if failed:
+        raise BatchError(
+            f"{len(failed)} of {len(jobs)} runs failed, the first is {failed[0][0]}: {failed[0][1]}; the others are "
+            f"kept in {folder} for --resume"
+        )
+    return results
+
+
+def play_all(
+    jobs: Sequence[Job], folder: Path, workers: int, resume: bool, watch: Callable[[Progress], None] = lambda _: None,
+    scheduler: str | None = None,
+) -> list[Result]:  # fmt: skip
+    """Results of all jobs, each also as ``NAME.json`` in the folder with its scenario as ``NAME.yaml`` beside it; of a
+    run that failed it is ``failed``, one line. ``scheduler`` is the address of a Dask cluster instead of ``workers``.
+
+    With ``resume`` a result that is there, did not fail and has the same digest is kept, whatever program made it.
+
+    Raises:
+        BatchError: the folder cannot be written, or the cluster does not answer; finished runs are kept.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,33 +89,96 @@ def run_all(
         raise BatchError(f"{folder}: {error.strerror}; give another folder with --out") from error
     results = {job.name: kept for job in jobs if resume and (kept := _kept(folder, job))}
     left, had, started = [job for job in jobs if job.name not in results], len(results), time.monotonic()
-    for job, result in _played(left, workers):
+    watch(Progress(had, len(jobs), 0.0, "none"))
+    for job, result in _played(left, workers, scheduler):
         results[job.name] = {**result, "digest": job.digest()}
-        (folder / f"{job.name}.yaml").write_text(job.document())
-        write_json(folder / f"{job.name}.json", results[job.name])
+        try:
+            _keep(folder, job, results[job.name])
+        except OSError as error:
+            raise BatchError(
+                f"{error.filename or folder}: {error.strerror}; {len(results) - 1} finished runs are kept, make room "
+                "and go on with --resume"
+            ) from error
         pace_s = (time.monotonic() - started) / (len(results) - had)
-        watch(Progress(len(results), len(jobs), pace_s * (len(jobs) - len(results)), job.name))
+        failed = sum("failed" in one for one in results.values())
+        watch(Progress(len(results), len(jobs), pace_s * (len(jobs) - len(results)), job.name, failed))
     return [results[job.name] for job in jobs]
 
 
 def _play(job: Job) -> Result:
-    return job.play()
-
-
-def _played(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Result]]:
-    """Results as they come; with several workers each is a process of its own."""
-    if workers <= 1 or len(jobs) <= 1:
-        for job in jobs:
-            yield job, job.play()
-        return
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(min(workers, len(jobs)), multiprocessing.get_context("spawn")) as pool:
-        going = {pool.submit(_play, job): job for job in jobs}
+    """A job's result with the CPU time it took; of one that fails the line for the user, and the trace for us."""
+    with _ONE_AT_A_TIME:  # also on a Dask worker with several threads
+        started = time.process_time()
         try:
-            for future in as_completed(going):
-                yield going[future], future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+            result = job.play()
+        except Exception as error:  # noqa: BLE001 - a run that fails must not stop the others
+            ours = type(error).__module__.split(".")[0] in ("sims", "smartstore")
+            line = " ".join(str(error).split()) if ours else f"{type(error).__name__}: {' '.join(str(error).split())}"
+            result = {"failed": line, "trace": traceback.format_exc()}
+        return {**result, "cpu_s": round(time.process_time() - started, 2)}
+
+
+def _played(jobs: Sequence[Job], workers: int, scheduler: str | None) -> Iterator[tuple[Job, Result]]:
+    """Results as they come."""
+    if scheduler is None and (workers <= 1 or len(jobs) <= 1):
+        for job in jobs:
+            yield job, _play(job)
+        return
+    with _cluster(min(workers, len(jobs)), scheduler) as client:
+        from distributed import as_completed
+
+        going = {client.submit(_play, job, pure=False): job for job in jobs}
+        for future in as_completed(list(going)):
+            if future.status in ("cancelled", "lost"):
+                raise BatchError(f"{scheduler or 'the workers'} went away; finished runs are kept, go on with --resume")
+            error = future.exception()
+            lost = {"failed": f"its worker ended: {' '.join(str(error).split())}", "cpu_s": 0.0}
+            yield going[future], future.result() if error is None else lost
+
+
+@contextmanager
+def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
+    """A client of the cluster at an address, or of one that lives as long as this."""
+    from distributed import Client, LocalCluster
+
+    if scheduler is None:
+        host = {"host": "127.0.0.1", "dashboard_address": None, "silence_logs": logging.CRITICAL}
+        with LocalCluster(n_workers=workers, threads_per_worker=1, **host) as cluster, Client(cluster) as client:
+            yield client
+        return
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=ANSWER_S, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise BatchError(
+            f"{scheduler}: no Dask scheduler answers there; start one with `dask scheduler`, or leave out --scheduler"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WORKERS_S)
+        except TimeoutError as error:
+            raise BatchError(
+                f"{scheduler}: the scheduler has no workers; start some with `dask worker {scheduler}`"
+            ) from error
+        yield client
+
+
+def _keep(folder: Path, job: Job, result: Result) -> None:
+    """Write what a run gave, whole or not at all, and then that it was played."""
+    _write(folder / f"{job.name}.yaml", job.document())
+    _write(folder / f"{job.name}.json", json.dumps(result, indent=2) + "\n")
+    with (folder / LOG).open("a", encoding="utf-8") as log:
+        log.write(f"{job.name}\t{result['cpu_s']:g} s\t{result.get('failed', 'done')}\n")
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _kept(folder: Path, job: Job) -> Result | None:
@@ -96,4 +187,4 @@ def _kept(folder: Path, job: Job) -> Result | None:
         result: Result = json.loads((folder / f"{job.name}.json").read_text())
     except (OSError, json.JSONDecodeError):
         return None
-    return result if result.get("digest") == job.digest() else None
+    return result if result.get("digest") == job.digest() and "failed" not in result else None

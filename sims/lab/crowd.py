@@ -19,7 +19,8 @@ from sims.building import load_building
 from sims.chance import stream
 from sims.lab.batch import Progress, Result, run_all
 from sims.lab.families.stage import TAIL_S
-from sims.lab.gauntlet_play import figures, play_edge
+from sims.lab.gauntlet_play import figures
+from sims.lab.play import play_edge
 from sims.scenario import Arrivals, Scenario, load_scenario
 from smartstore.settings import parse_settings
 from smartstore.site import load_site

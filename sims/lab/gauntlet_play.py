@@ -5,34 +5,22 @@ product and the baseline run in this process, without a broker; with pictures th
 """
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
-from sims.building import Building, load_building
 from sims.lab.batch import Result
 from sims.lab.families import FAMILIES
 from sims.lab.families.stage import STORES
 from sims.lab.floor import floor_metrics
-from sims.lab.product import Palms
-from sims.lab.run import RunRequest, run
-from sims.lab.score import Published, after_review, exact_rate, item_scores, money_amounts, receipt_lines, within
-from sims.lab.sequential import SequentialBaseline
+from sims.lab.play import Played, building_of, play_edge, play_frames, site_of
+from sims.lab.score import after_review, exact_rate, item_scores, money_amounts, receipt_lines, within
 from sims.scenario import Scenario
-from sims.simulation import Simulation
-from sims.truth import Truth, read_truth
-from smartstore.bus.recording import read_feed
-from smartstore.embedded import EmbeddedStore
-from smartstore.settings import Settings, parse_settings
-from smartstore.site import Site, load_site
-from smartstore.wire import topics
-from smartstore.wire.codec import decode
+from smartstore.settings import parse_settings
 
 Fidelity = Literal["edge", "frames"]
 Mode = Literal["both", "weights", "cameras"]
@@ -72,7 +60,7 @@ class Case:
 
     def scenario(self) -> Scenario:
         """What is played, with the devices off that the product has to do without."""
-        building = _building(self.store)
+        building = building_of(self.store)
         scenario = FAMILIES[self.family].scenario(building, self.seed)
         off: dict[str, tuple[str, ...]] = {}
         if "weight" in (self.without, DEVICES_OFF[self.mode]):
@@ -104,7 +92,7 @@ class Case:
         started = time.monotonic()
         settings = parse_settings(self.switches, f"--without {self.without}")
         if self.fidelity == "frames":
-            played = _pictures(self)
+            played = play_frames(self.document(), None, self.seed, self.switches)
         else:
             played = play_edge(self.scenario(), self.store, self.seed, settings, baseline=True)
         return {
@@ -114,61 +102,10 @@ class Case:
         }  # fmt: skip
 
 
-@cache
-def _building(store: Path) -> Building:
-    return load_building(store)
-
-
-@cache
-def _site(store: Path) -> Site:
-    return load_site(store)
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What came of a run: the truth, what the product said, and the baseline's carts where there is one."""
-
-    truth: Truth
-    said: Published
-    baseline: Mapping[str, Mapping[str, int]] | None
-
-
-def play_edge(scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False) -> Played:
-    """Building and product in this process, with smart cameras; ``baseline`` sets the sequential one beside it."""
-    site, palms, said = _site(store), Palms(_building(store).store, seed), Published()
-    rival = SequentialBaseline(site) if baseline else None
-    with tempfile.TemporaryDirectory() as folder:
-        truth, key = Path(folder) / "truth.jsonl", Path(folder) / "palm.pem"
-        key.write_bytes(palms.public_key_pem)
-        simulation = Simulation(_building(store), scenario, seed, scan=palms.scan, enrol=palms.enrol, truth=truth)
-        with EmbeddedStore(site, key, settings) as service:
-            for moment in simulation.run():
-                for packet in moment.packets:
-                    for answer in service.hear(packet):
-                        said.observe(answer)
-                    if rival is not None and (batch := decode(packet)) and batch.channel is topics.SCALE:
-                        rival.feel(batch.device, batch.message)
-                if rival is not None:
-                    rival.see(service.floor, service.owners)
-        return Played(read_truth(truth), said, None if rival is None else rival.carts)
-
-
-def _pictures(case: Case) -> Played:
-    with tempfile.TemporaryDirectory() as folder:
-        script, out, settings = (Path(folder) / name for name in ("case.yaml", "run", "settings.yaml"))
-        script.write_text(case.document())
-        settings.write_text(yaml.safe_dump(dict(case.switches)))
-        run(RunRequest(script, seed=case.seed, fidelity="frames", out=out, settings=settings))
-        said = Published()
-        for packet in read_feed(out / "feed.mcap"):
-            said.observe(packet)
-        return Played(read_truth(out / "truth.jsonl"), said, None)
-
-
 def figures(played: Played, store: Path) -> Result:
     """Counts and shares of one run. ``unsold`` is of receipts as they are, where doubtful items are left off; the
     others are of those that come of settling every case right."""
-    site, building, truth, said = _site(store), _building(store), played.truth, played.said
+    site, building, truth, said = site_of(store), building_of(store), played.truth, played.said
     due = {visit.visit: dict(visit.lines) for visit in truth.visits}
     billed = {visit: receipt_lines(receipt) for visit, receipt in said.receipts.items()}
     shelf_of = {facing.id: facing.shelf for facing in site.facings.values()}

@@ -15,8 +15,9 @@ from sims.lab.batch import run_all
 from sims.lab.crowd import Crowd, draw, point
 from sims.lab.families import FAMILIES
 from sims.lab.families.stage import STORES
-from sims.lab.gauntlet_play import SWITCHES, Case, figures, play_edge
+from sims.lab.gauntlet_play import SWITCHES, Case, figures
 from sims.lab.gauntlet_table import rows
+from sims.lab.play import play_edge
 from sims.lab.run import RunRequest, run
 from sims.lab.score import after_review, receipt_lines
 from sims.lab.scoreboard import FILE, board, falls, read_board

@@ -1,0 +1,112 @@
+"""One run of building and product in this process, without a broker: how everything that runs a lot runs.
+
+In: a scenario, the document of its store, a seed, the product's settings. Out: a :class:`Played`: the truth, what the
+product said, and what was on the wire. With pictures the run is an ordinary one over a broker, in a folder that goes.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sims.building import Building, load_building
+from sims.lab.product import Palms
+from sims.lab.run import RunRequest, run
+from sims.lab.score import Published
+from sims.lab.sequential import SequentialBaseline
+from sims.scenario import Scenario
+from sims.simulation import Simulation
+from sims.truth import Truth, read_truth
+from smartstore.bus.recording import read_feed
+from smartstore.embedded import EmbeddedStore
+from smartstore.settings import Settings
+from smartstore.site import Site, load_site
+from smartstore.wire import topics
+from smartstore.wire.codec import Packet, decode
+
+STORES_KEPT = 16
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What was on the wire: by channel, how many messages and how many bytes of payload."""
+
+    messages: dict[str, int] = field(default_factory=dict)
+    payload_bytes: dict[str, int] = field(default_factory=dict)
+
+    def count(self, packet: Packet) -> None:
+        """One more packet."""
+        found = topics.find(packet.topic)
+        name = found[0].name if found else "other"
+        self.messages[name] = self.messages.get(name, 0) + 1
+        self.payload_bytes[name] = self.payload_bytes.get(name, 0) + len(packet.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a run: the truth, what the product said, the wire, and the baseline's carts where there is one."""
+
+    truth: Truth
+    said: Published
+    baseline: Mapping[str, Mapping[str, int]] | None = None
+    traffic: Traffic = field(default_factory=Traffic)
+
+
+@lru_cache(STORES_KEPT)
+def building_of(store: Path) -> Building:
+    """The building of a store document; read once, so the document must not change while the program runs."""
+    return load_building(store)
+
+
+@lru_cache(STORES_KEPT)
+def site_of(store: Path) -> Site:
+    """The product's reading of a store document; read once."""
+    return load_site(store)
+
+
+def play_edge(scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False) -> Played:
+    """With smart cameras; ``baseline`` sets the sequential one beside the product.
+
+    Raises:
+        SiteError, BuildingError, ScenarioError, WalkingError: what cannot be played; each is one line.
+    """
+    site, building, said, traffic = site_of(store), building_of(store), Published(), Traffic()
+    palms, rival = Palms(building.store, seed), SequentialBaseline(site) if baseline else None
+    with tempfile.TemporaryDirectory() as folder:
+        truth, key = Path(folder) / "truth.jsonl", Path(folder) / "palm.pem"
+        key.write_bytes(palms.public_key_pem)
+        simulation = Simulation(building, scenario, seed, scan=palms.scan, enrol=palms.enrol, truth=truth)
+        with EmbeddedStore(site, key, settings) as service:
+            for moment in simulation.run():
+                for packet in moment.packets:
+                    traffic.count(packet)
+                    for answer in service.hear(packet):
+                        traffic.count(answer)
+                        said.observe(answer)
+                    if rival is not None and (batch := decode(packet)) and batch.channel is topics.SCALE:
+                        rival.feel(batch.device, batch.message)
+                if rival is not None:
+                    rival.see(service.floor, service.owners)
+        return Played(read_truth(truth), said, None if rival is None else rival.carts, traffic)
+
+
+def play_frames(scenario: str, store: Path | None, seed: int, settings: Mapping[str, Any]) -> Played:
+    """With pictures, over a broker; ``scenario`` is the text of its document, whose paths are absolute.
+
+    Raises:
+        RunError and whatever else a run raises; each is one line.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        script, out, options = (Path(folder) / name for name in ("scenario.yaml", "run", "settings.yaml"))
+        script.write_text(scenario)
+        options.write_text(yaml.safe_dump(dict(settings)))
+        run(RunRequest(script, store, seed=seed, fidelity="frames", out=out, settings=options))
+        said, traffic = Published(), Traffic()
+        for packet in read_feed(out / "feed.mcap"):
+            traffic.count(packet)
+            said.observe(packet)
+        return Played(read_truth(out / "truth.jsonl"), said, traffic=traffic)
