@@ -39,7 +39,7 @@ class World:
         building = arranged(building, scenario)
         self.building, self.scenario = building, scenario
         self.dt_s = 1.0 / STEPS_PER_S
-        self.steps = 0
+        self.steps, self._start_ns = 0, scenario.start_ns
         self.stock = Stock(building, stream(seed, "stock"), scenario.fill)
         self.bodies: dict[str, BodyState] = {}
         self._walkways = Walkways(building, self.dt_s)
@@ -68,7 +68,7 @@ class World:
     @property
     def t_ns(self) -> int:
         """UTC nanoseconds."""
-        return self.scenario.start_ns + self.steps * 1_000_000_000 // STEPS_PER_S
+        return self._start_ns + self.steps * 1_000_000_000 // STEPS_PER_S
 
     @property
     def empty(self) -> bool:

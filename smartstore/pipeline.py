@@ -7,6 +7,7 @@ Nothing here knows the bus, the journal or the wall clock; the same feed gives t
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -146,13 +147,21 @@ class Pipeline:
         return events + self._decide(self.processed_ns, final=True)
 
     def _work(self, released: Sequence[Received]) -> list[StoreEvent]:
-        """Messages in event-time order through all stages; the people of all cameras among them are located at once."""
-        views = [people_view(r.device, r.message) if isinstance(r.message, People) else None for r in released]
-        self._tracker.foresee([view for view in views if view is not None])
+        """Messages in event-time order through all stages, tick by tick; at the end of each what is due is decided.
+
+        The people of all cameras are located at once, and those of one moment are one state of the floor.
+        """
+        moments = [(r.t_ns, people_view(r.device, r.message) if isinstance(r.message, People) else r) for r in released]
+        self._tracker.foresee([seen for _, seen in moments if isinstance(seen, PeopleView)])
+        tick_ns = self._timeline.tick_ns
         events: list[StoreEvent] = []
-        for received, view in zip(released, views, strict=True):
-            events += self._route(received) if view is None else self._people(view)
-            events += self._decide(received.t_ns)
+        for tick, of_tick in groupby(moments, key=lambda moment: -(-moment[0] // tick_ns)):
+            for (_, are_views), group in groupby(of_tick, key=lambda one: (one[0], isinstance(one[1], PeopleView))):
+                if are_views:
+                    events += self._people([seen for _, seen in group if isinstance(seen, PeopleView)])
+                else:
+                    events += [event for _, one in group if isinstance(one, Received) for event in self._route(one)]
+            events += self._decide(tick * tick_ns)
         return events
 
     def _route(self, received: Received) -> list[StoreEvent]:
@@ -162,7 +171,7 @@ class Pipeline:
                 people, facings = self._vision.observe(
                     received.device, frame.t_ns, frame.jpeg, frame.width, frame.height
                 )
-                seen = self._people(people) if people is not None else []
+                seen = self._people([people]) if people is not None else []
                 return seen + (self._facings(received.device, facings) if facings is not None else [])
             case Tracks() as tracks:
                 return self._followed(received.device, tracks)
@@ -175,20 +184,23 @@ class Pipeline:
         self._stats[f"unused_{received.channel.name}"] += 1
         return []
 
-    def _people(self, view: PeopleView) -> list[StoreEvent]:
+    def _people(self, views: Sequence[PeopleView]) -> list[StoreEvent]:
+        """What several cameras see at the same time."""
         if self._follower is not None:
-            self._stats["unused_people"] += 1
+            self._stats["unused_people"] += len(views)
             return []
-        return [event for state in self._tracker.observe(view) for event in self._on_floor(state)]
+        return self._on_floor([state for view in views for state in self._tracker.observe(view)])
 
     def _followed(self, source: str, message: Tracks) -> list[StoreEvent]:
         if self._follower is None:
             self._follower = FloorFollower(self.site, self._tracker.last_number + 1)
-        view = followed_view(source, message)
-        return [event for state in self._follower.observe(view) for event in self._on_floor(state)]
+        return self._on_floor(self._follower.observe(followed_view(source, message)))
 
-    def _on_floor(self, state: FloorState) -> list[StoreEvent]:
-        self._floor = state
+    def _on_floor(self, states: Sequence[FloorState]) -> list[StoreEvent]:
+        """The last of the states of one moment, which knows what the others do, to who wants it."""
+        if not states:
+            return []
+        self._floor = state = states[-1]
         self._attributor.observe(state)
         events = self._visits.observe(state)
         self._leaving += [event for event in events if isinstance(event, VisitLeft)]

@@ -28,6 +28,9 @@ class ClockOptions:
     """A device that said nothing during this many messages of others has no say any more."""
     alone_after: int = 20
     """A single device is believed after this many messages without a word from any other."""
+    tick_s: float = 0.1
+    """The watermark moves in such steps of event time, so that what is released together is the same in any order of
+    arrival; more at once is cheaper, and later."""
     remembered: int = 2048
     """Sequence numbers kept per device and channel, to know duplicates by."""
     held_per_device: int = 256
@@ -67,6 +70,11 @@ class Timeline:
     _heap: list[tuple[tuple[int, str, str, int], int, Received]] = field(default_factory=list)
     _clocks: dict[str, _Clock] = field(default_factory=dict)
     _seen: dict[tuple[str, str], OrderedDict[tuple[int, int], None]] = field(default_factory=dict)
+
+    @property
+    def tick_ns(self) -> int:
+        """The step of the watermark."""
+        return round(self.options.tick_s * NS_PER_S)
 
     @property
     def watermark_ns(self) -> int:
@@ -126,7 +134,8 @@ class Timeline:
     def _advance(self) -> None:
         believed = self._believed_ns()
         if believed is not None:
-            self._watermark_ns = max(self._watermark_ns, believed - round(self.lateness_s * NS_PER_S))
+            due_ns = believed - round(self.lateness_s * NS_PER_S)
+            self._watermark_ns = max(self._watermark_ns, due_ns - due_ns % self.tick_ns)
 
     def _believed_ns(self) -> int | None:
         """The latest time that may be trusted: the most advanced device's, if another one is near it."""

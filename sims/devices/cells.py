@@ -108,7 +108,8 @@ class Restlessness:
         """Grams (samples, plates) of the batch whose first sample is at ``t_s``."""
         if not self._ahead:
             times_s = t_s + np.arange(BLOCK * self._size) / self._rate_hz
-            self._ahead = np.split(self._disturbances(times_s), BLOCK)
+            drawn = self._disturbances(times_s)
+            self._ahead = [drawn[i : i + self._size] for i in range(0, len(drawn), self._size)]
         return self._ahead.pop(0) + self._shakes(t_s)
 
     def _shakes(self, t_s: float) -> Array | float:

@@ -54,6 +54,8 @@ class FaceSights:
         self._points = np.array([_front(building, f) for f in self.facings]).reshape(-1, 3)
         self._middles = self._points.reshape(len(self.facings), -1, 3).mean(axis=1)
         self.item_px = np.array([_item_px(building, spec, f) for f in self.facings])
+        self.small = [float(np.clip(np.log(USUAL_ITEM_PX / size), -1.5, 1.5)) for size in self.item_px]
+        """Logarithm of how much smaller than usual each item's front is in the picture."""
 
     def covered(self, crowd: Crowd) -> Array:
         """Share of each facing's front that is behind somebody (n,)."""
@@ -68,10 +70,6 @@ class FaceSights:
             return np.zeros(len(self.facings), bool)
         away = np.linalg.norm(self._middles[:, None, :2] - crowd.axes[None], axis=2)
         return np.asarray(away.min(axis=1) < NEAR_M)
-
-    def small(self, index: int) -> float:
-        """Logarithm of how much smaller than usual an item's front is in the picture."""
-        return float(np.clip(np.log(USUAL_ITEM_PX / self.item_px[index]), -1.5, 1.5))
 
 
 class FacingReader:
@@ -114,7 +112,7 @@ class FacingReader:
         if memory.hidden:
             return SeenFacing(facing=facing.id, fill=_fill(memory), hidden=True)
         errors, change, scores = self._errors, 0.02, dict[str, float]()
-        small = self._sights.small(index)
+        small = self._sights.small[index]
         if stock != memory.seen:
             late = stock == memory.overlooked
             chance = (
@@ -172,7 +170,7 @@ class FacingReader:
 
 
 def _fill(memory: _Memory) -> float:
-    return round(float(np.clip(memory.items / memory.capacity, 0.0, 2.0)), 4)
+    return round(min(max(memory.items / memory.capacity, 0.0), 2.0), 4)
 
 
 def _front(building: Building, facing: Facing) -> list[tuple[float, float, float]]:

@@ -88,7 +88,7 @@ def _hardness(seconds: float) -> float:
 
 
 def _smooth(share: Array) -> Array:
-    s = np.clip(share, 0.0, 1.0)
+    s = np.minimum(np.maximum(share, 0.0), 1.0)
     return np.asarray(s * s * (3 - 2 * s))
 
 

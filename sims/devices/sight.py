@@ -69,7 +69,8 @@ class CrowdReader:
     """Poses the people of a scene once for all cameras that look at it."""
 
     def __init__(self, building: Building, figures: Figures) -> None:
-        self._walls = np.array(building.walls_m)
+        walls = np.array(building.walls_m)
+        self._walls, self._next = walls.T, np.roll(walls, -1, axis=0).T
         self._figures = figures
         self._last: Crowd | None = None
 
@@ -88,7 +89,7 @@ class CrowdReader:
 
     def _inside(self, x: float, y: float) -> bool:
         """Even-odd rule on the polygon of the walls."""
-        (x0, y0), (x1, y1) = self._walls.T, np.roll(self._walls, -1, axis=0).T
+        (x0, y0), (x1, y1) = self._walls, self._next
         crossing = (y0 > y) != (y1 > y)
         with np.errstate(divide="ignore", invalid="ignore"):
             at = x0 + (y - y0) / (y1 - y0) * (x1 - x0)

@@ -172,7 +172,7 @@ def _views(stage: Staged, camera: str, model: EdgeModel | None) -> dict[str, _Fa
     if model is not None:
         random = stream(stage.take.seed, f"facings/{camera}")
         reader = FacingReader(building, building.cameras[camera], model.facings, random)
-    views = {f.id: _Facing(sights.small(places[f.id]), f.sku) for f in sights.facings}
+    views = {f.id: _Facing(sights.small[places[f.id]], f.sku) for f in sights.facings}
     stock: Mapping[str, Columns] = {}
     for shot, crowd in zip(recording.shots, stage.crowds, strict=True):
         if shot.camera != camera:

@@ -95,9 +95,8 @@ class PlateNoise:
 
     def follow(self, cell: Array, quiet: NDArray[np.bool_]) -> None:
         """Learns from one cell (plates,) on the plates that are ``quiet``."""
-        deviation = np.where(quiet, cell - self.level, 0.0)
-        sigma = self.sigma
-        deviation = np.clip(deviation, -3 * sigma, 3 * sigma)
+        most = 3 * self.sigma
+        deviation = np.where(quiet, np.minimum(np.maximum(cell - self.level, -most), most), 0.0)
         self._seen = np.where(quiet, np.minimum(self._seen + 1, self._options.memory_cells), self._seen)
         gain = np.where(quiet, 1 / self._seen, 0.0)
         self._mean_abs += gain * (np.abs(deviation) - self._mean_abs)

@@ -122,11 +122,15 @@ class StepDetector:
         return steps
 
     def _watch_numbers(self, t_ns: int, samples: Array) -> None:
-        before = np.vstack([self._number, samples])
-        with np.errstate(invalid="ignore"):
-            varied = (np.diff(before, axis=0) != 0).any(axis=0) & ~np.isnan(samples).all(axis=0)
-        self._varied[varied] = t_ns
-        self._number = samples[-1]
+        """Which plates gave another number than before: NaN, where there is none, differs from nothing."""
+        last = samples[-1]
+        varied = (samples[1:] != samples[:-1]).any(axis=0)
+        varied |= last != self._number
+        if not np.isnan(last).any():
+            self._varied[varied] = t_ns
+        else:
+            self._varied[varied & ~np.isnan(samples).all(axis=0)] = t_ns
+        self._number = last
 
     def _arrange(self, batch: ScaleBatch) -> Array:
         """Samples (n, plates of the document): columns by name, NaN where the batch has none."""
