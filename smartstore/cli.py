@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smartstore.console import print_json, print_table
+from smartstore.feed.cli import app as feed_app
+from smartstore.feed.replay_cli import app as replay_app
 from smartstore.import_cli import app as import_app
 from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal
 from smartstore.ledger.cli import app as journal_app
@@ -42,11 +44,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )  # fmt: skip
 app.add_typer(journal_app)  # without a name: its commands stand beside those here
+app.add_typer(replay_app)
 site_app = typer.Typer(help="Store documents.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
 app.add_typer(vision_app, name="vision")
 app.add_typer(review_app, name="review")
 app.add_typer(import_app, name="import")
+app.add_typer(feed_app, name="feed")
 
 
 class UsageError(Exception):
@@ -113,12 +117,12 @@ def vision_serve(
     from smartstore.bus.mqtt import MqttBus
     from smartstore.settings import read_settings
     from smartstore.site import load_site
-    from smartstore.vision_service import VisionService, vision_status
+    from smartstore.vision_service import VisionService, vision_status, vision_worker
 
     name = name or f"{socket.gethostname()}-{os.getpid()}"
     _check_name(name)
     options, site = read_settings(settings).vision, load_site(store)
-    worker = _vision_worker(site, options)
+    worker = vision_worker(site, options)
     _log()
     will = vision_status(site.store, name, "offline", 0)
     trusted = str(ca_file) if ca_file else None
@@ -217,19 +221,12 @@ def _mount() -> list[str]:
 def _vision(site: "Site", options: "VisionOptions", now: bool | None) -> "Vision":
     """The vision worker: made ``now``, when missing weights are an error, or when the first picture comes."""
     from smartstore.vision.worker import LazyVision
+    from smartstore.vision_service import vision_worker
 
     def load() -> "VisionWorker":
-        return _vision_worker(site, options)
+        return vision_worker(site, options)
 
     return load() if now else LazyVision(load)
-
-
-def _vision_worker(site: "Site", options: "VisionOptions") -> "VisionWorker":
-    from smartstore.vision.detector import DetectorOptions
-    from smartstore.vision.worker import load_worker
-
-    network = DetectorOptions(min_score=options.min_score, threads=options.threads, int8=options.int8)
-    return load_worker(site, options.detector, network, options.movement)
 
 
 def _check_name(name: str) -> None:

@@ -12,7 +12,7 @@ from smartstore.domain.people import FloorState
 from smartstore.ledger.journal import Journal
 from smartstore.palm.tokens import read_verifier
 from smartstore.payment.gateway import StubGateway
-from smartstore.pipeline import Pipeline
+from smartstore.pipeline import Pipeline, Vision
 from smartstore.service import Service, entry_check, pipeline_options
 from smartstore.settings import Settings, parse_settings
 from smartstore.site import Site
@@ -21,9 +21,11 @@ from smartstore.wire.codec import Packet
 
 
 class EmbeddedStore:
-    """One store's service, fed by hand. Looks at no pictures: for smart cameras only."""
+    """One store's service, fed by hand. Without ``vision`` it looks at no pictures: for smart cameras only."""
 
-    def __init__(self, site: Site, palm_key: Path | None = None, settings: Settings | None = None) -> None:
+    def __init__(
+        self, site: Site, palm_key: Path | None = None, settings: Settings | None = None, vision: Vision | None = None
+    ) -> None:
         """``palm_key`` is the palm service's public key; without it everybody may come in.
 
         Raises:
@@ -33,9 +35,16 @@ class EmbeddedStore:
         check = entry_check(read_verifier(palm_key, site.store) if palm_key is not None else None)
         self._ear, self._bus, self._journal = hub.connect(), hub.connect(), Journal()
         self._ear.subscribe(f"{topics.ROOT}/{site.store}/#")
-        self._pipeline = Pipeline(site, pipeline_options(options))
+        self._pipeline = Pipeline(site, pipeline_options(options), vision)
         self._service = Service(
-            self._bus, site, self._pipeline, self._journal, StubGateway(), check, settings=options, frames=False
+            self._bus,
+            site,
+            self._pipeline,
+            self._journal,
+            StubGateway(),
+            check,
+            settings=options,
+            frames=vision is not None,
         )
 
     def __enter__(self) -> "EmbeddedStore":
@@ -57,6 +66,11 @@ class EmbeddedStore:
         """The feed has ended: what the service says when it decides all that still waits."""
         self._service.finish()
         return self._said()
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """What was dropped, ignored or repaired so far, by name."""
+        return {**self._pipeline.stats, **{name: count for name, count in self._service.counts.items() if count}}
 
     @property
     def floor(self) -> FloorState:

@@ -125,7 +125,8 @@ class Service:
         self._named: dict[str, float] = {}
         self._stopping = False
         self.counts: Counter[str] = Counter()
-        """Packets by fate: received, malformed, unknown_topic, unknown_field, refused_token, failed."""
+        """Packets by fate: received, malformed, unknown_topic, unknown_field, refused_token, failed; and how often a
+        feed has ``finished``."""
 
     def run(self) -> None:
         """Works until :meth:`stop` is called or the bus is closed.
@@ -161,7 +162,7 @@ class Service:
         found = topics.find(packet.topic)
         if found is not None and found[0] is topics.FRAME:
             self._album.see(found[2], packet)
-        if found is not None and not self._listens(found[0]):
+        if found is not None and not self._listens(found[0], found[2]):
             return
         self.counts["received"] += 1
         try:
@@ -174,6 +175,9 @@ class Service:
             return
         if received.unknown_fields:
             self.counts["unknown_field"] += 1
+        if received.channel is topics.FINISH:
+            self.finish()
+            return
         if not self._admits(received):
             return
         try:
@@ -189,9 +193,13 @@ class Service:
     def finish(self) -> None:
         """The feed has ended: decides, books and publishes all that still waits."""
         self._book(self._pipeline.flush())
+        self.counts["finished"] += 1
+        self._reported_at = 0.0
         self._report(again=True)
 
-    def _listens(self, channel: topics.Channel) -> bool:
+    def _listens(self, channel: topics.Channel, device: str) -> bool:
+        if channel is topics.FINISH:
+            return device == self._name
         if channel is topics.FRAME:
             return self._frames
         return channel.sender == "device" and channel is not topics.STATUS
@@ -315,7 +323,7 @@ class Service:
             return
         self._reported_ns, self._reported_at = processed_ns, time.monotonic()
         dropped = self.counts["malformed"] + self.counts["failed"] + self.counts["refused_token"]
-        self._teller.progress(max(processed_ns, 0), self.counts["received"], dropped)
+        self._teller.progress(max(processed_ns, 0), self.counts["received"], dropped, self.counts["finished"])
 
     def _drop(self, fate: str, device: str, text: str, trace: bool = False) -> None:
         """Counts a packet that goes no further, and names it once per device and minute."""

@@ -18,10 +18,11 @@ from msgspec.structs import replace
 
 from smartstore.bus.base import SHARED, Bus
 from smartstore.domain.people import PeopleView, SeenPerson
+from smartstore.settings import VisionOptions
 from smartstore.site import Site
 from smartstore.vision.batching import Batcher, BatchOptions
 from smartstore.vision.crew import Crew
-from smartstore.vision.worker import Shot, Sight
+from smartstore.vision.worker import Shot, Sight, VisionWorker, load_worker
 from smartstore.wire import messages, topics
 from smartstore.wire.codec import Packet, WireError, decode, encode
 
@@ -50,6 +51,18 @@ class _Arrived:
     camera: str
     seq: int
     shot: Shot
+
+
+def vision_worker(site: Site, options: VisionOptions) -> VisionWorker:
+    """The worker that the settings ask for, its networks loaded.
+
+    Raises:
+        DetectorError: there are no usable weights.
+    """
+    from smartstore.vision.detector import DetectorOptions
+
+    network = DetectorOptions(min_score=options.min_score, threads=options.threads, int8=options.int8)
+    return load_worker(site, options.detector, network, options.movement)
 
 
 def device_of(name: str) -> str:

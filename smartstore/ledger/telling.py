@@ -45,10 +45,12 @@ class Teller:
         """Where everybody is."""
         self._say(topics.FLOOR, self._service, floor_message(state, owners, self._next("floor")))
 
-    def progress(self, t_ns: int, received: int, dropped: int) -> None:
+    def progress(self, t_ns: int, received: int, dropped: int, finished: int) -> None:
         """Event time up to which everything is processed, and counts of messages."""
         seq = self._next("progress")
-        message = messages.Progress(seq=seq, t_ns=t_ns, processed_ns=t_ns, messages=received, dropped=dropped)
+        message = messages.Progress(
+            seq=seq, t_ns=t_ns, processed_ns=t_ns, messages=received, dropped=dropped, finished=finished
+        )
         self._say(topics.PROGRESS, self._service, message)
 
     def _next(self, channel: str) -> int:

@@ -80,12 +80,12 @@ def _channel(channel: Channel) -> Document:
 
 
 def _operation_name(channel: Channel) -> str:
-    return f"{'receive' if channel.sender == 'device' else 'send'}-{channel.name}"
+    return f"{'send' if channel.sender == 'service' else 'receive'}-{channel.name}"
 
 
 def _operation(channel: Channel) -> Document:
     return {
-        "action": "receive" if channel.sender == "device" else "send",
+        "action": "send" if channel.sender == "service" else "receive",
         "channel": {"$ref": f"#/channels/{channel.name}"},
         "summary": channel.about,
         "messages": [{"$ref": f"#/channels/{channel.name}/messages/{channel.name}"}],

@@ -271,6 +271,8 @@ class Progress(Message, frozen=True, kw_only=True):
     processed_ns: int
     messages: Count = 0
     dropped: Count = 0
+    finished: Count = 0
+    """How often it was told that the feed had ended, and is done with that."""
 
 
 class Status(Message, frozen=True, kw_only=True):
@@ -278,3 +280,7 @@ class Status(Message, frozen=True, kw_only=True):
 
     state: Literal["online", "offline"]
     kind: str = ""
+
+
+class Finish(Message, frozen=True, kw_only=True):
+    """The feed has ended: a service decides, books and publishes all that still waits."""

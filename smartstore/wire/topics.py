@@ -24,7 +24,7 @@ class Channel:
     retained: bool
     keep: Literal["latest", "all"]
     rate: str
-    sender: Literal["device", "service"]
+    sender: Literal["device", "service", "operator"]
     about: str
 
     def topic(self, store: str, device: str) -> str:
@@ -63,8 +63,10 @@ STATUS = Channel("status", "sys/{device}/status", m.Status, 1, True, "latest", "
                  "Whether a device is there; last will")  # fmt: skip
 PROGRESS = Channel("progress", "sys/service/{service}/progress", m.Progress, 0, False, "latest", "per batch", "service",
                    "Event time that a service has processed")  # fmt: skip
+FINISH = Channel("finish", "cmd/service/{service}/finish", m.Finish, 1, False, "all", "once", "operator",
+                 "The feed has ended: decide all that still waits")  # fmt: skip
 
-CHANNELS = (FRAME, PEOPLE, TRACKS, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, CHANGE, FLOOR, STATUS, PROGRESS)
+CHANNELS = (FRAME, PEOPLE, TRACKS, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, CHANGE, FLOOR, STATUS, PROGRESS, FINISH)
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,1 @@
+"""Recorded feeds: described, cut, merged, mended, and played again as if they were live."""
