@@ -15,6 +15,7 @@ from sims.truth import Truth, read_truth
 from smartstore.bus.recording import feed_metadata, read_feed
 from smartstore.domain.events import StoreEvent
 from smartstore.domain.people import FloorState
+from smartstore.feed.documents import DOCUMENT
 from smartstore.ledger.journal import Journal
 from smartstore.pipeline import Pipeline, attributor
 from smartstore.service import pipeline_options
@@ -97,7 +98,7 @@ def _is_said(topic: str) -> bool:
 
 def _store_of(feed: Path) -> Path:
     """The store document whose text the recording carries."""
-    text = feed_metadata(feed).get("store", "")
+    text = feed_metadata(feed).get(DOCUMENT, "")
     for path in sorted(STORES.glob("*.yaml")):
         if path.read_text() == text:
             return path

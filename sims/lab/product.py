@@ -52,12 +52,12 @@ class ProductProcess:
     def __init__(
         self, store: Path, url: str, out: Path, palms: Palms, service: str, frames: bool, settings: Path | None = None
     ) -> None:
-        self._key = out / "palm-public.pem"
-        self._key.write_bytes(palms.public_key_pem)
+        self.palm_key = out / "palm-public.pem"
+        self.palm_key.write_bytes(palms.public_key_pem)
         self._log_path = out / "service.log"
         self._command = [
             sys.executable, "-m", "smartstore", "serve", "--store", str(store), "--broker", url,
-            "--db", f"sqlite:///{(out / 'journal.db').resolve()}", "--id", service, "--palm-key", str(self._key),
+            "--db", f"sqlite:///{(out / 'journal.db').resolve()}", "--id", service, "--palm-key", str(self.palm_key),
             *(["--settings", str(settings)] if settings else []),
             *(["--frames"] if frames else ["--no-frames"]),
         ]  # fmt: skip

@@ -11,17 +11,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
-
-import msgspec
 
 from sims.building import Building, load_building
 from sims.devices.edge_model import load_edge_model
 from sims.lab.picture import draw_floor
 from sims.lab.product import Palms, ProductProcess
-from sims.lab.score import Published, receipt_lines, score
+from sims.lab.score import Published, score
 from sims.publish import Pacer
 from sims.scenario import Scenario, load_scenario
 from sims.simulation import Simulation
@@ -30,6 +27,8 @@ from smartstore.bus.base import Bus
 from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus
 from smartstore.bus.recording import McapRecorder
+from smartstore.feed.receipts import receipts_document
+from smartstore.feed.recording import open_recorder
 from smartstore.service import quiet_collector
 from smartstore.settings import read_settings
 from smartstore.site import load_site
@@ -129,10 +128,10 @@ class _Run:
         with ExitStack() as stack:
             url = self.request.broker_url or stack.enter_context(EmbeddedBroker()).url
             bus = stack.enter_context(MqttBus(url, "building"))
-            listener = stack.enter_context(listening(url, self.building.store, self.out / "feed.mcap", self._about()))
             product = ProductProcess(
                 self.store, url, self.out, palms, SERVICE, self.request.fidelity == "frames", self.request.settings
             )
+            listener = stack.enter_context(listening(url, self.building.store, self._recorder(product.palm_key)))
             stack.enter_context(product)
             listener.wait_online(product, PATIENCE_S)
             simulation = Simulation(
@@ -180,19 +179,14 @@ class _Run:
             "wall_s": wall_s,
             "renderer": live.renderer,
         }
-        write_json(self.out / "receipts.json", receipts_document(said))
+        write_json(self.out / "receipts.json", receipts_document(said.receipts))
         write_json(self.out / "score.json", result)
         draw_floor(self.out / "floor.png", self.building, truth, said)
         return result
 
-    def _about(self) -> dict[str, str]:
-        return {
-            "store": self.store.read_text(),
-            "scenario": self.scenario.scenario,
-            "seed": str(self.seed),
-            "fidelity": self.request.fidelity,
-            "smartstore": version("smartstore-sim"),
-        }
+    def _recorder(self, palm_key: Path) -> McapRecorder:
+        about = {"scenario": self.scenario.scenario, "seed": str(self.seed), "fidelity": self.request.fidelity}
+        return open_recorder(self.out / "feed.mcap", self.building.store, self.store, palm_key, **about)
 
 
 class Listener:
@@ -266,9 +260,9 @@ class Listener:
 
 
 @contextmanager
-def listening(url: str, store: str, feed: Path, about: dict[str, str]) -> Iterator[Listener]:
-    """A listener on all topics of a store that writes ``feed``."""
-    with MqttBus(url, "recorder", keep_latest=KEEP_ALL) as bus, McapRecorder(feed, store, about) as recorder:
+def listening(url: str, store: str, recorder: McapRecorder) -> Iterator[Listener]:
+    """A listener on all topics of a store that writes ``recorder``."""
+    with recorder, MqttBus(url, "recorder", keep_latest=KEEP_ALL) as bus:
         bus.subscribe(f"{topics.ROOT}/{store}/#")
         listener = Listener(bus, recorder)
         listener.start()
@@ -276,15 +270,6 @@ def listening(url: str, store: str, feed: Path, about: dict[str, str]) -> Iterat
             yield listener
         finally:
             listener.close()
-
-
-def receipts_document(said: Published) -> list[dict[str, Any]]:
-    """All receipts in the order in which the exit was crossed."""
-    ordered = sorted(said.receipts.items(), key=lambda item: (item[1].left_ns, item[0]))
-    return [
-        {"visit": visit, "lines": receipt_lines(receipt), "receipt": msgspec.to_builtins(receipt.transaction)}
-        for visit, receipt in ordered
-    ]
 
 
 def write_json(path: Path, document: object) -> None:

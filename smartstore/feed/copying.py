@@ -60,7 +60,7 @@ class FeedCopy:
             self._writer.add_message(
                 self._channel(part), message.log_time, message.data, message.publish_time, message.sequence
             )
-            self.messages += 1
+            self.messages += not is_off_wire(part.channel)
 
     def _channel(self, part: Recorded) -> int:
         schema = 0

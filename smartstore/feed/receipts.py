@@ -39,7 +39,7 @@ def lines_of(receipt: Receipt) -> dict[str, int]:
 
 def receipts_text(document: Document) -> str:
     """The document as JSON, laid out the same way every time."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2) + "\n"
 
 
 def read_receipts(path: Path) -> Document:

@@ -36,7 +36,7 @@ def keep(played: Played, folder: Path, sure: float) -> Path:
     """The folder of a run whose product books what it is ``sure`` of."""
     site, settings = load_site(STORE), parse_settings({"attribution": {"sure": sure}})
     hub = MemoryHub()
-    about = {"store": STORE.read_text()}
+    about = {"store_document": STORE.read_text()}
     with (
         Journal(f"sqlite:///{folder / 'journal.db'}") as journal, hub.connect() as bus, hub.connect() as ear,
         McapRecorder(folder / "feed.mcap", site.store, about) as recorder,

@@ -62,7 +62,7 @@ def test_a_run_without_people_messages_is_one_line(corner: Site, tmp_path: Path)
     (tmp_path / "truth.jsonl").write_text(
         '{"record":"header","schema":1,"scenario":"s","seed":1,"store":"corner","start_ns":0,"shoppers":[]}\n'
     )
-    with McapRecorder(tmp_path / "feed.mcap", corner.store, {"store": CORNER.read_text()}):
+    with McapRecorder(tmp_path / "feed.mcap", corner.store, {"store_document": CORNER.read_text()}):
         pass
     with pytest.raises(TrackersError, match=r"has no people messages; run the scenario with --fidelity edge"):
         compare(tmp_path, CORNER)
