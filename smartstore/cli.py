@@ -24,6 +24,7 @@ from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal
 from smartstore.ledger.cli import app as journal_app
 from smartstore.ledger.review_cli import app as review_app
 from smartstore.ledger.review_cli import picture_folder
+from smartstore.site_cli import app as site_app
 from smartstore.vision.cli import app as vision_app
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(journal_app)  # without a name: its commands stand beside those here
 app.add_typer(replay_app)
-site_app = typer.Typer(help="Store documents.", no_args_is_help=True)
 app.add_typer(site_app, name="site")
 app.add_typer(vision_app, name="vision")
 app.add_typer(review_app, name="review")
@@ -133,21 +133,6 @@ def vision_serve(
         signal.signal(signal.SIGINT, lambda *_: service.stop())
         typer.echo(f"pictures of {site.name} are looked at for {bus.address}; stop with Ctrl-C", err=True)
         service.run()
-
-
-@site_app.command("check")
-def site_check(file: Annotated[Path, typer.Argument(help="Store document")]) -> None:
-    """Name every error of a store document with its place in the file."""
-    from smartstore.site import check_document, load_site
-
-    problems = check_document(file)
-    for problem in problems:
-        typer.echo(str(problem), err=True)
-    if problems:
-        raise typer.Exit(2)
-    site = load_site(file)
-    parts = {"fixtures": site.fixtures, "facings": site.facings, "items": site.items, "cameras": site.cameras}
-    typer.echo(f"{file}: no errors; " + ", ".join(f"{len(found)} {name}" for name, found in parts.items()))
 
 
 @app.command()

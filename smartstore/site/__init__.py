@@ -23,11 +23,11 @@ from smartstore.site.document import (
 )
 from smartstore.site.parts import Facing, Fixture, Gate, Plate, ScaleSpec, Shelf, Site, SurveyedCamera
 from smartstore.site.room import bare_fixture, calibration, room_problems
-from smartstore.site.source import Problem, Source, read_source
+from smartstore.site.source import Problem, Source, read_source, source_of
 
 __all__ = [
     "Facing", "Fixture", "Gate", "Plate", "Problem", "ScaleSpec", "Shelf", "Site", "SiteError", "SurveyedCamera",
-    "catalogue_schema", "check_document", "load_site", "store_schema",
+    "catalogue_schema", "check_document", "check_text", "load_site", "store_schema",
 ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ class SiteError(Exception):
 
 def load_site(path: str | Path) -> Site:
     """The store described in ``path``. Raises :class:`SiteError` with all problems when there are any."""
-    store, catalogue, problems = _examine(Path(path))
+    store, catalogue, problems = _examine(*read_source(Path(path)))
     if problems or store is None or catalogue is None:
         raise SiteError(problems)
     return _site(store, catalogue, (Path(path).parent / store.catalogue).parent)
@@ -50,11 +50,17 @@ def load_site(path: str | Path) -> Site:
 
 def check_document(path: str | Path) -> list[Problem]:
     """Every error of the store document in ``path`` and of its catalogue, by file and line; empty when it is sound."""
-    return _examine(Path(path))[2]
+    return _examine(*read_source(Path(path)))[2]
 
 
-def _examine(path: Path) -> tuple[StoreDocument | None, CatalogueDocument | None, list[Problem]]:
-    source, problems = read_source(path)
+def check_text(text: str, path: str | Path) -> list[Problem]:
+    """The same of a text that is to be written to ``path``."""
+    return _examine(*source_of(text, str(path)))[2]
+
+
+def _examine(
+    source: Source | None, problems: list[Problem]
+) -> tuple[StoreDocument | None, CatalogueDocument | None, list[Problem]]:
     if source is None:
         return None, None, problems
     store = parse(source, StoreDocument)
@@ -70,7 +76,7 @@ def _examine(path: Path) -> tuple[StoreDocument | None, CatalogueDocument | None
     if items is not None:
         problems += shelf_problems(store, items)
     problems += room_problems(store, items or {})
-    problems.sort(key=lambda problem: (problem.file != str(path), problem.line, problem.where))
+    problems.sort(key=lambda problem: (problem.file != source.file, problem.line, problem.where))
     return store.node, catalogue.node if catalogue else None, problems
 
 

@@ -60,11 +60,18 @@ def read_source(path: Path) -> tuple[Source | None, list[Problem]]:
     """The document in ``path``, or None, and everything about it that YAML itself finds wrong."""
     file = str(path)
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         return None, [Problem("", 1, f"cannot be read: {error.strerror or error}", "name an existing file", file)]
     except UnicodeDecodeError:
         return None, [Problem("", 1, "is not UTF-8 text", "save it as UTF-8", file)]
+    return source_of(text, file)
+
+
+def source_of(text: str, file: str) -> tuple[Source | None, list[Problem]]:
+    """The same of a text that is, or will be, in ``file``."""
+    try:
+        root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         return None, [Problem("", line, f"is not YAML: {error.problem}", "mend the syntax", file)]

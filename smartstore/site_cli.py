@@ -1,0 +1,55 @@
+"""``smartstore site …``: store documents checked, changed and drawn. In: files. Out: files, and what is to be said."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Store = Annotated[Path, typer.Argument(metavar="STORE", help="Store document, for example configs/stores/corner.yaml")]
+
+app = typer.Typer(help="Store documents.", no_args_is_help=True)
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="Store document")]) -> None:
+    """Name every error of a store document with its place in the file."""
+    from smartstore.site import check_document
+
+    problems = check_document(file)
+    for problem in problems:
+        typer.echo(str(problem), err=True)
+    if problems:
+        raise typer.Exit(2)
+    typer.echo(f"{file}: no errors; {_parts(file)}")
+
+
+@app.command()
+def edit(
+    store: Store,
+    operations: Annotated[list[str], typer.Argument(metavar="OPERATION...", help="Each in quotes, as below")],
+    out: Annotated[Path | None, typer.Option(help="File for the result; STORE itself if not said")] = None,
+) -> None:
+    """Change a store document and keep its comments; what would not pass `site check` is not written.
+
+    Operations: "move ID DX DY [DZ]" (a fixture or camera, in metres), "move PLATE DU", "rotate ID DEGREES"
+    (counter-clockwise), "add fixture {...}", "add camera {...}" (in the keys of the document), "add scale FIXTURE",
+    "remove ID" (a fixture, camera or plate), "remove scale FIXTURE", "swap FACING FACING".
+    """
+    from smartstore.site.edit import EditError, edited, moved_document, read_document, save
+
+    target = out or store
+    try:
+        save(moved_document(edited(read_document(store), operations), store, target), target)
+    except EditError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise
+    typer.echo(f"{target}: written; {_parts(target)}")
+
+
+def _parts(file: Path) -> str:
+    from smartstore.site import load_site
+
+    site = load_site(file)
+    parts = {"fixtures": site.fixtures, "facings": site.facings, "items": site.items, "cameras": site.cameras}
+    return ", ".join(f"{len(found)} {name}" for name, found in parts.items())
