@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sims.lab import cli_bench, cli_make
+from sims.lab import cli_bench, cli_faults, cli_make
 from sims.lab.cli_options import Fidelity, seed_range
 from sims.lab.spectator import Spectator
 
@@ -42,18 +42,21 @@ def run(
     edge: Annotated[
         Path | None, typer.Option(help="Error model of edge cameras, like configs/edge/default.yaml")
     ] = None,
+    faults: Annotated[Path | None, typer.Option(help="What goes wrong, like configs/faults/rough-network.yaml")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON and nothing else")] = False,
 ) -> None:
     """Run a scenario to settled receipts and score them against the truth."""
     from sims.lab.run import RunRequest
     from sims.lab.run import run as run_scenario
     from sims.lab.score import mean_score
+    from smartstore.faults import load_faults
 
+    plan = load_faults(faults) if faults is not None else None
     numbers: Sequence[int | None] = [seed] if seeds is None else seed_range(seeds)
     results = []
     for number in numbers:
         folder = out if out is None or seeds is None else out / str(number)
-        request = RunRequest(scenario, store, number, fidelity.value, cameras_fps, broker, folder, settings, edge)
+        request = RunRequest(scenario, store, number, fidelity.value, cameras_fps, broker, folder, settings, edge, plan)
         with Spectator() as watch:
             results.append(run_scenario(request, watch))
     if as_json:
@@ -116,4 +119,5 @@ def _cell(value: float) -> str:
 
 
 app.add_typer(cli_bench.app)
+app.add_typer(cli_faults.app)
 app.add_typer(cli_make.app)

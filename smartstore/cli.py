@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smartstore.console import print_json, print_table
+from smartstore.console import CaFile, Credentials, print_json, print_table
 from smartstore.feed.cli import app as feed_app
 from smartstore.feed.replay_cli import app as replay_app
 from smartstore.import_cli import app as import_app
@@ -28,6 +28,7 @@ from smartstore.site_cli import app as site_app
 from smartstore.vision.cli import app as vision_app
 
 if TYPE_CHECKING:
+    from smartstore.bus.access import MqttAddress
     from smartstore.bus.mqtt import MqttBus
     from smartstore.ledger.journal import Journal
     from smartstore.pipeline import Vision
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 MQTT_PORT = 1883
 BROKER = r"mqtt\[s]://\[user:password@]host[:port]"
 """The form of a broker's address in help texts, where brackets are markup unless a backslash says otherwise."""
+
+AWAY_S = 24 * 3600
+"""So long the broker keeps for a service that is away what must not be lost."""
 
 app = typer.Typer(
     help="The software of a checkout-free store.", no_args_is_help=True, add_completion=False,
@@ -73,13 +77,15 @@ def serve(
         bool | None,
         typer.Option("--frames/--no-frames", help="Whether pictures are looked at; if not said, once one comes"),
     ] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")] = None,
+    credentials: Credentials = None,
+    ca_file: CaFile = None,
     pictures: Annotated[
         Path | None,
         typer.Option(help="Folder for pictures of review cases; beside the file of the journal if not said"),
     ] = None,
 ) -> None:
     """Run a store: from what its devices say to settled receipts, until it is told to stop."""
+    from smartstore.bus.access import broker_access
     from smartstore.palm.tokens import read_verifier
     from smartstore.service import entry_check
     from smartstore.settings import read_settings
@@ -97,7 +103,8 @@ def serve(
     with ExitStack() as stack:
         journal = stack.enter_context(open_journal(db, create=True))
         url = broker if broker is not None else _broker(stack, port or MQTT_PORT)
-        bus = stack.enter_context(_bus(url, site.store, name, options, ca_file))
+        access = broker_access(url, credentials, ca_file)
+        bus = stack.enter_context(_bus(access, site.store, name, options))
         service = _service(bus, site, journal, vision, check, name, options, pictures or picture_folder(db))
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())
@@ -111,9 +118,11 @@ def vision_serve(
     broker: Annotated[str, typer.Option(help=f"{BROKER} of the store")],
     name: Annotated[str | None, typer.Option("--id", help="Name of this worker on the bus; each needs its own")] = None,
     settings: Annotated[Path | None, typer.Option(help="Settings, for example configs/pipeline.yaml")] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")] = None,
+    credentials: Credentials = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Look at the pictures of a store for a service that runs with --no-frames; several workers share the cameras."""
+    from smartstore.bus.access import broker_access
     from smartstore.bus.mqtt import MqttBus
     from smartstore.settings import read_settings
     from smartstore.site import load_site
@@ -125,9 +134,9 @@ def vision_serve(
     worker = vision_worker(site, options)
     _log()
     will = vision_status(site.store, name, "offline", 0)
-    trusted = str(ca_file) if ca_file else None
     client = f"smartstore-{site.store}-vision-{name}"
-    with MqttBus(broker, client, will, keep_latest=max(1, options.batch.keep), ca_file=trusted) as bus:
+    access = broker_access(broker, credentials, ca_file)
+    with MqttBus(access, client, will, keep_latest=max(1, options.batch.keep)) as bus:
         service = VisionService(bus, site, worker, name, options.batch)
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())
@@ -230,13 +239,12 @@ def _broker(stack: ExitStack, port: int) -> str:
     return stack.enter_context(EmbeddedBroker(port)).url
 
 
-def _bus(url: str, store: str, name: str, options: "Settings", ca_file: Path | None) -> "MqttBus":
+def _bus(access: "MqttAddress", store: str, name: str, options: "Settings") -> "MqttBus":
     from smartstore.bus.mqtt import MqttBus
     from smartstore.service import status_packet
 
-    will = status_packet(store, name, "offline", 0)
-    trusted = str(ca_file) if ca_file else None
-    return MqttBus(url, f"smartstore-{store}-{name}", will, keep_latest=options.service.keep_latest, ca_file=trusted)
+    will, keep = status_packet(store, name, "offline", 0), options.service.keep_latest
+    return MqttBus(access, f"smartstore-{store}-{name}", will, keep_latest=keep, durable_s=AWAY_S)
 
 
 def _service(

@@ -1,11 +1,23 @@
-"""What the command lines print. In: rows and data. Out: tables and JSON on standard output."""
+"""What the command lines share: what they print, and how they are told of a broker.
+
+In: rows and data. Out: tables and JSON on standard output.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+Credentials = Annotated[
+    Path | None,
+    typer.Option(
+        help="File with username, password and ca_file of the broker; else SMARTSTORE_MQTT_USERNAME and _PASSWORD"
+    ),
+]
+CaFile = Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")]
 
 LEAST_COLUMN = 24
 """Characters of a column beside the first one, before the table grows beyond the terminal."""

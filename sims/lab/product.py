@@ -64,7 +64,12 @@ class ProductProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        with self._log_path.open("wb") as log:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, or start it again; it takes up what its journal has, and its log goes on."""
+        with self._log_path.open("ab") as log:
             env = os.environ | {"OMP_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
                 self._command,
@@ -74,7 +79,12 @@ class ProductProcess:
                 env=env,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one call
             )
-        return self
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would (SIGKILL)."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

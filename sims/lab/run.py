@@ -6,16 +6,17 @@ The product runs as a process of its own and hears nothing but the broker.
 
 import json
 import shutil
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from sims.building import Building, load_building
 from sims.devices.edge_model import load_edge_model
+from sims.lab.hazards import BEHIND_NS, PATIENCE_S, Hazards, RunStage, check_plan
+from sims.lab.listener import SERVICE, Listener, Live, RunError, listening
 from sims.lab.picture import draw_floor
 from sims.lab.product import Palms, ProductProcess
 from sims.lab.score import Published, score
@@ -23,29 +24,19 @@ from sims.publish import Pacer
 from sims.scenario import Scenario, load_scenario
 from sims.simulation import Simulation
 from sims.truth import read_truth
-from smartstore.bus.base import Bus
 from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus
 from smartstore.bus.recording import McapRecorder
+from smartstore.faults import FaultPlan
 from smartstore.feed.receipts import receipts_document
 from smartstore.feed.recording import open_recorder
 from smartstore.service import quiet_collector
 from smartstore.settings import read_settings
 from smartstore.site import load_site
-from smartstore.wire import topics
-from smartstore.wire.codec import Packet, decode
 
-SERVICE = "main"
 AHEAD_S = 6.0
-PATIENCE_S = 60.0
-KEEP_ALL = 1_000_000
-"""A recording has everything; the pace of the run bounds what waits."""
 
 Fidelity = Literal["frames", "edge"]
-
-
-class RunError(Exception):
-    """A run that cannot go on; the text is one line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +53,16 @@ class RunRequest:
     settings: Path | None = None
     edge: Path | None = None
     """Error model of edge cameras instead of the scenario's own."""
-
-
-@dataclass(slots=True)
-class Live:
-    """What a spectator of a run sees; updated while it runs."""
-
-    scenario: str
-    seed: int
-    t_s: float = 0.0
-    duration_s: float = 0.0
-    inside: int = 0
-    carts: dict[str, str] = field(default_factory=dict)
-    receipts: dict[str, int] = field(default_factory=dict)
-    cases: int = 0
-    wall_s: float = 0.0
-    renderer: str = "none"
+    faults: FaultPlan | None = None
+    """What goes wrong between the building and the product."""
 
 
 def run(request: RunRequest, watch: Callable[[Live], None] = lambda _: None) -> dict[str, Any]:
     """Run a scenario to settled receipts and return its score.
 
     Raises:
-        RunError, ScenarioError, BuildingError, BusError: bad input or a product that does not answer; the output
-            folder is then left as it was.
+        RunError, ScenarioError, BuildingError, FaultsError, BusError: bad input or a product that does not answer; the
+            output folder is then left as it was.
     """
     scenario = load_scenario(request.scenario)
     if request.edge is not None:
@@ -96,6 +73,8 @@ def run(request: RunRequest, watch: Callable[[Live], None] = lambda _: None) -> 
     read_settings(request.settings)
     building = load_building(store)
     scenario.check(building)
+    if request.faults is not None:
+        check_plan(request.faults, building, own_broker=request.broker_url is None)
     seed = scenario.seed if request.seed is None else request.seed
     out = request.out or Path("data/runs") / f"{scenario.scenario}-{request.fidelity}-{seed}"
     if out.exists() and not out.is_dir():
@@ -126,7 +105,10 @@ class _Run:
         palms = Palms(self.building.store, self.seed)
         live = Live(self.scenario.scenario, self.seed)
         with ExitStack() as stack:
-            url = self.request.broker_url or stack.enter_context(EmbeddedBroker()).url
+            broker = stack.enter_context(EmbeddedBroker()) if self.request.broker_url is None else None
+            url = self.request.broker_url or (broker.url if broker is not None else "")
+            with MqttBus(url, f"smartstore-{self.building.store}-{SERVICE}"):
+                pass  # a broker of the user's forgets what it kept for the service of an earlier run
             bus = stack.enter_context(MqttBus(url, "building"))
             product = ProductProcess(
                 self.store, url, self.out, palms, SERVICE, self.request.fidelity == "frames", self.request.settings
@@ -139,12 +121,15 @@ class _Run:
                 scan=palms.scan, enrol=palms.enrol, truth=self.out / "truth.jsonl",
             )  # fmt: skip
             live.renderer = simulation.renderer_kind
-            wall_s, event_s = self._simulate(simulation, bus, listener, product, live, watch)
-        return self._report(listener.said, live, wall_s, event_s)
+            hazards = Hazards(
+                self.request.faults, self.seed, simulation.start_ns, RunStage(listener, product, bus, broker)
+            )
+            wall_s, event_s = self._simulate(simulation, hazards, bus, listener, product, live, watch)
+        return self._report(listener.said, live, wall_s, event_s, hazards.counts)
 
     def _simulate(
-        self, simulation: Simulation, bus: Bus, listener: "Listener", product: ProductProcess, live: Live,
-        watch: Callable[[Live], None],
+        self, simulation: Simulation, hazards: Hazards, bus: MqttBus, listener: Listener, product: ProductProcess,
+        live: Live, watch: Callable[[Live], None],
     ) -> tuple[float, float]:  # fmt: skip
         """Wall seconds and simulated seconds that the run took."""
         quiet_collector()
@@ -153,18 +138,24 @@ class _Run:
         first_ns = last_ns = simulation.start_ns
         live.duration_s = simulation.expected_s
         for moment in simulation.run():
-            pacer.wait_for(moment.t_ns)
-            for packet in moment.packets:
+            packets = hazards.observe(moment)
+            if not hazards.service_away:
+                pacer.wait_for(hazards.sent_ns)
+            for packet in packets:
                 bus.publish(packet)
             last_ns = moment.t_ns
             live.t_s, live.inside = (last_ns - first_ns) / 1e9, moment.inside
             live.wall_s = time.monotonic() - started
             listener.fill(live)
             watch(live)
-        listener.wait_processed(last_ns - int(1.5e9), product, PATIENCE_S)
+        for packet in hazards.finish():
+            bus.publish(packet)
+        listener.wait_processed(hazards.sent_ns - BEHIND_NS, product, PATIENCE_S)
         return time.monotonic() - started, (last_ns - first_ns) / 1e9
 
-    def _report(self, said: Published, live: Live, wall_s: float, event_s: float) -> dict[str, Any]:
+    def _report(
+        self, said: Published, live: Live, wall_s: float, event_s: float, faults: dict[str, int]
+    ) -> dict[str, Any]:
         truth = read_truth(self.out / "truth.jsonl")
         site = load_site(self.store)
         prices = {sku: item.price_minor for sku, item in site.items.items()}
@@ -178,6 +169,7 @@ class _Run:
             "real_time_factor": event_s / wall_s,
             "wall_s": wall_s,
             "renderer": live.renderer,
+            **({"faults": faults} if self.request.faults is not None else {}),
         }
         write_json(self.out / "receipts.json", receipts_document(said.receipts))
         write_json(self.out / "score.json", result)
@@ -187,89 +179,6 @@ class _Run:
     def _recorder(self, palm_key: Path) -> McapRecorder:
         about = {"scenario": self.scenario.scenario, "seed": str(self.seed), "fidelity": self.request.fidelity}
         return open_recorder(self.out / "feed.mcap", self.building.store, self.store, palm_key, **about)
-
-
-class Listener:
-    """Hears everything on the wire in a thread of its own: records it and keeps what the product said."""
-
-    def __init__(self, bus: Bus, recorder: McapRecorder) -> None:
-        self.said = Published()
-        self.processed_ns = 0
-        self._online = threading.Event()
-        self._carts: dict[str, str] = {}
-        self._bus, self._recorder = bus, recorder
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="listener", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def fill(self, live: Live) -> None:
-        """Copy what a spectator wants to see."""
-        live.carts = dict(self._carts)
-        live.receipts = {visit: r.transaction.total for visit, r in list(self.said.receipts.items())}
-        live.cases = sum(change.kind == "doubt" for _, change in list(self.said.changes))
-
-    def wait_online(self, product: ProductProcess, patience_s: float) -> None:
-        """Until the product says that it is there."""
-        self._wait(self._online.is_set, product, patience_s, "did not come online")
-
-    def wait_processed(self, t_ns: int, product: ProductProcess, patience_s: float) -> None:
-        """Until the product has decided everything up to ``t_ns``."""
-        self._wait(lambda: self.processed_ns >= t_ns, product, patience_s, "stopped making progress")
-
-    @staticmethod
-    def _wait(done: Callable[[], bool], product: ProductProcess, patience_s: float, problem: str) -> None:
-        deadline = time.monotonic() + patience_s
-        while not done():
-            product.check()
-            if time.monotonic() > deadline:
-                raise RunError(f"the service {problem} within {patience_s:.0f} s; its log is {product.keep_log()}")
-            time.sleep(0.005)
-
-    def _listen(self) -> None:
-        while True:
-            packet = self._bus.receive(timeout_s=0.05)
-            if packet is None:
-                if self._stop.is_set():
-                    return
-                continue
-            self._recorder.write(packet, time.time_ns())
-            self._note(packet)
-
-    def _note(self, packet: Packet) -> None:
-        found = topics.find(packet.topic)
-        if found is None or (found[0].sender == "device" and found[0] is not topics.STATUS):
-            return
-        self.said.observe(packet)
-        received = decode(packet)
-        if received is None:
-            return
-        if received.channel is topics.PROGRESS and received.device == SERVICE:
-            self.processed_ns = max(self.processed_ns, received.message.processed_ns)
-        elif received.channel is topics.STATUS and received.device == f"service-{SERVICE}":
-            if received.message.state == "online":
-                self._online.set()
-        elif received.channel is topics.CART:
-            lines = received.message.lines
-            self._carts[received.device] = ", ".join(f"{line.quantity} x {line.name}" for line in lines)
-
-
-@contextmanager
-def listening(url: str, store: str, recorder: McapRecorder) -> Iterator[Listener]:
-    """A listener on all topics of a store that writes ``recorder``."""
-    with recorder, MqttBus(url, "recorder", keep_latest=KEEP_ALL) as bus:
-        bus.subscribe(f"{topics.ROOT}/{store}/#")
-        listener = Listener(bus, recorder)
-        listener.start()
-        try:
-            yield listener
-        finally:
-            listener.close()
 
 
 def write_json(path: Path, document: object) -> None:

@@ -87,6 +87,14 @@ class EmbeddedBroker:
                  trace: TracebackType | None) -> None:  # fmt: skip
         self.close()
 
+    def reopen(self) -> None:
+        """Starts it again on the port that it had, after :meth:`close`. What it kept for clients is gone.
+
+        Raises:
+            BusError: the port was taken meanwhile.
+        """
+        self._start()
+
     def close(self) -> None:
         """Stops the broker and frees its port. Safe to call twice."""
         process, self._process = self._process, None

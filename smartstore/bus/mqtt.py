@@ -9,11 +9,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from typing import Any, Literal, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -22,7 +20,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from smartstore.bus.base import BusError, Inbox
+from smartstore.bus.access import MqttAddress, parse_url
+from smartstore.bus.acks import Acknowledgements
+from smartstore.bus.base import BusError, Inbox, may_lose
 from smartstore.wire import topics
 from smartstore.wire.codec import JSON, Packet
 
@@ -31,70 +31,41 @@ _UNSENT_LIMIT = 1000
 _SESSION_S = 60
 
 
-@dataclass(frozen=True, slots=True)
-class MqttAddress:
-    """Where a broker is and how to get in. The password stays out of texts and reprs."""
-
-    host: str
-    port: int
-    tls: bool = False
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
-
-
-def parse_url(url: str) -> MqttAddress:
-    """``mqtt://user:password@host:port`` or ``mqtts://...``; ports default to 1883 and 8883.
-
-    Raises:
-        BusError: the text is not such an address.
-    """
-    try:
-        parts = urlsplit(url if "://" in url else f"mqtt://{url}")
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit("bad:"), None
-    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-        shown = url.rsplit("@", 1)[-1]
-        raise BusError(f"broker address {shown!r} is not of the form mqtt://[user:password@]host[:port] (or mqtts://)")
-    tls = parts.scheme == "mqtts"
-    user, password = (unquote(part) if part is not None else None for part in (parts.username, parts.password))
-    return MqttAddress(parts.hostname, port or (8883 if tls else 1883), tls, user, password)
-
-
 class MqttBus:
     """A client of any MQTT 5 broker.
 
-    ``will`` is published by the broker when this client dies or leaves by an exception. ``ca_file`` names the
-    certificates to trust with ``mqtts://`` (default: the system's); ``cert_file`` and ``key_file`` identify the client.
+    ``will`` is published by the broker when this client dies or leaves by an exception. With ``durable_s`` the broker
+    keeps for so many seconds what comes with QoS 1 while the client is away, and what it was given counts as received
+    only when it asks for the next packet: who dies over a packet gets it again.
     """
 
     def __init__(
-        self, url: str, client_id: str = "", will: Packet | None = None, *, keep_latest: int = 8,
-        ca_file: str | None = None, cert_file: str | None = None, key_file: str | None = None,
-        connect_timeout_s: float = 5.0,
+        self, broker: str | MqttAddress, client_id: str = "", will: Packet | None = None, *, keep_latest: int = 8,
+        durable_s: int = 0, connect_timeout_s: float = 5.0,
     ) -> None:  # fmt: skip
-        self.address = parse_url(url)
+        self.address = parse_url(broker) if isinstance(broker, str) else broker
         self._timeout_s = connect_timeout_s
         self._will, self._birth = will, will
         self._inbox = Inbox(keep_latest)
         self._filters: list[str] = []
         self._state = threading.Condition()
-        self._connected = False
+        self._connected = self._resumed = False
         self._opened = False
         self._refusal: str | None = None
         self._acks: dict[int, list[ReasonCode]] = {}
         self._unsent: deque[tuple[int, paho.MQTTMessageInfo]] = deque()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5)
+        self._durable_s = durable_s
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, manual_ack=durable_s > 0
+        )
+        self._owed = Acknowledgements(lambda mid: self._client.ack(mid, 1)) if durable_s else None
         self._client.max_inflight_messages_set(100)
         self._client.max_queued_messages_set(0)
         self._client.reconnect_delay_set(1, 10)
         if self.address.username is not None:
             self._client.username_pw_set(self.address.username, self.address.password)
         if self.address.tls:
-            self._use_tls(ca_file, cert_file, key_file)
+            self._use_tls()
         if will is not None:
             self._client.will_set(will.topic, will.payload, will.qos, will.retain,
                                   _properties(will, PacketTypes.WILLMESSAGE))  # fmt: skip
@@ -106,9 +77,12 @@ class MqttBus:
 
     def __enter__(self) -> Self:
         session = Properties(PacketTypes.CONNECT)
-        session.SessionExpiryInterval = _SESSION_S
+        session.SessionExpiryInterval = self._durable_s or _SESSION_S
+        clean: bool | Literal[3] = False if self._durable_s else paho.MQTT_CLEAN_START_FIRST_ONLY
         try:
-            self._client.connect(self.address.host, self.address.port, keepalive=30, properties=session)
+            self._client.connect(
+                self.address.host, self.address.port, keepalive=30, clean_start=clean, properties=session
+            )
         except (OSError, ValueError) as error:
             raise self._unreachable(error) from error
         self._client.loop_start()
@@ -142,6 +116,11 @@ class MqttBus:
         """Whether the connection stands just now."""
         return self._connected
 
+    def wait_connected(self, timeout_s: float) -> bool:
+        """Until the connection stands again; False when that took too long."""
+        with self._state:
+            return self._state.wait_for(lambda: self._connected, timeout_s)
+
     def publish(self, packet: Packet) -> None:
         if not self._opened:
             raise BusError(f"the connection to {self.address} is not open")
@@ -158,6 +137,8 @@ class MqttBus:
     def subscribe(self, *filters: str) -> None:
         self._filters.extend(filters)
         mid = self._send_subscriptions(list(filters))
+        if self._resumed:
+            return  # the broker knows them; its answer may wait behind what it kept, until that is read
         with self._state:
             answered = self._state.wait_for(lambda: mid in self._acks, self._timeout_s)
             codes = self._acks.pop(mid, [])
@@ -173,7 +154,12 @@ class MqttBus:
         self._client.unsubscribe(list(filters))
 
     def receive(self, timeout_s: float | None = None) -> Packet | None:
-        return self._inbox.get(timeout_s)
+        if self._owed is None:
+            return self._inbox.get(timeout_s)
+        self._owed.done()
+        packet = self._inbox.get(timeout_s)
+        self._owed.taken(packet)
+        return packet
 
     def __iter__(self) -> Iterator[Packet]:
         while (packet := self.receive()) is not None:
@@ -193,12 +179,14 @@ class MqttBus:
             return
         self._opened = False
         if self._connected:
+            if self._owed is not None and not with_will:
+                self._owed.done()
             self.flush()
         if with_will:
             self._vanish()
         else:
             goodbye = Properties(PacketTypes.DISCONNECT)
-            goodbye.SessionExpiryInterval = 0
+            goodbye.SessionExpiryInterval = self._durable_s
             self._client.disconnect(properties=goodbye)
             self._client.loop_stop()
         self._inbox.close()
@@ -209,14 +197,12 @@ class MqttBus:
         if (open_socket := self._client.socket()) is not None:
             open_socket.close()
 
-    def _use_tls(self, ca_file: str | None, cert_file: str | None, key_file: str | None) -> None:
+    def _use_tls(self) -> None:
         try:
-            context = ssl.create_default_context(cafile=ca_file)
-            if cert_file is not None:
-                context.load_cert_chain(cert_file, key_file)
+            context = ssl.create_default_context(cafile=self.address.ca_file)
         except (OSError, ssl.SSLError) as error:
-            files = ca_file or cert_file
-            raise BusError(f"certificates for {self.address} cannot be loaded ({files}): {error}") from error
+            trusted = self.address.ca_file
+            raise BusError(f"certificates for {self.address} cannot be loaded ({trusted}): {error}") from error
         self._client.tls_set_context(context)
 
     def _unreachable(self, why: object) -> BusError:
@@ -238,17 +224,19 @@ class MqttBus:
 
     # Callbacks below run in paho's thread.
 
-    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+    def _on_connect(self, _client: Any, _data: Any, flags: Any, reason: ReasonCode, _properties: Any) -> None:
         if not reason.is_failure and self._filters:
             self._send_subscriptions(self._filters)
         if not reason.is_failure and self._birth is not self._will and self._birth is not None:
             self._send(self._birth)  # the will went out meanwhile, and the client is back
         with self._state:
-            self._connected = not reason.is_failure
+            self._connected, self._resumed = not reason.is_failure, bool(flags.session_present)
             self._refusal = f"refused: {reason}" if reason.is_failure else None
             self._state.notify_all()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
+        if self._owed is not None:
+            self._owed.forget()
         with self._state:
             self._connected = False
             self._state.notify_all()
@@ -268,7 +256,10 @@ class MqttBus:
         content_type = getattr(found, "ContentType", JSON)
         user = dict(getattr(found, "UserProperty", ()))
         qos = min(message.qos, _channel_qos(message.topic))  # rumqttd delivers with the QoS of the subscription
-        self._inbox.put(Packet(message.topic, bytes(message.payload), content_type, user, qos, message.retain))
+        packet = Packet(message.topic, bytes(message.payload), content_type, user, qos, message.retain)
+        if self._owed is not None and message.qos == 1:
+            self._owed.came(message.mid, packet if qos == 1 and not may_lose(message.topic) else None)
+        self._inbox.put(packet)
 
 
 @lru_cache(maxsize=4096)

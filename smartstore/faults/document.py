@@ -144,38 +144,41 @@ class Kill(Window):
     devices: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class RestartBroker(Part):
-    """The broker ends at ``at_s`` and is back after ``down_s`` of the wall clock."""
+class Restart(Part):
+    """Something goes down at ``at_s`` and is back ``down_s`` later."""
+
+    at_s: Seconds
+    down_s: Annotated[float, Field(ge=0.0, le=600.0)] = 1.0
+
+
+class RestartBroker(Restart):
+    """The broker ends, with all that it kept; devices keep what must not be lost until it is back."""
 
     fault: Literal["restart_broker"]
-    at_s: Seconds
-    down_s: Annotated[float, Field(ge=0.0, le=60.0)] = 0.5
 
 
-class RestartService(Part):
-    """The service is killed at ``at_s`` and started again."""
+class RestartService(Restart):
+    """The service is killed, whatever it does just then, and started again."""
 
     fault: Literal["restart_service"]
-    at_s: Seconds
 
 
 OnPackets = Drop | Delay | Reorder | Duplicate | Freeze | Truncate | Corrupt | Skew | NanPlates | Kill
-Restart = RestartBroker | RestartService
-AnyFault = Annotated[OnPackets | Restart, Field(discriminator="fault")]
+AnyFault = OnPackets | RestartBroker | RestartService
 
 
 class FaultPlan(Part):
     """A whole document. Faults act on a packet in the order in which they stand here."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
-    faults: Annotated[tuple[AnyFault, ...], Field(min_length=1)]
+    faults: Annotated[tuple[Annotated[AnyFault, Field(discriminator="fault")], ...], Field(min_length=1)]
 
     @property
-    def named(self) -> dict[str, OnPackets | Restart]:
+    def named(self) -> dict[str, AnyFault]:
         """The faults by a name of their own: their kind, with a number where there are several of it."""
         kinds = Counter(fault.fault for fault in self.faults)
         seen: Counter[str] = Counter()
-        named: dict[str, OnPackets | Restart] = {}
+        named: dict[str, AnyFault] = {}
         for fault in self.faults:
             seen[fault.fault] += 1
             named[f"{fault.fault}-{seen[fault.fault]}" if kinds[fault.fault] > 1 else fault.fault] = fault
@@ -184,12 +187,6 @@ class FaultPlan(Part):
     def only(self, name: str) -> "FaultPlan":
         """The same document with one of its faults alone."""
         return self.model_copy(update={"faults": (self.named[name],)})
-
-    @property
-    def restarts(self) -> tuple[Restart, ...]:
-        """Restarts, in the order of their time."""
-        found = [fault for fault in self.faults if isinstance(fault, RestartBroker | RestartService)]
-        return tuple(sorted(found, key=lambda restart: restart.at_s))
 
     @property
     def killed(self) -> frozenset[str]:

@@ -25,8 +25,7 @@ from smartstore.faults.document import (
     NanPlates,
     OnPackets,
     Reorder,
-    RestartBroker,
-    RestartService,
+    Restart,
     Skew,
     Truncate,
 )
@@ -44,7 +43,7 @@ class Faults:
     """Lets happen to packets what a document says. ``counts`` has, by the name of every fault, the packets it hit."""
 
     def __init__(self, plan: FaultPlan, seed: int) -> None:
-        on_packets = {n: f for n, f in plan.named.items() if not isinstance(f, RestartBroker | RestartService)}
+        on_packets = {n: f for n, f in plan.named.items() if not isinstance(f, Restart)}
         self._stages = [_Stage(fault, name, seed) for name, fault in on_packets.items()]
         self._start_ns: int | None = None
         self._travelling: list[tuple[int, int, Packet]] = []

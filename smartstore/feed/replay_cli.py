@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smartstore.console import print_table
+from smartstore.console import CaFile, Credentials, print_table
 from smartstore.feed.cli import Feed, FeedUsageError, From, To, Topics, part_of
 
 if TYPE_CHECKING:
+    from smartstore.bus.access import MqttAddress
     from smartstore.feed.copying import Cut
     from smartstore.feed.replay import Pace, Packets, Replayed
     from smartstore.settings import VisionOptions
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 StoreFile = Annotated[Path | None, typer.Option("--store", help="Store document; a recording usually carries its own")]
-CaFile = Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")]
 
 
 @app.command()
@@ -32,9 +32,11 @@ def record(
     broker: Annotated[str, typer.Option(help="Address of the broker: mqtt://host:port")],
     store: Annotated[Path | None, typer.Option("--store", help="Store document: kept in the recording")] = None,
     palm_key: Annotated[Path | None, typer.Option(help="The palm service's public key: kept in the recording")] = None,
+    credentials: Credentials = None,
     ca_file: CaFile = None,
 ) -> None:
     """Keep everything that is said on a broker until told to stop; a crash leaves a readable file."""
+    from smartstore.bus.access import broker_access
     from smartstore.bus.mqtt import MqttBus
     from smartstore.feed.recording import record_bus
 
@@ -43,7 +45,7 @@ def record(
     stopping: list[int] = []
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda number, _: stopping.append(number))
-    with MqttBus(broker, keep_latest=1_000_000, ca_file=str(ca_file) if ca_file else None) as bus:
+    with MqttBus(broker_access(broker, credentials, ca_file), keep_latest=1_000_000) as bus:
         typer.echo(f"recording {bus.address} to {out}; stop with Ctrl-C", err=True)
         count = record_bus(bus, out, store, palm_key, lambda: bool(stopping))
     typer.echo(f"{out}: {count} packets" if count else f"nothing was said, so there is no {out}")
@@ -66,11 +68,13 @@ def replay(
     settings: Annotated[Path | None, typer.Option(help="Settings, for example configs/pipeline.yaml")] = None,
     palm_key: Annotated[Path | None, typer.Option(help="Public key of the palm service, if not recorded")] = None,
     any_token: Annotated[bool, typer.Option("--any-token", help="Let in everybody, whatever their token says")] = False,
+    credentials: Credentials = None,
     ca_file: CaFile = None,
     out: Annotated[Path | None, typer.Option(help="Write the receipts to this file, as JSON")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipts as JSON and nothing else")] = False,
 ) -> None:
     """Play a recording as if it were live, and show the receipts that follow from it."""
+    from smartstore.bus.access import broker_access
     from smartstore.bus.reading import check_whole
     from smartstore.faults import Faults, load_faults
     from smartstore.feed.live import paced
@@ -84,7 +88,7 @@ def replay(
     check_whole(feed)
     packets = device_packets(feed, part, Faults(plan, seed) if plan is not None else None)
     if broker is not None:
-        played = _over(broker, ca_file, feed, store, packets, pace, service)
+        played = _over(broker_access(broker, credentials, ca_file), feed, store, packets, pace, service)
     else:
         played = _here(feed, part, store, settings, palm_key, any_token, packets, pace)
     if not played.sent:
@@ -101,7 +105,7 @@ def replay(
 
 
 def _over(
-    url: str, ca_file: Path | None, feed: Path, store: Path | None, packets: "Packets", pace: "Pace", service: str
+    access: "MqttAddress", feed: Path, store: Path | None, packets: "Packets", pace: "Pace", service: str
 ) -> "Replayed":
     from smartstore.bus.mqtt import MqttBus
     from smartstore.bus.recording import feed_metadata
@@ -111,7 +115,7 @@ def _over(
     name = load_site(store).store if store is not None else feed_metadata(feed).get("store", "")
     if not name:
         raise FeedUsageError(f"{feed}: does not say which store it is of; name it with --store FILE")
-    with MqttBus(url, keep_latest=1_000_000, ca_file=str(ca_file) if ca_file else None) as bus:
+    with MqttBus(access, keep_latest=1_000_000) as bus:
         return replay_live(bus, name, packets, pace, service)
 
 

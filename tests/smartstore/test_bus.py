@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from smartstore.bus.access import parse_url
+from smartstore.bus.acks import Acknowledgements
 from smartstore.bus.base import Bus, BusError, Inbox, MemoryHub
 from smartstore.bus.broker import EmbeddedBroker
-from smartstore.bus.mqtt import MqttBus, parse_url
+from smartstore.bus.mqtt import MqttBus
 from smartstore.wire.codec import Packet
 from smartstore.wire.topics import matches
 
@@ -157,6 +159,83 @@ def test_a_reader_that_is_far_too_slow_still_gets_every_gate_event() -> None:
         rest.append(packet)
     assert [p.payload for p in rest if p.qos] == [b"0", b"20", b"40", b"60", b"80"]
     assert len(rest) == 10
+
+
+@pytest.fixture(params=["embedded", "mosquitto"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a broker of its own."""
+    if request.param == "embedded":
+        with EmbeddedBroker() as broker:
+            yield broker.url
+        return
+    if MOSQUITTO is None:
+        pytest.skip("MOSQUITTO IS MISSING: sessions are not tested against it (apt-get install mosquitto)")
+    port = free_port()
+    process = start_mosquitto(tmp_path, port)
+    yield f"mqtt://127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+def events(bus: Bus, count: int) -> list[bytes]:
+    """The next payloads; an empty one where nothing comes."""
+    return [packet.payload if (packet := bus.receive(5)) is not None else b"" for _ in range(count)]
+
+
+def read_and_die(url: str) -> None:
+    """A reader that dies over the third of five packets."""
+    with MqttBus(url, "reader", durable_s=60) as reader:
+        reader.subscribe(f"{ROOT}/event/gate/+")
+        with MqttBus(url, "gate") as devices:
+            for n in range(5):
+                devices.publish(Packet(f"{ROOT}/event/gate/entry", b"%d" % n, qos=1))
+        assert events(reader, 3) == [b"0", b"1", b"2"]
+        time.sleep(0.2)  # the broker hears of what was read
+        raise ZeroDivisionError("over 2, before it was done with")
+
+
+def test_what_a_reader_died_over_comes_again_and_what_it_was_done_with_does_not(url: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        read_and_die(url)
+    with MqttBus(url, "gate") as devices:
+        devices.publish(Packet(f"{ROOT}/event/gate/entry", b"5", qos=1))
+    with MqttBus(url, "reader", durable_s=60) as reader:
+        assert events(reader, 4) == [b"2", b"3", b"4", b"5"]
+        assert reader.receive(0.2) is None
+    with MqttBus(url, "reader", durable_s=60) as reader:
+        assert reader.receive(0.3) is None, "who leaves in order is done with what it read"
+
+
+def test_acknowledgements_keep_their_order_whatever_is_read_when() -> None:
+    told: list[int] = []
+    owed = Acknowledgements(told.append)
+    one, two, four = (Packet(f"{ROOT}/event/gate/entry", b"%d" % n, qos=1) for n in (1, 2, 4))
+    for mid, packet in ((1, one), (2, two), (3, None), (4, four)):
+        owed.came(mid, packet)
+    assert told == []
+    owed.taken(one)
+    owed.done()
+    assert told == [1]
+    owed.taken(two)
+    assert told == [1], "in hand is not done"
+    owed.done()
+    assert told == [1, 2, 3]
+    owed.taken(four)
+    owed.forget()
+    owed.done()
+    assert told == [1, 2, 3], "the connection is another one"
+
+
+def test_a_durable_reader_gets_more_than_the_broker_has_in_flight_at_once(url: str) -> None:
+    with MqttBus(url, "reader", durable_s=60) as reader, MqttBus(url, "devices") as devices:
+        reader.subscribe(f"{ROOT}/event/#", f"{ROOT}/sys/+/status")
+        for n in range(300):
+            devices.publish(Packet(f"{ROOT}/event/gate/entry", b"%d" % n, qos=1))
+            devices.publish(Packet(f"{ROOT}/sys/c1/status", b"online", qos=1))
+        gates: list[int] = []
+        while len(gates) < 300 and (packet := reader.receive(5)) is not None:
+            gates += [int(packet.payload)] if "gate" in packet.topic else []
+        assert gates == list(range(300))
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="MOSQUITTO IS MISSING: reconnection is not tested")
