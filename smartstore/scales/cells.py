@@ -97,10 +97,10 @@ class PlateNoise:
         """Learns from one cell (plates,) on the plates that are ``quiet``."""
         most = 3 * self.sigma
         deviation = np.where(quiet, np.minimum(np.maximum(cell - self.level, -most), most), 0.0)
-        self._seen = np.where(quiet, np.minimum(self._seen + 1, self._options.memory_cells), self._seen)
-        gain = np.where(quiet, 1 / self._seen, 0.0)
+        self._seen = np.minimum(self._seen + quiet, self._options.memory_cells)
+        gain = quiet / self._seen
         self._mean_abs += gain * (np.abs(deviation) - self._mean_abs)
         self._product += gain * (deviation * self._previous - self._product)
         self._previous = deviation
-        self.weight = np.where(quiet, np.minimum(self.weight + 1, self._options.level_cells), self.weight)
-        self.level += np.where(quiet, deviation / np.maximum(self.weight, 1), 0.0)
+        self.weight = np.minimum(self.weight + quiet, self._options.level_cells)
+        self.level += deviation / np.maximum(self.weight, 1)

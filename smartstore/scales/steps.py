@@ -117,8 +117,9 @@ class StepDetector:
         self._rest = samples[count * size :]
         cells = cell_medians(samples[: count * size].reshape(count, size, -1))
         steps: list[WeightStep] = []
-        for i, cell in enumerate(cells):
-            steps += self._cell(start_ns + i * size * batch.period_ns, cell)
+        with np.errstate(invalid="ignore"):  # NaN, where a plate gives no number, is neither near nor far
+            for i, cell in enumerate(cells):
+                steps += self._cell(start_ns + i * size * batch.period_ns, cell)
         return steps
 
     def _watch_numbers(self, t_ns: int, samples: Array) -> None:
@@ -157,10 +158,9 @@ class StepDetector:
         begun = ~np.isnan(noise.level)
         if not begun.all():
             self._begin(np.nonzero(there & ~begun)[0])
-        with np.errstate(invalid="ignore"):
-            far = np.abs(cell - noise.level) > np.maximum(options.trip_sigmas * noise.sigma, options.trip_grams)
+        far = np.abs(cell - noise.level) > np.maximum(options.trip_sigmas * noise.sigma, options.trip_grams)
         quiet = self._since < 0
-        self._since = np.where(quiet & far, t_ns, self._since)
+        self._since[quiet & far] = t_ns
         noise.follow(cell, quiet & there & begun & ~far)
         if not quiet.all():
             for plate in np.nonzero(~quiet & there)[0]:

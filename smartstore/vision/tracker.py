@@ -86,7 +86,7 @@ class FloorTracker:
 
     def foresee(self, views: Sequence[PeopleView]) -> None:
         """Locates the people of all ``views``, which :meth:`observe` gets next, at once: cheaper than one by one."""
-        known = [view for view in views if view.camera in self._tables]
+        known = [view for view in views if view.people and view.camera in self._tables]
         stands = locate_all([(self._credible(view), self._tables[view.camera]) for view in known], self.floor)
         self._foreseen = dict(zip(known, stands, strict=True))
 
@@ -104,14 +104,20 @@ class FloorTracker:
         self._first_ns = view.t_ns if self._first_ns < 0 else self._first_ns
         self._views[view.camera] = self._views.get(view.camera, 0) + 1
         predict(self._tracks, view.t_ns, dt_s, self.options)
+        met = self._meet(view, table) if view.people else []
+        if self._tracks:
+            self._live()
+            self._hands.observe(table, view.t_ns, met)
+            self._forget()
+        return [self._state()]
+
+    def _meet(self, view: PeopleView, table: RayTable) -> list[tuple[Track, SeenPerson]]:
+        """Takes in who a view shows: the tracks that it met, updated, with what it saw of them."""
         seen = self._on_floor(view, table)
         matched = self._match(seen)
         self._update(seen, matched)
         self._born(seen, matched)
-        self._live()
-        self._hands.observe(table, view.t_ns, [(self._tracks[t], seen.people[d]) for t, d in matched])
-        self._forget()
-        return [self._state()]
+        return [(self._tracks[t], seen.people[d]) for t, d in matched]
 
     def _on_floor(self, view: PeopleView, table: RayTable) -> _View:
         people = self._credible(view)
