@@ -118,6 +118,8 @@ class Walker:
     path: tuple[tuple[float, float, float], ...]
     """(t_s, x_m, y_m), linear in between; absent before the first and after the last."""
     reaches: tuple[tuple[float, float, str], ...] = ()
+    offers: tuple[tuple[float, float, tuple[float, float, float]], ...] = ()
+    """(from, to, point): a hand is held out there."""
 
 
 def floor_states(site: Site, walkers: list[Walker], until_s: float, step_s: float = 0.2) -> list[FloorState]:
@@ -200,7 +202,7 @@ def told(
             if isinstance(event, ItemTaken):
                 holdings.setdefault(event.visit, Counter())[event.sku] += event.quantity
             elif isinstance(event, ItemReturned):
-                holdings[event.visit][event.sku] -= event.quantity
+                holdings.setdefault(event.visit, Counter())[event.sku] -= event.quantity
         events += new
     return events
 
@@ -228,6 +230,9 @@ def _track(site: Site, walker: Walker, t_s: float) -> FloorTrack | None:
     for start, end, facing in walker.reaches:
         if start <= t_s <= end:
             hands = (hands[0], Hand("right", *inside(site, facing), 0.06))
+    for start, end, point in walker.offers:
+        if start <= t_s <= end:
+            hands = (hands[0], Hand("right", *point, 0.06))
     return FloorTrack(walker.track, at(t_s), x, y, 0.0, 0.0, 0.1, hands)
 
 

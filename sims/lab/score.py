@@ -23,8 +23,6 @@ from smartstore.wire.messages import Receipt, ShelfChange
 MATCH_NS = 1_000_000_000
 FATE_NS = 10_000_000_000
 """How far from a take what the product says about it may be: a shelf camera waits for whoever stands before it."""
-REVIEW_NS = 3_000_000_000
-"""How far from a change the case may be in which a human finds it."""
 
 
 @dataclass(slots=True)
@@ -34,6 +32,8 @@ class Published:
     receipts: dict[str, Receipt] = field(default_factory=dict)
     changes: list[tuple[str, ShelfChange]] = field(default_factory=list)
     floor: list[tuple[int, tuple[tuple[int, float, float], ...]]] = field(default_factory=list)
+    meetings: list[tuple[int, frozenset[str]]] = field(default_factory=list)
+    """When hands met, and whose: cases in which something may have been handed over."""
 
     def observe(self, packet: Packet) -> None:
         """Take note of a packet if it is one of the product's facts."""
@@ -44,6 +44,9 @@ class Published:
             self.receipts[received.device] = received.message
         elif received.channel is topics.CHANGE:
             self.changes.append((received.device, received.message))
+        elif received.channel is topics.REVIEW and received.message.phase == "new":
+            visits = {visit for c in received.message.candidates if c.giver for visit in (c.visit, c.giver)}
+            self.meetings += [(received.message.happened_ns, frozenset(visits))] if visits else []
         elif received.channel is topics.FLOOR:
             people = tuple((p.track, p.x_m, p.y_m) for p in received.message.tracks)
             self.floor.append((received.t_ns, people))
@@ -226,45 +229,6 @@ def take_fates(
             fate = "doubted"
         fates[fixture_of[take.facing]][fate] += 1
     return fates
-
-
-def after_review(
-    billed: Lines,
-    true: Sequence[TrueChange],
-    found: Sequence[tuple[str, ShelfChange]],
-    shelf_of: Mapping[str, str],
-) -> dict[str, dict[str, int]]:
-    """What the receipts would say had a human settled every case by the truth.
-
-    A case settles the nearest change of its shelf within 3 s that the product did not book right, and what the same
-    hand moved with it; wrong bookings without a case stay as they are.
-    """
-    lines = {visit: Counter(dict(items)) for visit, items in billed.items()}
-    told = [(c.kind, c.visit, c.sku, c.happened_ns) for _, c in found for _ in range(c.quantity) if c.kind != "doubt"]
-    untold = []
-    for change in true:
-        mine = [t for t in told if t[:3] == (change.kind, change.visit, change.sku) and _near(t[3], change, FATE_NS)]
-        if mine:
-            told.remove(min(mine, key=lambda t: abs(t[3] - change.t_ns)))
-        else:
-            untold.append(change)
-    for place, doubt in sorted(found, key=lambda pair: pair[1].happened_ns):
-        shelf = shelf_of.get(place, place)
-        here = [c for c in untold if c.shelf == shelf and _near(doubt.happened_ns, c, REVIEW_NS)]
-        if doubt.kind != "doubt" or not here:
-            continue
-        first = min(here, key=lambda c: abs(c.t_ns - doubt.happened_ns))
-        for change in here:
-            same = (change.kind, change.person, change.sku) == (first.kind, first.person, first.sku)
-            if same and _near(change.t_ns, first, MATCH_NS):
-                untold.remove(change)
-                if change.visit:
-                    lines.setdefault(change.visit, Counter())[change.sku] += 1 if change.kind == "take" else -1
-    return {visit: {sku: n for sku, n in items.items() if n > 0} for visit, items in lines.items()}
-
-
-def _near(t_ns: int, change: TrueChange, most_ns: int) -> bool:
-    return abs(t_ns - change.t_ns) <= most_ns
 
 
 def _undone(take: TrueChange, true: Sequence[TrueChange]) -> bool:

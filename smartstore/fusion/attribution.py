@@ -23,6 +23,7 @@ from smartstore.fusion.dips import DipFinder
 from smartstore.fusion.evidence import press_log, same_weight_log
 from smartstore.fusion.hypotheses import Hypothesiser, Reach, seen_explanations
 from smartstore.fusion.joint import Choice, Hypothesis, solve
+from smartstore.fusion.meetings import Meetings
 from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import ReachMemory
@@ -66,6 +67,7 @@ class Attributor:
         self._sightings = Sightings(site, self._scales, options.sightings)
         self._dips = DipFinder(site, options.dips)
         self._unseen = UnseenPairs(self._scales.weighed, options.unseen)
+        self._meetings = Meetings(site, options.meetings)
         self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, options.policy)
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
@@ -74,6 +76,7 @@ class Attributor:
             case FloorState():
                 self._touches.add(self._reach.observe(fact))
                 self._unseen.add(self._dips.observe(fact))
+                self._meetings.observe(fact)
             case ScaleAlive():
                 self._scales.observe(fact)
             case FacingsSeen():
@@ -92,7 +95,9 @@ class Attributor:
 
     def undecided_since(self) -> int | None:
         """The begin of the oldest change that is not yet decided; None when there is none."""
-        waiting = [since for since in (self._touches.since, self._unseen.since) if since is not None]
+        waiting = [
+            since for since in (self._touches.since, self._unseen.since, self._meetings.since) if since is not None
+        ]
         return min([change.t_start_ns for change in self._changes] + waiting, default=None)
 
     def decide(self, now_ns: int, known: Known, final: bool = False) -> list[ItemEvent]:
@@ -109,6 +114,8 @@ class Attributor:
             events += doubted
         for pair in self._unseen.due(now_ns, known.owners, final):
             events += self._bookings.unseen(pair)
+        for meeting in self._meetings.due(now_ns, known.owners, final):
+            events += self._bookings.met(meeting, holdings)
         self._sightings.forget(now_ns)
         self._bookings.forget(list(known.inside))
         return events
@@ -157,6 +164,7 @@ class Attributor:
                 count = 1 if isinstance(event, CaseRaised) else event.quantity
                 count += event.doubtful if isinstance(event, ItemReturned) else 0
                 self._unseen.moved(Moved(event.visit, change.t_start_ns, change.t_end_ns, event.place, count))
+                self._meetings.moved(event.visit, change.t_start_ns, change.t_end_ns)
             events += booked
         return events
 

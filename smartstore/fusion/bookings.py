@@ -1,16 +1,18 @@
 """From the chosen explanation to the event: what is sure is booked, the rest becomes a case.
 
-In: decided changes with their probabilities, and unexplained touches. Out: :class:`ItemTaken`, :class:`ItemReturned`,
-:class:`CaseRaised`; and the living planogram follows.
+In: decided changes with their probabilities, unexplained touches, and meetings of hands. Out: :class:`ItemTaken`,
+:class:`ItemReturned`, :class:`CaseRaised`; and the living planogram follows.
 """
 
 from collections import Counter
+from dataclasses import replace
 from operator import itemgetter
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Candidate
 from smartstore.fusion.changes import Change
 from smartstore.fusion.joint import Choice, Hypothesis
+from smartstore.fusion.meetings import Meeting
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.policy import PolicyOptions, threshold
 from smartstore.fusion.reach import Touch
@@ -18,6 +20,8 @@ from smartstore.fusion.unseen import UnseenPair
 from smartstore.site import Site
 
 ItemEvent = ItemTaken | ItemReturned | CaseRaised
+HANDED = 0.75
+"""Of meetings of hands, the share in which something changed hands."""
 Carts = dict[str, Counter[str]]
 """What each visit holds, by SKU."""
 
@@ -33,10 +37,12 @@ class Bookings:
     ) -> None:
         self._site, self._planogram, self._sure, self._most, self._policy = site, planogram, sure, most, policy
         self.doubt: Carts = {}
+        self._taken_at: dict[tuple[str, str], str] = {}
 
     def forget(self, inside: list[str]) -> None:
         """Only the visits ``inside`` matter any more."""
         self.doubt = {visit: held for visit, held in self.doubt.items() if visit in inside}
+        self._taken_at = {key: facing for key, facing in self._taken_at.items() if key[0] in inside}
 
     def book(self, change: Change, choice: Choice, t_ns: int, holdings: Carts) -> list[ItemEvent]:
         """The event of a decided change; none for what was nobody's sale."""
@@ -82,6 +88,7 @@ class Bookings:
         if claim.quantity > 0:
             self._planogram.took(claim.facing, claim.sku, count)
             held[claim.sku] += count
+            self._taken_at[claim.visit, claim.sku] = claim.facing
             return [ItemTaken(*rest, count, claim.facing, choice.probability)]
         self._planogram.returned(claim.facing, claim.sku, count)
         if not claim.visit:
@@ -133,3 +140,26 @@ class Bookings:
         caused_by = f"unseen:{second.track}:{place}:{pair.first.t_start_ns}:{second.t_start_ns}"
         t_ns = (second.t_start_ns + second.t_end_ns) // 2
         return [CaseRaised(pair.visit, t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)]
+
+    def met(self, meeting: Meeting, holdings: Carts) -> list[ItemEvent]:
+        """The case of two visits whose hands met: any item of either may be with the other one now, or none is."""
+        gifts = [
+            (giver, taker, sku)
+            for giver, taker in (meeting.visits, meeting.visits[::-1])
+            for sku, count in sorted(holdings.get(giver, {}).items())
+            if count > 0
+        ]
+        if not gifts:
+            return []
+        share = round(HANDED / len(gifts), 6)
+        candidates = tuple(
+            Candidate(taker, sku, 1, self._taken_at.get((giver, sku)), share, giver) for giver, taker, sku in gifts
+        )
+        for _, taker, sku in gifts:
+            held = self.doubt.setdefault(taker, Counter())
+            held[sku] = max(held[sku], 1)
+        first, place = gifts[0][0], candidates[0].facing or ""
+        caused_by = f"meeting:{meeting.visits[0]}:{meeting.visits[1]}:{meeting.t_start_ns}"
+        candidates = (*candidates[: self._most - 1], Candidate(None, "", 0, None, round(1 - HANDED, 6)))
+        case = CaseRaised(first, meeting.t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)
+        return [case, replace(case, visit=gifts[0][1], caused_by=f"{caused_by}:also", again=True)]

@@ -6,6 +6,7 @@ from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
 from smartstore.fusion.joint import JointOptions
+from smartstore.fusion.meetings import MeetingOptions
 from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
@@ -61,6 +62,7 @@ class FusionOptions:
     touches: TouchOptions = field(default_factory=TouchOptions)
     dips: DipOptions = field(default_factory=DipOptions)
     unseen: UnseenOptions = field(default_factory=UnseenOptions)
+    meetings: MeetingOptions = field(default_factory=MeetingOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
     joint: JointOptions = field(default_factory=JointOptions)

@@ -18,12 +18,13 @@ from sims.lab.families.stage import STORES
 from sims.lab.gauntlet_play import SWITCHES, Case, figures
 from sims.lab.gauntlet_table import rows
 from sims.lab.play import play_edge
+from sims.lab.reviewed import after_review
 from sims.lab.run import RunRequest, run
-from sims.lab.score import after_review, receipt_lines
+from sims.lab.score import receipt_lines
 from sims.lab.scoreboard import FILE, board, falls, read_board
 from sims.lab.sequential import SequentialBaseline
 from sims.scenario import load_scenario
-from sims.truth import TrueChange
+from sims.truth import TrueChange, TrueHandOver
 from smartstore.cli import run as tell
 from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.settings import Settings, parse_settings
@@ -121,6 +122,18 @@ def true(t_s: float, sku: str, kind: str = "take", visit: str = "v") -> TrueChan
 def test_a_human_settles_cases_by_the_truth(happened: list, said: list, settled: dict[str, int]) -> None:
     lines = after_review({"v": {"a": 1}}, happened, [("f1", entry) for entry in said], {"f1": "s1"})
     assert lines["v"] == settled
+
+
+@pytest.mark.parametrize(
+    ("t_s", "who", "moved"), [(11.0, ("v", "w"), True), (18.0, ("v", "w"), False), (11.0, ("v", "x"), False)]
+)
+def test_the_case_of_a_meeting_settles_what_those_two_handed_over(
+    t_s: float, who: tuple[str, str], moved: bool
+) -> None:
+    given = TrueHandOver(t_ns=10 * SECOND, person="v", to="w", visit="v", to_visit="w", sku="a", grams=100.0, home="f1")
+    meeting = (int(t_s * SECOND), frozenset(who))
+    lines = after_review({"v": {"a": 1, "b": 1}, "w": {}}, [], [], {}, [given], [meeting])
+    assert lines == ({"v": {"b": 1}, "w": {"a": 1}} if moved else {"v": {"a": 1, "b": 1}, "w": {}})
 
 
 def result(family: str, seed: int, f1: float, doubts: int = 0, baseline: float | None = 0.5) -> dict[str, Any]:

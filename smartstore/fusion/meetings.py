@@ -1,0 +1,183 @@
+"""Hands of two people that met away from the shelves: something may have gone from one to the other.
+
+In: floor states, and when visits moved goods. Out: :class:`Meeting` facts of two visits. No sensor sees what changed
+hands, or whether anything did: a meeting is doubt about what both carry.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from smartstore.domain.people import FloorState, FloorTrack, Hand
+from smartstore.site import Fixture, Site
+
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingOptions:
+    """Times in seconds, lengths in metres, speeds in metres per second."""
+
+    least_s: float = 0.55
+    """Hands that were together for less only passed each other."""
+    palms_m: float = 0.14
+    """Two palms with something between them are so far apart ..."""
+    palms_sigma_m: float = 0.12
+    """... give or take so much: where hands are a little farther apart, the time counts for less."""
+    near_m: float = 0.3
+    arm_m: float = 1.2
+    """Nobody hands over anything to whoever stands nearer than the first or farther than the second of these."""
+    still_m_s: float = 0.5
+    low_m: float = 0.85
+    high_m: float = 1.7
+    """Hands that hang, or that are not where a camera thought, are not between these heights."""
+    hand_m: float = 0.8
+    """A hand is no farther from its body than this."""
+    hand_sigma_m: float = 0.25
+    guess: float = 0.5
+    """What time counts in which a hand of the one is held out to another one of whose hands not both are known."""
+    before_m: float = 0.1
+    """A hand so near to the front of a shelf is at the shelf."""
+    step_s: float = 0.1
+    """Floor states less apart than this are not looked at."""
+    gap_s: float = 0.6
+    again_s: float = 4.0
+    busy_s: float = 2.0
+    """Whoever moves goods so shortly before or after has their hands there for that."""
+    wait_s: float = 5.0
+    """Until it is decided what both carried, and what they moved then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Hands of two visits were together between the two times, for ``together_s`` in all."""
+
+    visits: tuple[str, str]
+    t_start_ns: int
+    t_end_ns: int
+    together_s: float
+
+    @property
+    def t_ns(self) -> int:
+        return (self.t_start_ns + self.t_end_ns) // 2
+
+
+@dataclass(slots=True)
+class _Stay:
+    start_ns: int
+    last_ns: int
+    together_s: float = 0.0
+
+
+@dataclass
+class Meetings:
+    """Watches the hands of everybody who stands with somebody."""
+
+    site: Site
+    options: MeetingOptions = field(default_factory=MeetingOptions)
+    _looked_ns: int = -1
+    _stays: dict[tuple[int, int], _Stay] = field(default_factory=dict)
+    _over: list[tuple[tuple[int, int], _Stay]] = field(default_factory=list)
+    _busy: list[tuple[str, int, int]] = field(default_factory=list)
+    """Who moved goods, and from when to when."""
+
+    def observe(self, state: FloorState) -> None:
+        """Everybody at one moment."""
+        if state.t_ns - self._looked_ns < self.options.step_s * NS_PER_S:
+            return
+        self._looked_ns = state.t_ns
+        gap_ns = round(self.options.gap_s * NS_PER_S)
+        for a, b in combinations(state.tracks, 2):
+            together = self._together(a, b)
+            if together > 0.05:
+                stay = self._stays.setdefault((a.track, b.track), _Stay(state.t_ns, state.t_ns))
+                stay.together_s += together * min(state.t_ns - stay.last_ns, gap_ns) / NS_PER_S
+                stay.last_ns = state.t_ns
+        for pair in [pair for pair, stay in self._stays.items() if state.t_ns - stay.last_ns > gap_ns]:
+            self._end(pair)
+
+    def _end(self, pair: tuple[int, int]) -> None:
+        """A meeting is over; of several of the same two shortly after each other the longest is the one."""
+        stay = self._stays.pop(pair)
+        again_ns = stay.start_ns - round(self.options.again_s * NS_PER_S)
+        before = next((entry for entry in self._over if entry[0] == pair and entry[1].last_ns > again_ns), None)
+        if stay.together_s < max(self.options.least_s, before[1].together_s if before else 0.0):
+            return
+        if before:
+            self._over.remove(before)
+        self._over.append((pair, stay))
+
+    def moved(self, visit: str, start_ns: int, end_ns: int) -> None:
+        """Goods were moved by ``visit``, somewhen between the two times."""
+        self._busy.append((visit, start_ns, end_ns))
+
+    @property
+    def since(self) -> int | None:
+        """The begin of the oldest meeting that waits."""
+        return min((stay.start_ns for _, stay in self._over), default=None)
+
+    def due(self, now_ns: int, owners: Mapping[int, str], final: bool) -> list[Meeting]:
+        """The meetings of two visits that can be told at ``now_ns``, oldest first."""
+        if final:
+            for pair in list(self._stays):
+                self._end(pair)
+        wait_ns = round(self.options.wait_s * NS_PER_S)
+        ready = [entry for entry in self._over if final or now_ns - entry[1].last_ns >= wait_ns]
+        self._over = [entry for entry in self._over if entry not in ready]
+        self._busy = [entry for entry in self._busy if now_ns - entry[2] < 12 * wait_ns]
+        found = []
+        for (a, b), stay in ready:
+            one, other = owners.get(a), owners.get(b)
+            if one and other and one != other and not self._at_work((one, other), stay):
+                found.append(Meeting((one, other), stay.start_ns, stay.last_ns, stay.together_s))
+        return sorted(found, key=lambda meeting: (meeting.t_start_ns, meeting.visits))
+
+    def _at_work(self, visits: tuple[str, str], stay: _Stay) -> bool:
+        margin = round(self.options.busy_s * NS_PER_S)
+        return any(
+            visit in visits and start - margin <= stay.last_ns and stay.start_ns <= end + margin
+            for visit, start, end in self._busy
+        )
+
+    def _together(self, a: FloorTrack, b: FloorTrack) -> float:
+        """How well the hands of two people fit an item between them: 0 where they do not, 1 where they touch it."""
+        options = self.options
+        apart_m = math.hypot(b.x_m - a.x_m, b.y_m - a.y_m)
+        if not options.near_m < apart_m < options.arm_m:
+            return 0.0
+        if max(math.hypot(t.vx_m_s, t.vy_m_s) for t in (a, b)) > options.still_m_s:
+            return 0.0
+        held = [list(self._reaching(a, b, apart_m)), list(self._reaching(b, a, apart_m))]
+        best = max((self._fit(math.dist(p, q)) for p in held[0] for q in held[1]), default=0.0)
+        middle = ((a.x_m + b.x_m) / 2, (a.y_m + b.y_m) / 2)
+        for hands, other in ((held[0], b), (held[1], a)):
+            if sum(self._plausible(other, hand) for hand in other.hands) < 2:
+                best = max([best, *(options.guess * self._fit(2 * math.dist(hand[:2], middle)) for hand in hands)])
+        return best
+
+    def _fit(self, gap_m: float) -> float:
+        beyond_m = max(gap_m - self.options.palms_m, 0.0)
+        return math.exp(-0.5 * (beyond_m / self.options.palms_sigma_m) ** 2)
+
+    def _plausible(self, track: FloorTrack, hand: Hand) -> bool:
+        """Whether a hand can be where it is thought to be."""
+        near = math.hypot(hand.x_m - track.x_m, hand.y_m - track.y_m) < self.options.hand_m
+        return near and hand.z_m < self.options.high_m and hand.sigma_m < self.options.hand_sigma_m
+
+    def _reaching(self, track: FloorTrack, other: FloorTrack, apart_m: float) -> Iterator[tuple[float, float, float]]:
+        """The hands of somebody that are held out to another one and not into a shelf."""
+        ux, uy = (other.x_m - track.x_m) / apart_m, (other.y_m - track.y_m) / apart_m
+        for hand in track.hands:
+            held_out = (hand.x_m - track.x_m) * ux + (hand.y_m - track.y_m) * uy > 0.15 * apart_m
+            raised = hand.z_m > self.options.low_m and self._plausible(track, hand)
+            if held_out and raised and not self._at_shelf(hand):
+                yield hand.x_m, hand.y_m, hand.z_m
+
+    def _at_shelf(self, hand: Hand) -> bool:
+        return any(fixture.shelves and self._before(fixture, hand) for fixture in self.site.fixtures.values())
+
+    def _before(self, fixture: Fixture, hand: Hand) -> bool:
+        u, v, _ = fixture.to_local((hand.x_m, hand.y_m, hand.z_m))
+        beside = self.options.before_m
+        return -beside < v < fixture.depth_m and -beside < u < fixture.width_m + beside
