@@ -24,6 +24,7 @@ from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal
 from smartstore.ledger.cli import app as journal_app
 from smartstore.ledger.review_cli import app as review_app
 from smartstore.ledger.review_cli import picture_folder
+from smartstore.palm.cli import app as palm_app
 from smartstore.site_cli import app as site_app
 from smartstore.vision.cli import app as vision_app
 
@@ -55,6 +56,7 @@ app.add_typer(vision_app, name="vision")
 app.add_typer(review_app, name="review")
 app.add_typer(import_app, name="import")
 app.add_typer(feed_app, name="feed")
+app.add_typer(palm_app, name="palm")
 
 
 class UsageError(Exception):

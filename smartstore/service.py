@@ -32,7 +32,7 @@ from smartstore.ledger.journal import Journal
 from smartstore.ledger.settlement import Settlement
 from smartstore.ledger.telling import Teller
 from smartstore.ledger.verdicts import bring_into_effect, cart_of
-from smartstore.palm.tokens import TokenError, Verifier
+from smartstore.palm.tokens import SingleAdmission, TokenError, Verifier
 from smartstore.pipeline import PipelineOptions
 from smartstore.settings import Settings
 from smartstore.site import Site
@@ -81,7 +81,9 @@ def status_packet(store: str, service: str, state: str, t_ns: int) -> Packet:
 
 
 def entry_check(verifier: Verifier | None) -> VerifyToken:
-    """Accepts entries whose token is signed, in time, and for this visit and store; None accepts any entry."""
+    """Accepts entries whose token is signed, in time, for this visit and store, and was not used for another entry;
+    None accepts any entry."""
+    admission = SingleAdmission(verifier.leeway_s if verifier else 0.0)
 
     def check(entry: messages.GateEvent) -> None:
         if verifier is None:
@@ -93,6 +95,7 @@ def entry_check(verifier: Verifier | None) -> VerifyToken:
             raise TokenError("token is for another visit")
         if (entry.party_size or 1) > claims.party_size:
             raise TokenError(f"token admits {claims.party_size}, not {entry.party_size}")
+        admission.use(claims, entry.event_id, entry.t_ns)
 
     return check
 

@@ -13,7 +13,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.palm.service import PalmService
+from smartstore.palm.keys import new_keys
+from smartstore.palm.service import Consent, PalmService, VisitToken
+from smartstore.palm.store import PalmStore
 
 
 class ProductError(Exception):
@@ -25,7 +27,8 @@ class Palms:
 
     def __init__(self, store: str, seed: int) -> None:
         random = np.random.default_rng(np.random.SeedSequence([seed, 0x9A1]))
-        self._service = PalmService(store, entropy=random.bytes)
+        self._store = store
+        self._service = PalmService(new_keys(random.bytes), PalmStore(), random.bytes)
 
     @property
     def public_key_pem(self) -> bytes:
@@ -33,12 +36,14 @@ class Palms:
 
     def enrol(self, palm: NDArray[np.float64]) -> None:
         """Enrol somebody, with their consent, before they come."""
-        self._service.enrol(palm, consent=True)
+        self._service.enrol(palm, consent=Consent("simulated", 0), liveness=1.0, by="desk", now_ns=0)
 
     def scan(self, palm: NDArray[np.float64], party_size: int, now_s: int) -> tuple[str, str] | None:
         """Visit and signed token for a palm held over the gate; None when it is not known."""
-        token = self._service.identify(palm, now_s=now_s, party_size=party_size)
-        return None if token is None else (token.visit, token.text)
+        found = self._service.identify(
+            palm, liveness=1.0, party_size=party_size, audience=self._store, by="gate", now_ns=now_s * 1_000_000_000
+        )
+        return (found.visit, found.text) if isinstance(found, VisitToken) else None
 
 
 def _end_with_parent() -> None:

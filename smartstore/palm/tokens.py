@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
-    load_pem_private_key,
     load_pem_public_key,
 )
 
 _VERSION = "v1"
 _MAX_CHARS = 2048
+_MANY = 1024
+"""Visits that are remembered before the expired ones are looked for."""
 
 
 class TokenError(Exception):
@@ -98,28 +99,31 @@ class Verifier:
             raise TokenError("this is no visit token") from error
 
 
+class SingleAdmission:
+    """Lets every visit in once, for a store that is on its own. Remembers visits for as long as their tokens last."""
+
+    def __init__(self, leeway_s: float) -> None:
+        self._leeway_s = leeway_s
+        self._admitted: dict[str, tuple[str, int]] = {}
+
+    def use(self, claims: Claims, entry: str, now_ns: int) -> None:
+        """Uses up a token that is in order; ``entry`` names the event, whose repetition is no second use.
+
+        Raises:
+            TokenError: another entry was made with it.
+        """
+        before, _ = self._admitted.get(claims.visit, (entry, 0))
+        if before != entry:
+            raise TokenError("token was used already")
+        if len(self._admitted) >= _MANY:
+            over_s = now_ns / 1e9 - 2 * self._leeway_s
+            self._admitted = {visit: seen for visit, seen in self._admitted.items() if seen[1] > over_s}
+        self._admitted[claims.visit] = (entry, claims.expires_s)
+
+
 def new_signer(seed: bytes) -> Signer:
     """A signer whose key is made of 32 secret random bytes."""
     return Signer(Ed25519PrivateKey.from_private_bytes(seed))
-
-
-def read_signer(path: Path) -> Signer:
-    """The signer of a private key file (PEM).
-
-    Raises:
-        TokenError: the file cannot be read, others may read it too, or it holds no Ed25519 key.
-    """
-    try:
-        if path.stat().st_mode & 0o077:
-            raise TokenError(f"{path}: others may read this private key; chmod 600 {path}")
-        key = load_pem_private_key(path.read_bytes(), None)
-    except OSError as error:
-        raise TokenError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, TypeError) as error:
-        raise TokenError(f"{path}: holds no private key in PEM form") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise TokenError(f"{path}: is not an Ed25519 key")
-    return Signer(key)
 
 
 def read_verifier(path: Path, store: str) -> Verifier:
