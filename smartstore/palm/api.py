@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from smartstore.palm import words
 from smartstore.palm.facts import AuditEntry, Client
@@ -22,6 +23,7 @@ from smartstore.palm.service import Consent, EnrolmentError, Held, PalmService, 
 from smartstore.palm.store import PalmStoreError
 from smartstore.palm.templates import PalmError
 from smartstore.palm.tokens import TokenError
+from smartstore.palm.vault import TamperedError
 
 _BEARER = HTTPBearer(auto_error=False, description="A client's key, from `smartstore palm client add`")
 _Clock = Callable[[], int]
@@ -71,6 +73,9 @@ class Door:
             self._service.note_lock(client.name, now_ns, locked_s)
 
 
+_ASKED = (words.Enrolment, words.ConsentGiven, words.Presentation, words.TokenShown, words.Revocation)
+_FIELDS = {"body", "query", "path", "after", "limit", "person"}.union(*(word.model_fields for word in _ASKED))
+"""Names that a problem may repeat, since they are ours."""
 _WHO = {"WWW-Authenticate": "Bearer"}
 
 
@@ -196,18 +201,18 @@ def _problems(app: FastAPI) -> None:
             raise error
         return error.response()
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        headers = dict(error.headers) if error.headers else None
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # the framework names the methods of one operation on the path only
+            headers["Allow"] = ", ".join(sorted(_methods(app, request.url.path)))
         return ProblemError(error.status_code, str(error.detail).lower(), headers=headers).response()
 
     async def not_in_order(_: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
             raise error
-        found = [
-            f"{'.'.join(str(part) for part in e['loc'] if isinstance(part, str))}: {e['type']}" for e in error.errors()
-        ]
+        found = [f"{'.'.join(part for part in e['loc'] if part in _FIELDS)}: {e['type']}" for e in error.errors()]
         return ProblemError(422, "not in order", "; ".join(dict.fromkeys(found))[:500]).response()
 
     def says(status: int, reason: str) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -219,8 +224,15 @@ def _problems(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, problem)
     app.add_exception_handler(RequestValidationError, not_in_order)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(PalmError, says(422, "not in order"))
+    app.add_exception_handler(PalmError, says(403, "no palm"))
+    app.add_exception_handler(TamperedError, says(503, "tampered with"))
     app.add_exception_handler(PalmStoreError, says(503, "busy"))
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    """What can be done with a path."""
+    found = [route for route in app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    return {method for route in found for method in route.methods or ()}
 
 
 def audit_line(entry: AuditEntry) -> words.AuditLine:

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from smartstore.palm.facts import Epoch
 from smartstore.palm.matcher import Match, Matcher, MatchOptions
 from smartstore.palm.store import Books
-from smartstore.palm.templates import Bits, PalmError, TemplateKey, TemplateMaker
+from smartstore.palm.templates import Bits, TemplateKey, TemplateMaker
 from smartstore.palm.trail import DONE
-from smartstore.palm.vault import Vault
+from smartstore.palm.vault import TamperedError, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Gallery:
 
     def _hall(self, books: Books, epoch: Epoch) -> _Hall:
         if epoch.fingerprint != self._vault.fingerprint:
-            raise PalmError("this palm database was made with other keys; name those with --keys")
+            raise TamperedError("this palm database was made with other keys; name those with --keys")
         hall = _Hall(TemplateMaker(TemplateKey(self._secret, epoch.salt), self._dimension), Matcher(self._options))
         for person, sealed in books.templates(epoch.epoch):
             hall.matcher.add(person, self._vault.open(person, epoch.epoch, sealed))

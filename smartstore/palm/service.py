@@ -95,7 +95,7 @@ class PalmService:
     ``entropy(n)`` gives n secret random bytes.
 
     Raises:
-        PalmError: the database was made with other keys, or somebody has changed it.
+        TamperedError: the database was made with other keys, or somebody has changed it.
         PalmStoreError: the database fails; of all methods.
     """
 
@@ -257,7 +257,7 @@ class PalmService:
             return books.audit(after, limit)
 
     def check_audit(self) -> AuditEntry | None:
-        """The newest entry of an audit trail that is whole; raises PalmError where it is not."""
+        """The newest entry of an audit trail that is whole; raises TamperedError where it is not."""
         with self._lock, self._store.transaction() as books:
             return self._trail.check(books)
 

@@ -12,8 +12,7 @@ from typing import Literal
 
 from smartstore.palm.facts import AuditEntry
 from smartstore.palm.store import Books
-from smartstore.palm.templates import PalmError
-from smartstore.palm.vault import Vault
+from smartstore.palm.vault import TamperedError, Vault
 
 Action = Literal[
     "enrol", "identify", "admit", "revoke", "delete", "export", "renew", "begin renewal", "finish renewal",
@@ -39,14 +38,14 @@ class Trail:
         """Follows the whole chain and returns its newest entry.
 
         Raises:
-            PalmError: an entry was changed, inserted or removed.
+            TamperedError: an entry was changed, inserted or removed.
         """
         before: AuditEntry | None = None
         while entries := books.audit(before.seq if before else 0, 4096):
             for entry in entries:
                 expected = self._vault.digest(before.digest if before else b"", entry.body())
                 if entry.seq != (before.seq if before else 0) + 1 or entry.digest != expected:
-                    raise PalmError(
+                    raise TamperedError(
                         f"the audit trail was tampered with at entry {entry.seq}: keep a copy, and find out who"
                     )
                 before = entry

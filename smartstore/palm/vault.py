@@ -14,7 +14,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from smartstore.palm.templates import BITS, Bits, PalmError
+from smartstore.palm.templates import BITS, Bits
+
+
+class TamperedError(Exception):
+    """The database is not as this service left it; one line that says where and what to do."""
 
 
 class Vault:
@@ -34,12 +38,14 @@ class Vault:
         """The template, shape (BITS / 64,).
 
         Raises:
-            PalmError: these bytes are not what was sealed for this person and epoch.
+            TamperedError: these bytes are not what was sealed for this person and epoch.
         """
         try:
             plain = self._seal.decrypt(sealed, [person.encode(), str(epoch).encode()])
         except (InvalidTag, ValueError) as error:
-            raise PalmError(f"the template of {person} was changed or is another's; delete and enrol again") from error
+            raise TamperedError(
+                f"the template of {person} was changed or is another's: delete and enrol again"
+            ) from error
         return np.frombuffer(plain, np.uint64, BITS // 64)
 
     def digest(self, before: bytes, entry: bytes) -> bytes:

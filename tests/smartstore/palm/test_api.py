@@ -1,7 +1,6 @@
 """The palm service over HTTP: gates and desks with keys of their own, limits, and answers that give nothing away."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,8 +49,8 @@ class Office:
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
-    yield Office()
+def office() -> Office:
+    return Office()
 
 
 def reason(answer: httpx.Response) -> tuple[int, str]:
@@ -84,8 +83,8 @@ def test_somebody_enrols_comes_in_is_shown_what_is_held_and_is_forgotten(office:
     ({"consent": {"given": True, "wording": ""}}, 422, "not in order"),
     ({"liveness": 0.1}, 403, "not alive"),
     ({"liveness": 1.1}, 422, "not in order"),
-    ({"palm": [0.0] * 128}, 422, "not in order"),
-    ({"palm": [1e-320] * 128}, 422, "not in order"),
+    ({"palm": [0.0] * 128}, 403, "no palm"),
+    ({"palm": [1e-320] * 128}, 403, "no palm"),
     ({"palm": [1.0] * 127}, 422, "not in order"),
     ({"palm": [1e300] * 128}, 422, "not in order"),
     ({"palm": "AAAA"}, 422, "not in order"),
@@ -111,7 +110,8 @@ def test_a_refused_palm_is_told_in_one_word_and_never_how_near_it_was(office: Of
 @pytest.mark.parametrize(("who", "method", "path", "status"), [
     ("gate", "POST", "/v1/people", 403), ("gate", "DELETE", "/v1/people/aaaaaaaaaaaaaaaa", 403),
     ("gate", "GET", "/v1/people/aaaaaaaaaaaaaaaa", 403), ("gate", "GET", "/v1/audit", 403),
-    ("gate", "POST", "/v1/revocations", 403), ("desk", "POST", "/v1/visits", 403), ("desk", "POST", "/v1/admissions", 403),
+    ("gate", "POST", "/v1/revocations", 403), ("desk", "POST", "/v1/visits", 403),
+    ("desk", "POST", "/v1/admissions", 403),
     ("gate-1.wrong", "POST", "/v1/visits", 401), ("nobody.x", "POST", "/v1/visits", 401), ("", "GET", "/v1/audit", 401),
     ("gate-1.", "POST", "/v1/visits", 401), (".", "GET", "/v1/audit", 401),
 ])  # fmt: skip
@@ -147,7 +147,10 @@ def test_a_revoked_token_opens_nothing(office: Office) -> None:
     office.enrol(3)
     opened = office.come(3).json()
     assert office.ask("desk", "POST", "/v1/revocations", {"visit": opened["visit"]}).status_code == 204
-    assert reason(office.ask("gate", "POST", "/v1/admissions", {"token": opened["token"]})) == (403, "token was revoked")
+    assert reason(office.ask("gate", "POST", "/v1/admissions", {"token": opened["token"]})) == (
+        403,
+        "token was revoked",
+    )
     assert office.ask("desk", "POST", "/v1/revocations", {"visit": "a" * 16}).status_code == 404
 
 
@@ -206,7 +209,8 @@ def test_nobody_fills_the_memory(office: Office, said: bool) -> None:
 
 @pytest.mark.parametrize("body", [
     '{"palm": [0.1234567, NaN], "liveness": 0.5}', '{"palm": [0.1234567', '{"palm": 0.1234567, "liveness": 0.1234567}',
-    '{"palm": ["0.1234567x"], "0.1234567": 1}', '[0.1234567]', '"0.1234567"', '{"palm": [0.1234567], "liveness": -0.1234567}',
+    '{"palm": ["0.1234567x"], "0.1234567": 1}', '[0.1234567]', '"0.1234567"',
+    '{"palm": [0.1234567], "liveness": -0.1234567}',
 ])  # fmt: skip
 @pytest.mark.parametrize("path", ["/v1/visits", "/v1/people"])
 def test_an_error_does_not_repeat_what_was_sent(
@@ -254,13 +258,18 @@ def test_a_service_that_is_not_there_is_one_clear_line() -> None:
     ):
         gate.identify(scan(3), 0.9)
     page = httpx.MockTransport(lambda _: httpx.Response(500, text="<html>"))
-    with PalmClient("http://shop", "x", transport=page) as gate, pytest.raises(PalmClientError, match="is no palm service"):
+    with (
+        PalmClient("http://shop", "x", transport=page) as gate,
+        pytest.raises(PalmClientError, match="is no palm service"),
+    ):
         gate.identify(scan(3), 0.9)
 
 
 def test_the_document_names_every_problem_and_every_operation_has_a_role(office: Office) -> None:
     document = json.loads(office.http.get("/openapi.json").text)
-    operations = {(path, method): found for path, methods in document["paths"].items() for method, found in methods.items()}
+    operations = {
+        (path, method): found for path, methods in document["paths"].items() for method, found in methods.items()
+    }
     assert len(operations) == 9
     for (path, _), operation in operations.items():
         if path not in ("/v1/health", "/v1/key"):

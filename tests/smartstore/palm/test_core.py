@@ -12,7 +12,7 @@ from smartstore.palm.service import EnrolmentError, PalmService, Refused, VisitT
 from smartstore.palm.store import PalmStore
 from smartstore.palm.templates import PalmError, TemplateKey, TemplateMaker, distance
 from smartstore.palm.tokens import Verifier
-from smartstore.palm.vault import Vault
+from smartstore.palm.vault import TamperedError, Vault
 from tests.smartstore.palm.people import CONSENT, KEYS, SECOND, SIGNER, a_service, come, enrol, known, scan
 
 KEY = TemplateKey(b"k" * 32, b"corner")
@@ -35,11 +35,11 @@ def test_every_visit_is_a_stranger_to_the_last_one() -> None:
     assert not any(person in text for text in texts)
 
 
-def test_among_a_hundred_everybody_is_found_and_no_stranger_is() -> None:
-    service = a_service(*range(80))
-    assert all(known(service, person, seed=5) for person in range(80))
-    assert not any(known(service, person, seed=5) for person in range(80, 100))
-    assert service.refusals == {"unknown": 20}
+def test_among_fifty_everybody_is_found_and_no_stranger_is() -> None:
+    service = a_service(*range(50))
+    assert all(known(service, person, seed=5) for person in range(50))
+    assert not any(known(service, person, seed=5) for person in range(50, 60))
+    assert service.refusals == {"unknown": 10}
 
 
 @pytest.mark.parametrize(("palm", "liveness", "reason"), [
@@ -140,7 +140,7 @@ def test_after_a_restart_everybody_is_still_known() -> None:
 def test_a_database_of_other_keys_is_refused() -> None:
     store = PalmStore()
     a_service(3, store=store)
-    with pytest.raises(PalmError, match="other keys"):
+    with pytest.raises(TamperedError, match="other keys"):
         PalmService(PalmKeys(b"x" * 32, SIGNER), store, np.random.default_rng(1).bytes)
 
 
@@ -180,9 +180,9 @@ def test_a_sealed_template_opens_only_for_its_owner_and_unchanged() -> None:
     assert (vault.open("me", 1, sealed) == template).all()
     changed = bytes([sealed[0] ^ 1]) + sealed[1:]
     for name, epoch, content in [("you", 1, sealed), ("me", 2, sealed), ("me", 1, changed), ("me", 1, b"")]:
-        with pytest.raises(PalmError, match="changed or is another's"):
+        with pytest.raises(TamperedError, match="changed or is another's"):
             vault.open(name, epoch, content)
-    with pytest.raises(PalmError, match="changed or is another's"):
+    with pytest.raises(TamperedError, match="changed or is another's"):
         Vault(b"x" * 32).open("me", 1, sealed)
 
 
@@ -241,5 +241,5 @@ def test_whoever_tampers_with_the_trail_is_seen(tampering: str) -> None:
     service.check_audit()
     with store.transaction() as books:
         books.session.connection().exec_driver_sql(tampering)
-    with pytest.raises(PalmError, match="tampered with at entry"):
+    with pytest.raises(TamperedError, match="tampered with at entry"):
         service.check_audit()

@@ -1,4 +1,4 @@
-"""Whatever is sent to the palm service's HTTP interface, it answers as its OpenAPI document says, and never with 5xx."""
+"""Whatever is sent to the palm service over HTTP, it answers as its OpenAPI document says, and never with 5xx."""
 
 import itertools
 
