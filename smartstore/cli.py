@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smartstore.broker_cli import app as broker_app
 from smartstore.console import CaFile, Credentials, print_json, print_table
 from smartstore.feed.cli import app as feed_app
 from smartstore.feed.replay_cli import app as replay_app
@@ -57,6 +58,7 @@ app.add_typer(review_app, name="review")
 app.add_typer(import_app, name="import")
 app.add_typer(feed_app, name="feed")
 app.add_typer(palm_app, name="palm")
+app.add_typer(broker_app, name="broker")
 
 
 class UsageError(Exception):

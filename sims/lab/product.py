@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from smartstore.bus.access import PASSWORD, USERNAME, parse_url
 from smartstore.palm.keys import new_keys
 from smartstore.palm.service import Consent, PalmService, VisitToken
 from smartstore.palm.store import PalmStore
@@ -60,8 +61,10 @@ class ProductProcess:
         self.palm_key = out / "palm-public.pem"
         self.palm_key.write_bytes(palms.public_key_pem)
         self._log_path = out / "service.log"
+        address = parse_url(url)
+        self._secrets = {USERNAME: address.username or "", PASSWORD: address.password or ""} if address.username else {}
         self._command = [
-            sys.executable, "-m", "smartstore", "serve", "--store", str(store), "--broker", url,
+            sys.executable, "-m", "smartstore", "serve", "--store", str(store), "--broker", str(address),
             "--db", f"sqlite:///{(out / 'journal.db').resolve()}", "--id", service, "--palm-key", str(self.palm_key),
             *(["--settings", str(settings)] if settings else []),
             *(["--frames"] if frames else ["--no-frames"]),
@@ -75,7 +78,7 @@ class ProductProcess:
     def start(self) -> None:
         """Start it, or start it again; it takes up what its journal has, and its log goes on."""
         with self._log_path.open("ab") as log:
-            env = os.environ | {"OMP_NUM_THREADS": "1"}
+            env = os.environ | {"OMP_NUM_THREADS": "1"} | self._secrets
             self._process = subprocess.Popen(
                 self._command,
                 stdout=log,

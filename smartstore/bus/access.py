@@ -5,6 +5,7 @@ password is in no text, repr or error.
 """
 
 import os
+import ssl
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -99,3 +100,14 @@ def read_credentials(path: Path) -> dict[str, str]:
         raise BusError(f"{path}: is not a file of credentials; it needs the lines username: ... and password: ..., "
                        "and may have ca_file: ...")  # fmt: skip
     return {key: str(value) for key, value in data.items()}
+
+
+def why_not(address: MqttAddress, refusal: str | None, error: object) -> str:
+    """One line for somebody who does not get in: because the broker refuses, or because of an error on the way."""
+    if refusal is not None:
+        return (f"broker {address} does not let us in ({refusal}); check --credentials, or user and password in the "
+                "address")  # fmt: skip
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (f"the certificate of {address} is not to be trusted ({error.verify_message}); name the authority with "
+                "--ca-file, and the broker as its certificate does")  # fmt: skip
+    return f"no MQTT broker at {address} ({error}); start one there, or leave out --broker"

@@ -4,6 +4,7 @@ paho's network thread fills an inbox; the reader is synchronous. A lost connecti
 subscriptions; what was published with QoS 1 meanwhile is sent then.
 """
 
+import logging
 import ssl
 import threading
 import time
@@ -20,11 +21,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from smartstore.bus.access import MqttAddress, parse_url
+from smartstore.bus.access import MqttAddress, parse_url, why_not
 from smartstore.bus.acks import Acknowledgements
 from smartstore.bus.base import BusError, Inbox, may_lose
 from smartstore.wire import topics
 from smartstore.wire.codec import JSON, Packet
+
+log = logging.getLogger(__name__)
 
 _UNSENT_LIMIT = 1000
 """Packets on their way to the broker before ``publish`` waits; keeps a fast sender's memory bounded."""
@@ -52,6 +55,8 @@ class MqttBus:
         self._connected = self._resumed = False
         self._opened = False
         self._refusal: str | None = None
+        self.refused = 0
+        """Packets that the broker did not take from us; of QoS 1 only, others it drops in silence."""
         self._acks: dict[int, list[ReasonCode]] = {}
         self._unsent: deque[tuple[int, paho.MQTTMessageInfo]] = deque()
         self._durable_s = durable_s
@@ -92,7 +97,7 @@ class MqttBus:
         if not self._opened:
             self._client.disconnect()
             self._client.loop_stop()
-            raise self._unreachable(self._refusal or "no answer to MQTT 5 CONNECT")
+            raise self._unreachable("no answer to MQTT 5 CONNECT")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -206,7 +211,7 @@ class MqttBus:
         self._client.tls_set_context(context)
 
     def _unreachable(self, why: object) -> BusError:
-        return BusError(f"no MQTT broker at {self.address} ({why}); start one there, or leave out --broker")
+        return BusError(why_not(self.address, self._refusal, why))
 
     def _send_subscriptions(self, filters: list[str]) -> int:
         _, mid = self._client.subscribe([(name, SubscribeOptions(qos=_channel_qos(name))) for name in filters])
@@ -231,7 +236,7 @@ class MqttBus:
             self._send(self._birth)  # the will went out meanwhile, and the client is back
         with self._state:
             self._connected, self._resumed = not reason.is_failure, bool(flags.session_present)
-            self._refusal = f"refused: {reason}" if reason.is_failure else None
+            self._refusal = str(reason).lower() if reason.is_failure else None
             self._state.notify_all()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, _reason: Any, _properties: Any) -> None:
@@ -246,7 +251,11 @@ class MqttBus:
             self._acks[mid] = codes
             self._state.notify_all()
 
-    def _on_publish(self, _client: Any, _data: Any, _mid: int, _reason: Any, _properties: Any) -> None:
+    def _on_publish(self, _client: Any, _data: Any, _mid: int, reason: ReasonCode, _properties: Any) -> None:
+        if reason.is_failure:
+            self.refused += 1
+            if self.refused == 1:
+                log.warning("broker %s refuses what we say (%s); check its access rules", self.address, reason)
         if len(self._unsent) >= _UNSENT_LIMIT:
             with self._state:
                 self._state.notify_all()
