@@ -200,4 +200,5 @@ class Simulation:
         return Header(
             schema=SCHEMA, scenario=self.scenario.scenario, seed=self.seed, store=self.building.store,
             start_ns=self.start_ns, shoppers=tuple(shopper.name for shopper in self.world.shoppers),
+            came_s=tuple(round(shopper.plan.arrive_s, 2) for shopper in self.world.shoppers),
         )  # fmt: skip

@@ -7,7 +7,7 @@ never goes on the wire.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -32,6 +32,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="record", tag=
     store: str
     start_ns: int
     shoppers: tuple[str, ...]
+    came_s: tuple[float, ...] = ()
+    """When each of them stands at the gate, seconds since the start."""
 
 
 class TruePerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -171,6 +173,10 @@ class Truth:
     hand_overs: tuple[TrueHandOver, ...] = ()
     drops: tuple[TrueDrop, ...] = ()
     foreign: tuple[TrueForeign, ...] = ()
+    came_s: Mapping[str, float] = field(default_factory=dict)
+    """By person: when they stood at the gate, seconds since the start."""
+    reaches: tuple[tuple[int, str, Point], ...] = ()
+    """Time, person and where the active hand was."""
 
     @property
     def receipts(self) -> Mapping[str, Mapping[str, int]]:
@@ -195,8 +201,16 @@ def read_truth(path: str | Path) -> Truth:
         seed=head.seed,
         store=head.store,
         start_ns=head.start_ns,
+        came_s=dict(zip(head.shoppers, head.came_s, strict=False)),
         positions=tuple(
             (r.t_ns, tuple((p.person, p.x_m, p.y_m) for p in r.people)) for r in records if isinstance(r, TruePositions)
+        ),
+        reaches=tuple(
+            (r.t_ns, p.person, p.hand_m)
+            for r in records
+            if isinstance(r, TruePositions)
+            for p in r.people
+            if p.hand_m is not None
         ),
         changes=tuple(r for r in records if isinstance(r, TrueChange)),
         visits=tuple(r for r in records if isinstance(r, TrueVisit)),

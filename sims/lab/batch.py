@@ -128,7 +128,7 @@ def _played(jobs: Sequence[Job], workers: int, scheduler: str | None) -> Iterato
         from distributed import as_completed
 
         going = {client.submit(_play, job, pure=False): job for job in jobs}
-        for future in as_completed(list(going)):
+        for future in as_completed(list(going), loop=client.loop):
             if future.status in ("cancelled", "lost"):
                 raise BatchError(f"{scheduler or 'the workers'} went away; finished runs are kept, go on with --resume")
             error = future.exception()
@@ -166,9 +166,14 @@ def _cluster(workers: int, scheduler: str | None) -> Iterator[Any]:
 def _keep(folder: Path, job: Job, result: Result) -> None:
     """Write what a run gave, whole or not at all, and then that it was played."""
     _write(folder / f"{job.name}.yaml", job.document())
-    _write(folder / f"{job.name}.json", json.dumps(result, indent=2) + "\n")
+    write_json(folder / f"{job.name}.json", result)
     with (folder / LOG).open("a", encoding="utf-8") as log:
         log.write(f"{job.name}\t{result['cpu_s']:g} s\t{result.get('failed', 'done')}\n")
+
+
+def write_json(path: Path, document: object) -> None:
+    """A JSON file, whole or not at all."""
+    _write(path, json.dumps(document, indent=2) + "\n")
 
 
 def _write(path: Path, text: str) -> None:
