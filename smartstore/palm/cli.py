@@ -6,6 +6,9 @@ at the clock of the wall. The commands are mounted by :mod:`smartstore.cli`.
 
 import ipaddress
 import os
+import signal
+import socket
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,17 +78,21 @@ def serve(
         raise PalmUsageError("--tls-cert and --tls-key go together")
     if tls_cert is None and not _loopback(host):
         raise PalmUsageError(f"palms do not cross a network in the clear: --host {host} needs --tls-cert and --tls-key")
-    for path in (tls_cert, tls_key):
-        if path is not None:
-            path.open("rb").close()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with _service(keys, db, create=True) as service:
-        typer.echo(f"{service.enrolled} people are enrolled; stop with Ctrl-C", err=True)
+    if tls_cert is not None and tls_key is not None:
+        _check_tls(tls_cert, tls_key)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with _service(keys, db, create=True) as service, _listening(host, port) as listener:
         config = uvicorn.Config(
-            create_app(service, time.time_ns), host, port, access_log=False, server_header=False, log_config=None,
+            create_app(service, time.time_ns), access_log=False, server_header=False, log_config=None,
             ssl_certfile=tls_cert, ssl_keyfile=tls_key,
         )  # fmt: skip
-        uvicorn.Server(config).run()
+        scheme, bound = "https" if tls_cert else "http", listener.getsockname()[1]
+        typer.echo(
+            f"{service.enrolled} people are enrolled; palms to {scheme}://{host}:{bound}; stop with Ctrl-C", err=True
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again once it has stopped in order
+            signal.signal(number, lambda *_: None)
+        uvicorn.Server(config).run([listener])
 
 
 @app.command()
@@ -202,6 +209,26 @@ def _service(keys: Path | None, db: str, create: bool = False) -> "Iterator[Palm
     found = read_keys(keys, os.environ)
     with PalmStore(db if "://" in db else f"sqlite:///{db}", create) as store:
         yield PalmService(found, store, os.urandom)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise PalmUsageError(f"cannot listen on {host}, port {port} ({error.strerror}); say another --port") from error
+    with listener:
+        yield listener
+
+
+def _check_tls(cert: Path, key: Path) -> None:
+    for path in (cert, key):
+        path.open("rb").close()  # names the file that is missing, which the next line does not
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except ssl.SSLError as error:
+        raise PalmUsageError(f"{cert} and {key} are no certificate and key that belong together") from error
 
 
 def _loopback(host: str) -> bool:

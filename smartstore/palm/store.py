@@ -22,8 +22,6 @@ from sqlmodel import Session
 from smartstore.palm.facts import AuditEntry, Client, Epoch, Person, Visit
 from smartstore.palm.tables import AuditRow, ClientRow, EpochRow, PersonRow, VisitRow, metadata
 
-_BUSY_MS = 10_000
-
 
 class PalmStoreError(Exception):
     """The database cannot be used; one line that says what and what to do."""
@@ -113,8 +111,9 @@ class PalmStore:
     ``create`` makes it where there is none; without it a database that is not there is an error.
     """
 
-    def __init__(self, url: str = "sqlite://", create: bool = True) -> None:
-        self._engine, self._lock = _engine(url, create), threading.RLock()
+    def __init__(self, url: str = "sqlite://", create: bool = True, patience_s: float = 10.0) -> None:
+        """``patience_s`` is how long to wait for others who use the same file."""
+        self._engine, self._lock = _engine(url, create, patience_s), threading.RLock()
         try:
             if create:
                 metadata.create_all(self._engine)
@@ -189,7 +188,7 @@ def _hit(result: Any) -> bool:
     return bool(result.rowcount)
 
 
-def _engine(url: str, create: bool) -> Engine:
+def _engine(url: str, create: bool, patience_s: float) -> Engine:
     try:
         address = make_url(url)
         if address.get_backend_name() not in ("sqlite", "postgresql"):
@@ -208,7 +207,7 @@ def _engine(url: str, create: bool) -> Engine:
         ) from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise PalmStoreError(f"{_shown(url)} is not a usable database address: {_first_line(error)}") from error
-    event.listen(engine, "connect", _careful_sqlite)
+    event.listen(engine, "connect", lambda connection, _: _careful_sqlite(connection, patience_s))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 
@@ -224,13 +223,13 @@ def _own_file(path: Path, create: bool) -> None:
         raise PalmStoreError(f"{path}: others may read this database; chmod 600 {path}")
 
 
-def _careful_sqlite(connection: Any, _record: Any) -> None:
+def _careful_sqlite(connection: Any, patience_s: float) -> None:
     """Commits survive the machine, deleted bytes are overwritten, nothing goes to temporary files."""
     connection.isolation_level = None  # transactions begin as SQLAlchemy says, not when Python guesses
     cursor = connection.cursor()
     pragmas = {
         "journal_mode": "WAL", "synchronous": "FULL", "secure_delete": "ON", "temp_store": "MEMORY",
-        "busy_timeout": _BUSY_MS,
+        "busy_timeout": int(patience_s * 1000),
     }  # fmt: skip
     for name, value in pragmas.items():
         cursor.execute(f"PRAGMA {name}={value}")
