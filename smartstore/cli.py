@@ -21,8 +21,9 @@ from smartstore.console import CaFile, Credentials, print_json, print_table
 from smartstore.feed.cli import app as feed_app
 from smartstore.feed.replay_cli import app as replay_app
 from smartstore.import_cli import app as import_app
-from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal
+from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal, state_folder
 from smartstore.ledger.cli import app as journal_app
+from smartstore.ledger.db_cli import app as db_app
 from smartstore.ledger.review_cli import app as review_app
 from smartstore.ledger.review_cli import picture_folder
 from smartstore.palm.cli import app as palm_app
@@ -32,9 +33,7 @@ from smartstore.vision.cli import app as vision_app
 if TYPE_CHECKING:
     from smartstore.bus.access import MqttAddress
     from smartstore.bus.mqtt import MqttBus
-    from smartstore.ledger.journal import Journal
     from smartstore.pipeline import Vision
-    from smartstore.service import Service, VerifyToken
     from smartstore.settings import Settings, VisionOptions
     from smartstore.site import Site
     from smartstore.vision.worker import VisionWorker
@@ -59,6 +58,7 @@ app.add_typer(import_app, name="import")
 app.add_typer(feed_app, name="feed")
 app.add_typer(palm_app, name="palm")
 app.add_typer(broker_app, name="broker")
+app.add_typer(db_app, name="db")
 
 
 class UsageError(Exception):
@@ -87,13 +87,21 @@ def serve(
         Path | None,
         typer.Option(help="Folder for pictures of review cases; beside the file of the journal if not said"),
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Folder for what is needed after a crash; beside the file of the journal if not said"),
+    ] = None,
 ) -> None:
     """Run a store: from what its devices say to settled receipts, until it is told to stop."""
     from smartstore.bus.access import broker_access
+    from smartstore.ledger.inputs import InputLog
     from smartstore.palm.tokens import read_verifier
-    from smartstore.service import entry_check
+    from smartstore.payment.gateway import StubGateway, faults_of
+    from smartstore.pipeline import Pipeline
+    from smartstore.service import EntryCheck, Patience, Service, pipeline_options
     from smartstore.settings import read_settings
     from smartstore.site import load_site
+    from smartstore.state import fingerprint
 
     if (palm_key is None) != any_token:
         raise UsageError("say who may come in: either --palm-key FILE (the palm service's public key) or --any-token")
@@ -101,15 +109,20 @@ def serve(
         raise UsageError("--port is for the broker started here; with --broker put the port into the address")
     _check_name(name)
     options, site = read_settings(settings), load_site(store)
-    check = entry_check(read_verifier(palm_key, site.store) if palm_key is not None else None)
+    check = EntryCheck(read_verifier(palm_key, site.store) if palm_key is not None else None)
     vision = _vision(site, options.vision, frames) if frames is not False else None
     _log()
     with ExitStack() as stack:
-        journal = stack.enter_context(open_journal(db, create=True))
+        journal = stack.enter_context(open_journal(db, True, Patience(options.service.database_s)))
+        folder = state or state_folder(db, site.store, name)
+        inputs = stack.enter_context(InputLog(folder, fingerprint(store.read_text(encoding="utf-8"), repr(options))))
         url = broker if broker is not None else _broker(stack, port or MQTT_PORT)
         access = broker_access(url, credentials, ca_file)
         bus = stack.enter_context(_bus(access, site.store, name, options))
-        service = _service(bus, site, journal, vision, check, name, options, pictures or picture_folder(db))
+        gateway = StubGateway(faults_of(options.payment), folder / "provider.db")
+        pipeline = Pipeline(site, pipeline_options(options), vision)
+        service = Service(bus, site, pipeline, journal, gateway, check, name, options, vision is not None,
+                          pictures or picture_folder(db), inputs)  # fmt: skip
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())
         typer.echo(f"{site.name} is served on {bus.address}; stop with Ctrl-C", err=True)
@@ -235,6 +248,7 @@ def _check_name(name: str) -> None:
 
 def _log() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _broker(stack: ExitStack, port: int) -> str:
@@ -249,18 +263,6 @@ def _bus(access: "MqttAddress", store: str, name: str, options: "Settings") -> "
 
     will, keep = status_packet(store, name, "offline", 0), options.service.keep_latest
     return MqttBus(access, f"smartstore-{store}-{name}", will, keep_latest=keep, durable_s=AWAY_S)
-
-
-def _service(
-    bus: "MqttBus", site: "Site", journal: "Journal", vision: "Vision | None", check: "VerifyToken", name: str,
-    options: "Settings", pictures: Path | None,
-) -> "Service":  # fmt: skip
-    from smartstore.payment.gateway import StubGateway
-    from smartstore.pipeline import Pipeline
-    from smartstore.service import Service, pipeline_options
-
-    pipeline = Pipeline(site, pipeline_options(options), vision)
-    return Service(bus, site, pipeline, journal, StubGateway(), check, name, options, vision is not None, pictures)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from smartstore.ledger.journal import Journal
 from smartstore.palm.tokens import read_verifier
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import Pipeline, Vision
-from smartstore.service import Service, entry_check, pipeline_options
+from smartstore.service import EntryCheck, Service, pipeline_options
 from smartstore.settings import Settings, parse_settings
 from smartstore.site import Site
 from smartstore.wire import topics
@@ -32,7 +32,7 @@ class EmbeddedStore:
             TokenError: the key cannot be read.
         """
         options, hub = settings or parse_settings({}), MemoryHub()
-        check = entry_check(read_verifier(palm_key, site.store) if palm_key is not None else None)
+        check = EntryCheck(read_verifier(palm_key, site.store) if palm_key is not None else None)
         self._ear, self._bus, self._journal = hub.connect(), hub.connect(), Journal()
         self._ear.subscribe(f"{topics.ROOT}/{site.store}/#")
         self._pipeline = Pipeline(site, pipeline_options(options), vision)

@@ -15,7 +15,7 @@ import numpy as np
 from smartstore.domain.events import ItemReturned, ItemTaken, StoreEvent, VisitLeft
 from smartstore.domain.people import FloorState, FollowedPerson, FollowedView, PeopleView, SeenPerson
 from smartstore.fusion.alive import ScaleAlive
-from smartstore.fusion.attribution import Attributor, Known, Watch
+from smartstore.fusion.attribution import Attributor, Known, Watch, unwatched
 from smartstore.fusion.gates import BeamBroken, GateEntered, StaffEntered
 from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.touches import FacingsSeen
@@ -23,6 +23,7 @@ from smartstore.fusion.visits import VisitKeeper, VisitOptions
 from smartstore.scales.candidates import CandidateFinder, CandidateOptions
 from smartstore.scales.steps import StepDetector, StepOptions
 from smartstore.site import Site
+from smartstore.state import freeze, thaw
 from smartstore.timeline import Timeline
 from smartstore.vision.facings import FacingWatcher
 from smartstore.vision.followed import FloorFollower
@@ -66,7 +67,7 @@ A = TypeVar("A", bound=Attributor)
 def attributor(
     site: Site,
     options: PipelineOptions,
-    watch: Watch = lambda *_: None,
+    watch: Watch = unwatched,
     kind: type[A] = Attributor,  # type: ignore[assignment]
 ) -> A:
     """The stage that says who took what; ``watch`` is told of every decided change."""
@@ -139,6 +140,32 @@ class Pipeline:
     def feed(self, received: Received) -> list[StoreEvent]:
         """What follows from one more message."""
         return self._work(self._timeline.observe(received))
+
+    def hold(self) -> None:
+        """From now on messages are only collected: some of those before them were missed and come again."""
+        self._timeline.hold()
+
+    def release(self) -> list[StoreEvent]:
+        """Goes on after :meth:`hold`, in event-time order."""
+        return self._work(self._timeline.release())
+
+    def save(self) -> bytes:
+        """All that was learned from messages so far, but for what ``vision`` remembers of pictures."""
+        return freeze({name: thing for name, thing in vars(self).items() if name != "site"}, self._fixed())
+
+    def load(self, state: bytes) -> None:
+        """Takes up what a pipeline of the same store and options saved.
+
+        Raises:
+            StateError: the state is damaged, or another program's.
+        """
+        vars(self).update(thaw(state, self._fixed()))
+
+    def _fixed(self) -> dict[str, object]:
+        """What follows from the store document and the options alone."""
+        tables = {f"table {camera}": table for camera, table in self._tracker.tables.items()}
+        fixed: dict[str, object] = {"site": self.site, "options": self._options, **tables}
+        return fixed if self._vision is None else {**fixed, "vision": self._vision}
 
     def flush(self) -> list[StoreEvent]:
         """The feed has ended: everything that waits is decided."""

@@ -3,46 +3,38 @@
 In: packets from the bus. Out: carts, receipts, review cases, progress and status, each only after the journal has it.
 Whatever arrives, nothing of it makes an exception leave: what cannot be read is counted, named once per device and
 minute, and dropped. Only a journal that cannot be written ends the service.
+
+A service that is killed goes on where it was: what it heard is on disk before the pipeline gets it, the pipeline's
+state every few seconds of event time. The next run takes up the last state, hears the rest once more from the disk, and
+asks the devices for what came meanwhile (see :mod:`smartstore.recall`).
 """
 
 import gc
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Protocol
 
 from smartstore.bus.base import Bus
-from smartstore.domain.events import (
-    CaseDecided,
-    CaseRaised,
-    ItemReturned,
-    ItemTaken,
-    StoreEvent,
-    VisitLeft,
-    VisitOpened,
-)
+from smartstore.domain.events import CaseRaised, StoreEvent
 from smartstore.domain.payments import Gateway
 from smartstore.domain.people import FloorState
-from smartstore.ledger.album import Album
-from smartstore.ledger.cart import Cart, PriceList, apply
+from smartstore.ledger.books import Books
+from smartstore.ledger.inputs import Entry, InputLog, Mark
 from smartstore.ledger.journal import Journal
-from smartstore.ledger.settlement import Settlement
-from smartstore.ledger.telling import Teller
-from smartstore.ledger.verdicts import bring_into_effect, cart_of
 from smartstore.palm.tokens import SingleAdmission, TokenError, Verifier
 from smartstore.pipeline import PipelineOptions
+from smartstore.recall import Recall
 from smartstore.settings import Settings
 from smartstore.site import Site
+from smartstore.state import StateError, freeze, thaw
 from smartstore.wire import messages, topics
 from smartstore.wire.codec import Packet, Received, WireError, decode, encode
 
 log = logging.getLogger(__name__)
-
-VerifyToken = Callable[[messages.GateEvent], None]
-"""Accepts the token of an entry, or raises TokenError."""
 
 DEFAULTS = Settings()
 _LOG_AGAIN_S = 60.0
@@ -62,7 +54,11 @@ class StoreEvents(Protocol):
     @property
     def owners(self) -> Mapping[int, str]: ...
     def feed(self, received: Received) -> Sequence[StoreEvent]: ...
+    def hold(self) -> None: ...
+    def release(self) -> Sequence[StoreEvent]: ...
     def flush(self) -> Sequence[StoreEvent]: ...
+    def save(self) -> bytes: ...
+    def load(self, state: bytes) -> None: ...
 
 
 def pipeline_options(settings: Settings) -> PipelineOptions:
@@ -80,24 +76,27 @@ def status_packet(store: str, service: str, state: str, t_ns: int) -> Packet:
     return encode(topics.STATUS, store, f"service-{service}", status)
 
 
-def entry_check(verifier: Verifier | None) -> VerifyToken:
-    """Accepts entries whose token is signed, in time, for this visit and store, and was not used for another entry;
-    None accepts any entry."""
-    admission = SingleAdmission(verifier.leeway_s if verifier else 0.0)
+class EntryCheck:
+    """Accepts entries whose token is signed, in time, for this visit and store, and was not used for another entry.
 
-    def check(entry: messages.GateEvent) -> None:
-        if verifier is None:
+    Without a ``verifier`` it accepts any entry. ``admission`` remembers which tokens were used.
+    """
+
+    def __init__(self, verifier: Verifier | None) -> None:
+        self._verifier = verifier
+        self.admission = SingleAdmission(verifier.leeway_s if verifier else 0.0)
+
+    def __call__(self, entry: messages.GateEvent) -> None:
+        if self._verifier is None:
             return
         if not entry.token:
             raise TokenError("there is no token")
-        claims = verifier.verify(entry.token, entry.t_ns)
+        claims = self._verifier.verify(entry.token, entry.t_ns)
         if claims.visit != entry.visit:
             raise TokenError("token is for another visit")
         if (entry.party_size or 1) > claims.party_size:
             raise TokenError(f"token admits {claims.party_size}, not {entry.party_size}")
-        admission.use(claims, entry.event_id, entry.t_ns)
-
-    return check
+        self.admission.use(claims, entry.event_id, entry.t_ns)
 
 
 def quiet_collector() -> None:
@@ -106,53 +105,76 @@ def quiet_collector() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
+class Patience:
+    """Waits for a database that is away, ``patience_s`` seconds (wall time) in a row; then it is asked no more."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s, self._since = patience_s, 0.0
+
+    def __call__(self, attempts: int) -> bool:
+        if attempts == 1:
+            self._since = time.monotonic()
+            log.warning("the database cannot be reached; trying again for %g s", self._patience_s)
+        if time.monotonic() - self._since > self._patience_s:
+            return False
+        time.sleep(min(0.05 * attempts, 1.0))
+        return True
+
+
 class Service:
     """One store's software on an open bus. :meth:`run` it, or hand it packets with :meth:`handle`.
 
+    ``inputs`` keeps what is heard, for a run after a crash; without it such a run starts from the journal alone.
     ``pictures`` is the folder for those of review cases; without it cases have none.
     """
 
     def __init__(
         self, bus: Bus, site: Site, pipeline: StoreEvents, journal: Journal, gateway: Gateway,
-        verify_token: VerifyToken, name: str = "main", settings: Settings = DEFAULTS, frames: bool = True,
-        pictures: Path | None = None,
+        entry_check: EntryCheck, name: str = "main", settings: Settings = DEFAULTS, frames: bool = True,
+        pictures: Path | None = None, inputs: InputLog | None = None,
     ) -> None:  # fmt: skip
         self._bus, self._store, self._pipeline, self._journal = bus, site.store, pipeline, journal
-        self._site, self._album = site, Album(site, pictures)
-        self._verify_token, self._name, self._options, self._frames = verify_token, name, settings.service, frames
-        prices = PriceList(site.currency, site.items, site.tax_classes)
-        self._settlement = Settlement(site.store, prices, gateway, settings.settlement)
-        self._teller = Teller(bus.publish, site, prices, name)
-        self._carts: dict[str, Cart] = {}
-        self._shown_ns, self._reported_ns, self._reported_at, self._asked_at = -1, -1, 0.0, 0.0
+        self._entry_check, self._name, self._options, self._frames = entry_check, name, settings.service, frames
+        self.books = Books(bus.publish, site, journal, gateway, settings.settlement, name, pictures)
+        self._inputs, self._connections = inputs, bus.connections
+        self._recall = Recall(bus.publish, site.store, name, self._options.listen_s, self._options.catch_up_s)
+        self._shown_ns, self._reported_ns, self._reported_at, self._kept_ns = -1, -1, 0.0, -1
+        self._verdicts_at = self._provider_at = 0.0
         self._named: dict[str, float] = {}
         self._stopping = False
-        self.counts: Counter[str] = Counter()
-        """Packets by fate: received, malformed, unknown_topic, unknown_field, refused_token, failed; and how often a
-        feed has ``finished``."""
+        self.counts: Counter[str] = self.books.counts
+        """Packets by fate: received, malformed, unknown_topic, unknown_field, refused_token, failed; events, too:
+        repeated_events, after_settling; and how often a feed has ``finished``."""
 
     def run(self) -> None:
         """Works until :meth:`stop` is called or the bus is closed.
 
         Raises:
-            JournalError: the journal cannot be read or written.
+            JournalError: the journal, or what is heard, cannot be read or written.
         """
-        self._resume()
+        before = self._resume()
         quiet_collector()
         # One filter for all: some brokers keep the order of messages only within a subscription.
         self._bus.subscribe(f"{topics.ROOT}/{self._store}/#")
         self._bus.publish(status_packet(self._store, self._name, "online", time.time_ns()))
+        if before:
+            self._catch_up()
         self._report(again=True)
         while not self._stopping:
-            if time.monotonic() - self._asked_at > self._options.verdicts_s:
-                self.hear_verdicts()
+            self._listen_elsewhere()
             packet = self._bus.receive(self._options.idle_s)
+            if self._bus.connections != self._connections:
+                self._connections = self._bus.connections
+                self._catch_up()
             if packet is not None:
                 self.handle(packet)
             elif self._bus.closed:
                 break
             else:
                 self._report(again=True)
+            if self._recall.over():
+                self._go_on()
+        self._keep(least_s=0.0)
         self._bus.publish(status_packet(self._store, self._name, "offline", time.time_ns()))
         log.info("stopped; packets %s, pipeline %s", dict(self.counts), self._pipeline.stats)
 
@@ -162,50 +184,79 @@ class Service:
 
     def handle(self, packet: Packet) -> None:
         """Takes one packet through everything."""
-        found = topics.find(packet.topic)
-        if found is not None and found[0] is topics.FRAME:
-            self._album.see(found[2], packet)
-        if found is not None and not self._listens(found[0], found[2]):
-            return
-        self.counts["received"] += 1
-        try:
-            received = decode(packet)
-        except WireError as error:
-            self._drop("malformed", error.device, str(error))
-            return
+        received = self._understood(packet)
         if received is None:
-            self.counts["unknown_topic"] += 1
             return
-        if received.unknown_fields:
-            self.counts["unknown_field"] += 1
+        if isinstance(received.message, messages.Status | messages.Replayed):
+            self._recall.note(received.device, received.message)
+            return
         if received.channel is topics.FINISH:
             self.finish()
             return
-        if not self._admits(received):
-            return
-        try:
-            events = self._pipeline.feed(received)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            self._drop("failed", packet.topic, f"{packet.topic}: {error!r}", trace=True)
-            return
-        if events:
-            self._book(events)
+        if self._inputs is not None:
+            self._inputs.write(packet)
+        self._take(received)
+        self._keep(self._options.keep_state_s)
         self._show_floor()
         self._report()
 
     def finish(self) -> None:
         """The feed has ended: decides, books and publishes all that still waits."""
-        self._book(self._pipeline.flush())
+        self._mark("finish")
+        self.books.book(self._pipeline.flush())
         self.counts["finished"] += 1
         self._reported_at = 0.0
         self._report(again=True)
 
+    def hear_verdicts(self) -> None:
+        """Brings into effect what people decided since."""
+        self._verdicts_at = time.monotonic()
+        self.books.hear_verdicts()
+
+    def _listen_elsewhere(self) -> None:
+        """Now and then: what people decided, and what the payment provider has to say."""
+        now = time.monotonic()
+        if now - self._verdicts_at > self._options.verdicts_s:
+            self.hear_verdicts()
+        if now - self._provider_at > self._options.payments_s:
+            self._provider_at = now
+            self.books.hear_provider()
+
+    def _understood(self, packet: Packet) -> Received | None:
+        """The message of a packet that is for us and in order; others are counted."""
+        found = topics.find(packet.topic)
+        if found is not None and found[0] is topics.FRAME:
+            self.books.album.see(found[2], packet)
+        if found is not None and not self._listens(found[0], found[2]):
+            return None
+        self.counts["received"] += found is None or found[0] not in (topics.STATUS, topics.REPLAYED)
+        try:
+            received = decode(packet)
+        except WireError as error:
+            self._drop("malformed", error.device, str(error))
+            return None
+        if received is None:
+            self.counts["unknown_topic"] += 1
+            return None
+        if received.unknown_fields:
+            self.counts["unknown_field"] += 1
+        return received if self._admits(received) else None
+
+    def _take(self, received: Received) -> None:
+        """One message through the pipeline, and what follows into the books."""
+        try:
+            events = self._pipeline.feed(received)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            topic = received.channel.topic(received.store, received.device)
+            self._drop("failed", topic, f"{topic}: {error!r}", trace=True)
+            return
+        if events:
+            self.books.book(events)
+
     def _listens(self, channel: topics.Channel, device: str) -> bool:
         if channel is topics.FINISH:
             return device == self._name
-        if channel is topics.FRAME:
-            return self._frames
-        return channel.sender == "device" and channel is not topics.STATUS
+        return channel.sender == "device" and (channel is not topics.FRAME or self._frames)
 
     def _admits(self, received: Received) -> bool:
         """Whether a message may go on: an entry needs a token that is in order, but for staff, who open no visit."""
@@ -215,97 +266,89 @@ class Service:
         if message.staff and not message.visit:
             return True
         try:
-            self._verify_token(message)
+            self._entry_check(message)
         except TokenError as error:
             self._drop("refused_token", received.device, f"entry at {received.device}: {error}")
             return False
         return True
 
-    def _book(self, events: Sequence[StoreEvent]) -> None:
-        """Commits first, then tells: carts, cases and receipts."""
-        events = [self._album.illustrated(event) if isinstance(event, CaseRaised) else event for event in events]
-        for event in events:
-            if event.visit:
-                self._cart(event.visit)  # as it was before the journal has the event
-        new = self._journal.append(events)
-        self.counts["repeated_events"] += len(events) - len(new)
-        for event in new:
-            if event.visit:
-                before = self._cart(event.visit)
-                self._carts[event.visit] = apply(before, event)
-                if self._carts[event.visit].after_settling > before.after_settling:
-                    self.counts["after_settling"] += 1
-                    log.warning("visit %s is settled; %s needs a human", event.visit, event)
-                    continue
-            self._tell(event)
+    def _resume(self) -> bool:
+        """Takes up what the last run of the service left; whether there was one that heard something."""
+        before = self._recover() if self._inputs is not None else False
+        self.books.complete()
+        return before
 
-    def _tell(self, event: StoreEvent) -> None:
-        """What apps and the gateway hear of a booked event."""
-        match event:
-            case VisitOpened():
-                authorisation = self._settlement.open(event)
-                if not authorisation.approved:
-                    log.warning("visit %s: payment not authorised (%s)", event.visit, authorisation.reason)
-                self._tell_cart(event, "new")
-            case ItemTaken() | ItemReturned():
-                self._teller.change(event)
-                self._tell_cart(event, "update")
-            case CaseRaised(again=False):
-                if event.place in self._site.facings or event.place in self._site.shelves:  # not somebody at a gate
-                    self._teller.change(event)
-                self._teller.case(event)
-            case VisitLeft():
-                self._tell_cart(event, "end")
-                self._settle(event)
+    def _recover(self) -> bool:
+        assert self._inputs is not None
+        state, entries = self._inputs.recover()
+        known = state is not None and self._load(state)
+        for entry in entries:
+            self._hear_again(entry)
+        if not known:
+            self._ask_for_the_lost(bool(entries))
+            self._keep(least_s=0.0)
+        if entries:
+            log.info("took up the last run: %d packets since its last state were heard again", len(entries))
+        return known or bool(entries)
 
-    def _settle(self, left: VisitLeft) -> None:
-        cart = self._carts[left.visit]
-        settled = self._settlement.settle(cart, left, left.decided_ns or left.t_ns)
-        if settled.unpriced:
-            log.error("visit %s: no price for %s; left off its receipt", left.visit, ", ".join(settled.unpriced))
-        self._journal.append([settled.event], {left.visit: settled.receipt})
-        self._carts[left.visit] = apply(cart, settled.event)
-        self._teller.receipt(left.visit, settled.receipt)
+    def _load(self, state: bytes) -> bool:
+        try:
+            kept = thaw(state, {})
+            self._pipeline.load(kept["pipeline"])
+        except StateError as error:
+            log.warning("%s; starting from the journal", error)
+            return False
+        self.books.go_on_from(kept["books"])
+        self._entry_check.admission = kept["admission"]
+        self._recall.keepers |= kept["keepers"]
+        self._kept_ns = self._pipeline.processed_ns
+        return True
 
-    def hear_verdicts(self) -> None:
-        """Brings into effect what people decided since: in carts, and in receipts that are out already.
+    def _hear_again(self, entry: Entry) -> None:
+        if entry == "hold":
+            self._pipeline.hold()
+        elif entry == "release":
+            self.books.book(self._pipeline.release())
+        elif entry == "finish":
+            self.books.book(self._pipeline.flush())
+        elif isinstance(entry, Packet) and (received := self._understood(entry)) is not None:
+            self._take(received)
 
-        One decision after the other, in the order of the journal, each committed with what follows from it: whatever
-        interrupts this, a decision counts once.
-        """
-        self._asked_at = time.monotonic()
-        for decided in self._journal.pending_verdicts():
-            self._apply_verdict(decided)
+    def _ask_for_the_lost(self, heard: bool) -> None:
+        """Of visits that only the journal remembers nobody can say what they still did: a person has to look."""
+        if not heard and self._pipeline.processed_ns < 0:
+            lost = [visit for visit in self._journal.open_visits() if self.books.cart(visit).state == "shopping"]
+            self.books.book(
+                [CaseRaised(visit, self.books.cart(visit).opened_ns, f"lost:{visit}", f"lost-{visit}", "", ())
+                 for visit in lost]
+            )  # fmt: skip
 
-    def _apply_verdict(self, decided: CaseDecided) -> None:
-        visit = decided.visit
-        effect = bring_into_effect(decided, self._cart(visit) if visit else None, self._journal, self._settlement)
-        if effect.cart is not None:
-            self._carts[visit] = effect.cart
-            if effect.cart.state != "settled":
-                self._tell_cart(decided, "update")
-        if effect.amended is not None:
-            self._teller.receipt(visit, effect.amended.receipt)
-        if effect.closed is not None:
-            self._teller.case(effect.closed, decided)
+    def _keep(self, least_s: float) -> None:
+        """Keeps the state of everything, once ``least_s`` of event time have passed since the last time."""
+        now_ns = self._pipeline.processed_ns
+        if self._inputs is None or self._recall.waiting or now_ns - self._kept_ns < least_s * 1e9:
+            return
+        self._kept_ns = now_ns
+        state = {"pipeline": self._pipeline.save(), "books": self.books.mark, "keepers": self._recall.keepers,
+                 "admission": self._entry_check.admission}  # fmt: skip
+        self._inputs.keep(freeze(state, {}))
 
-    def _cart(self, visit: str) -> Cart:
-        """The cart of a visit, which an earlier run of the service may have opened, or settled."""
-        if visit not in self._carts:
-            self._carts[visit] = cart_of(self._journal, visit)
-        return self._carts[visit]
+    def _catch_up(self) -> None:
+        """Something may have been missed: collects without deciding until it came again."""
+        if not self._recall.waiting:
+            self._mark("hold")
+            self._pipeline.hold()
+        self._recall.ask(self._pipeline.processed_ns)
 
-    def _resume(self) -> None:
-        """Takes up what the last run of the service left: carts, and visits that left but were not settled."""
-        for visit in self._journal.open_visits():
-            self._cart(visit)
-            for left in self._journal.events(visit):
-                if isinstance(left, VisitLeft):
-                    self._settle(left)
-        self.hear_verdicts()
+    def _go_on(self) -> None:
+        """What was missed is there, or will not come: decides on it."""
+        self._mark("release")
+        self.books.book(self._pipeline.release())
+        self._report()
 
-    def _tell_cart(self, event: StoreEvent, phase: messages.Phase) -> None:
-        self._teller.cart(self._carts[event.visit], event.t_ns, phase)
+    def _mark(self, mark: Mark) -> None:
+        if self._inputs is not None:
+            self._inputs.write(mark)
 
     def _show_floor(self) -> None:
         """Where everybody is, a few times a second of event time."""
@@ -313,7 +356,7 @@ class Service:
         if state.t_ns - self._shown_ns < self._options.floor_s * 1e9:
             return
         self._shown_ns = state.t_ns
-        self._teller.floor(state, self._pipeline.owners)
+        self.books.teller.floor(state, self._pipeline.owners)
 
     def _report(self, again: bool = False) -> None:
         """Says how far event time is processed: now and then while busy, and ``again`` whenever idle."""
@@ -326,7 +369,7 @@ class Service:
             return
         self._reported_ns, self._reported_at = processed_ns, time.monotonic()
         dropped = self.counts["malformed"] + self.counts["failed"] + self.counts["refused_token"]
-        self._teller.progress(max(processed_ns, 0), self.counts["received"], dropped, self.counts["finished"])
+        self.books.teller.progress(max(processed_ns, 0), self.counts["received"], dropped, self.counts["finished"])
 
     def _drop(self, fate: str, device: str, text: str, trace: bool = False) -> None:
         """Counts a packet that goes no further, and names it once per device and minute."""

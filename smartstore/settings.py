@@ -19,6 +19,7 @@ from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.visits import VisitOptions
 from smartstore.ledger.settlement import SettlementOptions
+from smartstore.payment.gateway import StubOptions
 from smartstore.scales.candidates import CandidateOptions
 from smartstore.scales.steps import StepOptions
 from smartstore.vision.batching import BatchOptions
@@ -62,6 +63,16 @@ class ServiceOptions:
     """So long without a message (wall time), and the service says how far it is."""
     verdicts_s: float = 0.5
     """The journal is asked this often (wall time) for what people decided in review cases."""
+    payments_s: float = 5.0
+    """The payment provider is asked this often (wall time) for what it did not answer, and for disputes."""
+    keep_state_s: float = 10.0
+    """The state is kept this often, in event time: so much is heard again after a crash."""
+    listen_s: float = 1.0
+    """After a break devices have so long (wall time) to say that they can send again what was missed."""
+    catch_up_s: float = 30.0
+    """Those that can have so long (wall time) to do so."""
+    database_s: float = 60.0
+    """A database that cannot be reached is waited for so long (wall time) before the service ends."""
     keep_latest: int = 128
     """Pictures per camera that may wait before the oldest goes. A simulation runs up to 2 s ahead, at up to 60 Hz."""
 
@@ -95,6 +106,7 @@ class Settings(FusionOptions):
     candidates: CandidateOptions = field(default_factory=CandidateOptions)
     visits: VisitOptions = field(default_factory=VisitOptions)
     settlement: SettlementOptions = field(default_factory=SettlementOptions)
+    payment: StubOptions = field(default_factory=StubOptions)
 
 
 def read_settings(path: Path | None = None) -> Settings:

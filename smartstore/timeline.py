@@ -67,6 +67,7 @@ class Timeline:
     counts: Counts = field(default_factory=Counts)
     _watermark_ns: int = -1
     _arrivals: int = 0
+    _held: bool = False
     _heap: list[tuple[tuple[int, str, str, int], int, Received]] = field(default_factory=list)
     _clocks: dict[str, _Clock] = field(default_factory=dict)
     _seen: dict[tuple[str, str], OrderedDict[tuple[int, int], None]] = field(default_factory=dict)
@@ -88,14 +89,17 @@ class Timeline:
 
     def observe(self, received: Received) -> list[Received]:
         """The messages that this one's arrival releases, in event-time order."""
-        self._arrivals += 1
         if self._is_duplicate(received):
             self.counts.duplicates += 1
             return []
+        self._arrivals += 1
         if received.t_ns <= self._watermark_ns:
             self.counts.late += 1
             return []
         clock = self._clock(received)
+        if self._held:
+            heapq.heappush(self._heap, (received.key, self._arrivals, received))
+            return []
         self._advance()
         if self._runs_away(received):
             self.counts.ahead += 1
@@ -104,6 +108,16 @@ class Timeline:
                 self.counts.dropped_ahead += 1
                 return []
         heapq.heappush(self._heap, (received.key, self._arrivals, received))
+        return self._release(self._watermark_ns)
+
+    def hold(self) -> None:
+        """From now on nothing is released, however far ahead some devices are: others still send what was missed."""
+        self._held = True
+
+    def release(self) -> list[Received]:
+        """Goes on after :meth:`hold`: what has become due meanwhile, in event-time order."""
+        self._held = False
+        self._advance()
         return self._release(self._watermark_ns)
 
     def flush(self) -> list[Received]:

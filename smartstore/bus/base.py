@@ -58,6 +58,10 @@ class Bus(Protocol):
     def closed(self) -> bool:
         """Whether the end has been read: nothing more will come."""
 
+    @property
+    def connections(self) -> int:
+        """How often the connection was made: a new one means that something may have been missed in between."""
+
     def close(self) -> None:
         """Ends the connection cleanly; readers see the end. Safe to call twice and from another thread."""
 
@@ -217,6 +221,10 @@ class MemoryBus:
     @property
     def closed(self) -> bool:
         return self._inbox.closed
+
+    @property
+    def connections(self) -> int:
+        return 1
 
     @property
     def lost(self) -> int:

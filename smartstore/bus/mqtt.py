@@ -59,7 +59,7 @@ class MqttBus:
         """Packets that the broker did not take from us; of QoS 1 only, others it drops in silence."""
         self._acks: dict[int, list[ReasonCode]] = {}
         self._unsent: deque[tuple[int, paho.MQTTMessageInfo]] = deque()
-        self._durable_s = durable_s
+        self._durable_s, self._connections = durable_s, 0
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, manual_ack=durable_s > 0
         )
@@ -120,6 +120,10 @@ class MqttBus:
     def connected(self) -> bool:
         """Whether the connection stands just now."""
         return self._connected
+
+    @property
+    def connections(self) -> int:
+        return self._connections
 
     def wait_connected(self, timeout_s: float) -> bool:
         """Until the connection stands again; False when that took too long."""
@@ -235,6 +239,7 @@ class MqttBus:
         if not reason.is_failure and self._birth is not self._will and self._birth is not None:
             self._send(self._birth)  # the will went out meanwhile, and the client is back
         with self._state:
+            self._connections += not reason.is_failure
             self._connected, self._resumed = not reason.is_failure, bool(flags.session_present)
             self._refusal = str(reason).lower() if reason.is_failure else None
             self._state.notify_all()

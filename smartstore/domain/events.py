@@ -154,6 +154,50 @@ class ReceiptAmended:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentRequested:
+    """The provider is about to be asked to move money; in the journal before the call, so that none is forgotten.
+
+    ``kind`` is "authorise", "capture", "refund" or "void"; ``key`` its idempotency key; ``of`` what it is about: the
+    token, the authorisation's or the capture's code.
+    """
+
+    visit: str
+    t_ns: int
+    caused_by: str
+    kind: str
+    key: str
+    amount_minor: int
+    currency: str
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAnswered:
+    """What the provider said to the request of the same cause; without it the question is open and is put again."""
+
+    visit: str
+    t_ns: int
+    caused_by: str
+    kind: str
+    amount_minor: int
+    code: str
+    approved: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDisputed:
+    """A cardholder disputes a capture (``state`` "open"), and got the money back ("lost") or not ("won")."""
+
+    visit: str
+    t_ns: int
+    caused_by: str
+    capture: str
+    amount_minor: int
+    state: str
+
+
 StoreEvent = (
     VisitOpened
     | ItemTaken
@@ -164,4 +208,7 @@ StoreEvent = (
     | VisitLeft
     | VisitSettled
     | ReceiptAmended
+    | PaymentRequested
+    | PaymentAnswered
+    | PaymentDisputed
 )

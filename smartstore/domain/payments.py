@@ -1,11 +1,12 @@
 """What a payment provider promises, takes and gives back, and what the ledger asks of it.
 
 In: visit tokens and amounts, each call with an idempotency key. Out: approvals and refusals. The same key always gets
-the same answer and moves money once.
+the same answer and moves money once: whoever got no answer asks again with the same key.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from smartstore.domain.money import Money
 
@@ -44,6 +45,25 @@ class Refund:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Void:
+    """An authorisation given back unused; refused when ``approved`` is False, with the ``reason``."""
+
+    code: str
+    approved: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A cardholder says that a capture was wrong; "lost" when the provider took ``amount`` back from the store."""
+
+    code: str
+    capture: str
+    amount: Money
+    state: Literal["open", "won", "lost"]
+
+
 class Gateway(Protocol):
     """What the ledger needs of a provider."""
 
@@ -66,4 +86,18 @@ class Gateway(Protocol):
 
         Raises:
             GatewayError: no answer, or the key was used for something else.
+        """
+
+    def void(self, authorisation: Authorisation, key: str) -> Void:
+        """Gives an authorisation back of which nothing was captured.
+
+        Raises:
+            GatewayError: no answer, or the key was used for something else.
+        """
+
+    def disputes(self) -> Sequence[Dispute]:
+        """Every dispute there ever was, as it stands, the oldest first.
+
+        Raises:
+            GatewayError: no answer.
         """

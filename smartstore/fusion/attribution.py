@@ -38,6 +38,10 @@ Watch = Callable[[Change, Choice], None]
 """Told of every decided change and all that it may have been, before it is booked."""
 
 
+def unwatched(_change: Change, _choice: Choice) -> None:
+    """Nobody listens: a function with a name, so that the stage can be kept and taken up again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What others know at the time of a decision: carts, owners of tracks, and the visits inside."""
@@ -53,7 +57,7 @@ class Attributor:
     """Explains changes jointly. ``explain`` says what a weight step may be by weight; ``watch`` hears decisions."""
 
     def __init__(
-        self, site: Site, explain: Explain, options: FusionOptions | None = None, watch: Watch = lambda *_: None
+        self, site: Site, explain: Explain, options: FusionOptions | None = None, watch: Watch = unwatched
     ) -> None:
         options = options or FusionOptions()
         self._site, self._explain, self._watch = site, explain, watch

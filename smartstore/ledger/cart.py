@@ -14,6 +14,9 @@ from smartstore.domain.events import (
     CaseRaised,
     ItemReturned,
     ItemTaken,
+    PaymentAnswered,
+    PaymentDisputed,
+    PaymentRequested,
     ReceiptAmended,
     StoreEvent,
     VerdictApplied,
@@ -66,7 +69,7 @@ def apply(cart: Cart, event: StoreEvent) -> Cart:
             return _decided(cart, event)
         case VisitSettled():
             return replace(cart, state="settled")
-        case VerdictApplied() | ReceiptAmended():
+        case VerdictApplied() | ReceiptAmended() | PaymentRequested() | PaymentAnswered() | PaymentDisputed():
             return cart
         case _ if cart.state == "settled":
             return replace(cart, after_settling=cart.after_settling + 1)

@@ -13,6 +13,7 @@ from rich.table import Table
 from smartstore.console import print_json, print_table
 
 if TYPE_CHECKING:
+    from smartstore.ledger.database import Again
     from smartstore.ledger.journal import Journal
     from smartstore.wire.messages import Receipt
 
@@ -76,14 +77,25 @@ def receipt(
         _print_receipt(versions, cases)
 
 
-def open_journal(db: str, create: bool = False) -> "Journal":
+def open_journal(db: str, create: bool = False, again: "Again | None" = None) -> "Journal":
     """The journal at ``db``, a file or a database URL; ``create`` makes it where there is none."""
     from smartstore.ledger.journal import Journal
 
-    url = db if "://" in db else f"sqlite:///{db}"
+    url = url_of(db)
     if create and url == DEFAULT_DB:
         Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    return Journal(url, create)
+    return Journal(url, create, again)
+
+
+def url_of(db: str) -> str:
+    """The URL of a database that is named by a file or by its URL."""
+    return db if "://" in db else f"sqlite:///{db}"
+
+
+def state_folder(db: str, store: str, service: str) -> Path:
+    """Where a service keeps what it needs after a crash: beside the file of the journal, or in data/runs."""
+    file = url_of(db).removeprefix("sqlite:///")
+    return Path("data/runs") / f"{store}-{service}.state" if "://" in file else Path(file).with_suffix(".state")
 
 
 def names_of(store: Path | None) -> dict[str, str]:

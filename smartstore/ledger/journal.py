@@ -4,48 +4,38 @@ In: events in the frozen domain types. Out: those that were new, once they are s
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import Engine, create_engine, event, inspect, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
 
 from smartstore.domain import events as domain
 from smartstore.domain.events import StoreEvent
-from smartstore.ledger.tables import EventRow, ReceiptRow, metadata
+from smartstore.ledger.database import Again, Database, JournalError
+from smartstore.ledger.tables import EventRow, ReceiptRow
 from smartstore.wire.messages import Receipt
+
+__all__ = ["Journal", "JournalError"]
 
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in domain.StoreEvent.__args__}
 _EVENTS: Any = EventRow.__table__  # type: ignore[attr-defined]
 _RECEIPTS: Any = ReceiptRow.__table__  # type: ignore[attr-defined]
 
 
-class JournalError(Exception):
-    """The journal cannot be used, or was handed what is no event; one line that says what and what to do."""
-
-
 class Journal:
-    """A journal in the database at ``url`` (``sqlite:///path``, ``sqlite://`` in memory, or ``postgresql+psycopg://...``).
+    """A journal in the database at ``url``; see :class:`smartstore.ledger.database.Database` for the arguments.
 
-    ``create`` makes the tables where they are missing; without it a journal that is not there is an error.
+    ``told`` is the number of the last event that its owner knows to be in the journal. An event beyond it counts as
+    new, even if the journal has it: it was stored, and then the process or the connection was gone.
     """
 
-    def __init__(self, url: str = "sqlite://", create: bool = True) -> None:
-        self._engine = _engine(url, create)
+    def __init__(self, url: str = "sqlite://", create: bool = True, again: Again | None = None) -> None:
+        self._database = Database(url, create, again)
+        self._engine = self._database.engine
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        try:
-            if create:
-                metadata.create_all(self._engine)
-            elif not inspect(self._engine).has_table(_EVENTS.name):
-                raise JournalError(f"{_shown(url)} holds no journal; name the database of a service with --db")
-            if _RECEIPTS.c.version.name not in {c["name"] for c in inspect(self._engine).get_columns(_RECEIPTS.name)}:
-                raise JournalError(f"{_shown(url)} was written by an older smartstore; keep it, and name a new one")
-        except SQLAlchemyError as error:
-            raise JournalError(f"cannot open the journal {_shown(url)}: {_first_line(error)}") from error
+        self.told = 0
+        self.tell_all()
 
     def __enter__(self) -> Self:
         return self
@@ -64,26 +54,52 @@ class Journal:
         Raises:
             JournalError: what was handed over is not a valid event, or the database fails. Nothing is stored then.
         """
-        rows = [_row(event) for event in events]
+        rows: dict[tuple[str, str], tuple[StoreEvent, dict[str, Any]]] = {}
+        for event in events:
+            row = _row(event)
+            rows.setdefault((row["kind"], row["caused_by"]), (event, row))
         if not rows and not receipts:
             return []
-        new: list[StoreEvent] = []
-        try:
+
+        def store() -> list[tuple[int, StoreEvent]]:
             with self._engine.begin() as connection:
-                for store_event, row in zip(events, rows, strict=True):
-                    insert = self._insert(_EVENTS).values(row).on_conflict_do_nothing().returning(_EVENTS.c.id)
-                    if connection.execute(insert).first() is not None:
-                        new.append(store_event)
+                ids = [(self._store(connection, row), event) for event, row in rows.values()]
                 for visit, receipt in (receipts or {}).items():
                     body = _receipt_row(visit, receipt)
                     connection.execute(self._insert(_RECEIPTS).values(body).on_conflict_do_nothing())
-        except SQLAlchemyError as error:
-            raise JournalError(f"the journal cannot be written: {_first_line(error)}") from error
+            return ids
+
+        stored = self._database.attempt(store, "the journal cannot be written")
+        new = [event for number, event in stored if number > self.told]
+        self.told = max([self.told, *(number for number, _ in stored)])
         return new
+
+    def _store(self, connection: Connection, row: dict[str, Any]) -> int:
+        """The number of an event in the journal, which has it now, or had it before."""
+        insert = self._insert(_EVENTS).values(row).on_conflict_do_nothing().returning(_EVENTS.c.id)
+        number: int | None = connection.execute(insert).scalar()
+        if number is None:
+            same = (_EVENTS.c.kind == row["kind"]) & (_EVENTS.c.caused_by == row["caused_by"])
+            number = connection.execute(select(_EVENTS.c.id).where(same)).scalar_one()
+        return number
 
     def events(self, visit: str) -> list[StoreEvent]:
         """What happened to a visit, in the order in which it was stored."""
         return [_event(kind, body) for kind, body in self._select(_EVENTS.c.visit == visit)]
+
+    def told_events(self, visit: str) -> list[StoreEvent]:
+        """What happened to a visit, as far as its owner knows it (see ``told``)."""
+        known = (_EVENTS.c.visit == visit) & (_EVENTS.c.id <= self.told)
+        return [_event(kind, body) for kind, body in self._select(known)]
+
+    def tell(self, kind: type[Any], cause: str) -> None:
+        """The owner now knows of this fact, if the journal has it, and of everything before it."""
+        same = (_EVENTS.c.kind == kind.__name__) & (_EVENTS.c.caused_by == cause)
+        self.told = max([self.told, *(number for (number,) in self._rows(select(_EVENTS.c.id).where(same)))])
+
+    def tell_all(self) -> None:
+        """The owner now knows of everything."""
+        self.told = self._rows(select(func.coalesce(func.max(_EVENTS.c.id), 0)))[0][0]
 
     def of_kind(self, *kinds: type[Any]) -> list[StoreEvent]:
         """All events of these kinds, in the order in which they were stored."""
@@ -99,6 +115,16 @@ class Journal:
         """Everything, in the order in which it was stored."""
         return (_event(kind, body) for kind, body in self._select(None))
 
+    def numbered_events(self) -> Iterator[tuple[int, StoreEvent | JournalError]]:
+        """Everything with its number; in the place of an event that cannot be read, the reason."""
+        for number, kind, body in self._rows(
+            select(_EVENTS.c.id, _EVENTS.c.kind, _EVENTS.c.body).order_by(_EVENTS.c.id)
+        ):
+            try:
+                yield number, _event(kind, body)
+            except (KeyError, msgspec.DecodeError) as error:
+                yield number, JournalError(f"{kind}: {error}")
+
     def visits(self) -> list[str]:
         """All visits, the oldest first."""
         seen = dict.fromkeys(event.visit for event in self.all_events() if isinstance(event, domain.VisitOpened))
@@ -110,6 +136,23 @@ class Journal:
         query = select(_EVENTS.c.visit).where(_EVENTS.c.kind == domain.VisitOpened.__name__)
         rows = self._rows(query.where(_EVENTS.c.visit.not_in(settled)).order_by(_EVENTS.c.id))
         return [visit for (visit,) in rows]
+
+    def unanswered(self) -> list[str]:
+        """Visits with a question to the payment provider that has no answer, the oldest question first."""
+        answered = select(_EVENTS.c.caused_by).where(_EVENTS.c.kind == domain.PaymentAnswered.__name__)
+        query = select(_EVENTS.c.visit).where(_EVENTS.c.kind == domain.PaymentRequested.__name__)
+        rows = self._rows(query.where(_EVENTS.c.caused_by.not_in(answered)).order_by(_EVENTS.c.id))
+        return list(dict.fromkeys(visit for (visit,) in rows))
+
+    def visit_of_payment(self, code: str) -> str | None:
+        """The visit that a capture was for."""
+        answers = self.of_kind(domain.PaymentAnswered)
+        return next((a.visit for a in answers if isinstance(a, domain.PaymentAnswered) and a.code == code), None)
+
+    def knows(self, kind: type[Any], cause: str) -> bool:
+        """Whether a fact of this kind follows from this cause."""
+        same = (_EVENTS.c.kind == kind.__name__) & (_EVENTS.c.caused_by == cause)
+        return bool(self._rows(select(_EVENTS.c.id).where(same)))
 
     def receipts(self) -> list[Receipt]:
         """All settled receipts, in the order of settling; of those that were amended the newest version."""
@@ -131,41 +174,11 @@ class Journal:
         return self._rows(query if condition is None else query.where(condition))
 
     def _rows(self, query: Any) -> list[Any]:
-        try:
+        def read() -> list[Any]:
             with self._engine.connect() as connection:
                 return list(connection.execute(query).all())
-        except SQLAlchemyError as error:
-            raise JournalError(f"the journal cannot be read: {_first_line(error)}") from error
 
-
-def _engine(url: str, create: bool) -> Engine:
-    try:
-        address = make_url(url)
-        if address.get_backend_name() not in ("sqlite", "postgresql"):
-            raise JournalError(f"{_shown(url)}: the journal knows sqlite:///PATH and postgresql+psycopg://... only")
-        file = address.database if address.get_backend_name() == "sqlite" else None
-        if file and file != ":memory:" and not create and not Path(file).is_file():
-            raise JournalError(f"there is no journal {file}; name the database of a service with --db")
-        in_memory = address.get_backend_name() == "sqlite" and file in (None, "", ":memory:")
-        # One connection for all threads: a database in memory is its connection.
-        one = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}} if in_memory else {}
-        engine = create_engine(address, **one)
-    except ImportError as error:
-        raise JournalError(f"{_shown(url)} needs a driver ({error}); pip install 'smartstore-sim[postgres]'") from error
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise JournalError(f"{_shown(url)} is not a usable database address: {_first_line(error)}") from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _durable_sqlite)
-    return engine
-
-
-def _durable_sqlite(connection: Any, _record: Any) -> None:
-    """Write-ahead log: readers never wait for the writer, and a commit survives the process."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA busy_timeout=5000")
-    cursor.close()
+        return self._database.attempt(read, "the journal cannot be read")
 
 
 def _row(store_event: StoreEvent) -> dict[str, Any]:
@@ -191,15 +204,3 @@ def _receipt_row(visit: str, receipt: Receipt) -> dict[str, Any]:
 def _event(kind: str, body: str) -> StoreEvent:
     found: StoreEvent = msgspec.json.decode(body, type=_KINDS[kind])
     return found
-
-
-def _shown(url: str) -> str:
-    """The address without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return repr(url.rsplit("@", 1)[-1])
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -22,12 +22,15 @@ class Teller:
 
     def __init__(self, publish: Callable[[Packet], None], site: Site, prices: PriceList, service: str) -> None:
         self._publish, self._site, self._prices, self._service = publish, site, prices, service
-        self._seq: Counter[str] = Counter()
+        self.said: Counter[str] = Counter()
+        """How many messages went out, by channel; a later run that is handed these counts on from them."""
 
     def cart(self, cart: Cart, t_ns: int, phase: messages.Phase) -> None:
         """The cart as it is at ``t_ns``."""
         message = cart_message(cart, self._prices, t_ns, phase, self._next(f"cart/{cart.visit}"))
         self._say(topics.CART, cart.visit, message)
+        if phase == "end":
+            del self.said[f"cart/{cart.visit}"]
 
     def change(self, event: ItemTaken | ItemReturned | CaseRaised) -> None:
         """A change of a shelf, as it was explained."""
@@ -54,8 +57,8 @@ class Teller:
         self._say(topics.PROGRESS, self._service, message)
 
     def _next(self, channel: str) -> int:
-        self._seq[channel] += 1
-        return self._seq[channel] - 1
+        self.said[channel] += 1
+        return self.said[channel] - 1
 
     def _say(self, channel: topics.Channel, device: str, message: messages.Message) -> None:
         self._publish(encode(channel, self._site.store, device, message))

@@ -133,19 +133,19 @@ def told(decided: CaseDecided | Verdict) -> str:
 def cart_of(journal: Journal, visit: str) -> Cart:
     """The cart of a visit as the journal has it, without decisions that are not in effect yet."""
     waiting = journal.pending_verdicts()
-    return fold(visit, [event for event in journal.events(visit) if event not in waiting])
+    return fold(visit, [event for event in journal.told_events(visit) if event not in waiting])
 
 
 def bring_into_effect(decided: CaseDecided, cart: Cart | None, journal: Journal, settlement: Settlement) -> Effect:
     """Applies a decision to the cart of its visit and, where one is out, to its receipt; commits what follows.
 
-    The gateway's key is the decision itself: whatever interrupts this, the next attempt moves no money again.
+    What moves is in the journal before the provider is asked: whatever interrupts this, no money moves again.
     """
     amended = None
     if cart is not None:
         cart = apply(cart, decided)
         receipt = journal.receipt(cart.visit) if cart.state == "settled" else None
-        amended = settlement.amend(cart, receipt, decided) if receipt is not None else None
+        amended = settlement.amend(cart, receipt, decided.t_ns, decided.caused_by) if receipt else None
     done = VerdictApplied(decided.visit, decided.t_ns, decided.caused_by, decided.case)
     if amended is None:
         journal.append([done])

@@ -13,7 +13,7 @@ from smartstore.ledger.journal import Journal
 from smartstore.palm.tokens import read_verifier
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import Pipeline
-from smartstore.service import Service, entry_check, pipeline_options, status_packet
+from smartstore.service import EntryCheck, Service, pipeline_options, status_packet
 from smartstore.settings import Settings
 from smartstore.site import Site
 from smartstore.vision.worker import LazyVision
@@ -52,7 +52,7 @@ class ServedStore:
     def _serve(self) -> None:
         site, options = self.site, self._settings
         try:
-            check = entry_check(read_verifier(self._palm_key, site.store) if self._palm_key is not None else None)
+            check = EntryCheck(read_verifier(self._palm_key, site.store) if self._palm_key is not None else None)
             will = status_packet(site.store, "main", "offline", 0)
             vision = LazyVision(lambda: vision_worker(site, options.vision))
             pipeline = Pipeline(site, pipeline_options(options), vision)

@@ -9,7 +9,7 @@ Mahalanobis distance and appearance), update. A track is *tentative* until it li
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +78,11 @@ class FloorTracker:
         self._views: dict[str, int] = {}
         self._first_ns = self._t_ns = -1
         self._numbers = 0
+
+    @property
+    def tables(self) -> Mapping[str, RayTable]:
+        """The rays of all usable cameras: they follow from the survey alone."""
+        return self._tables
 
     @property
     def last_number(self) -> int:

@@ -184,7 +184,7 @@ class RetailTransaction(Struct, frozen=True, kw_only=True, rename="pascal"):
     tax: list[Tax]
     tender: list[Tender]
     total: int
-    transaction_status: Literal["Finished", "Suspended", "Unpaid", "Overpaid"]
+    transaction_status: Literal["Finished", "Suspended", "Unpaid", "Overpaid", "Disputed"]
 
 
 class Receipt(Message, frozen=True, kw_only=True):
@@ -280,6 +280,24 @@ class Status(Message, frozen=True, kw_only=True):
 
     state: Literal["online", "offline"]
     kind: str = ""
+    keeps_s: Annotated[float, Meta(ge=0.0)] = 0.0
+    """How many seconds of what it sent the device can send again when it is asked to; 0: it keeps nothing."""
+
+
+class Replay(Message, frozen=True, kw_only=True):
+    """A service missed something, or cannot be sure that it did not: who keeps what it sent sends again, in order,
+    everything of after ``since_ns``, then :class:`Replayed`, and then goes on. What the service has, it drops."""
+
+    since_ns: int
+    session: Annotated[int, Meta(ge=0)]
+    """Which request this is; the answer repeats it."""
+
+
+class Replayed(Message, frozen=True, kw_only=True):
+    """All that a device kept and a service asked for is sent again; what follows is new."""
+
+    session: Annotated[int, Meta(ge=0)]
+    messages: Count = 0
 
 
 class Finish(Message, frozen=True, kw_only=True):

@@ -65,8 +65,15 @@ PROGRESS = Channel("progress", "sys/service/{service}/progress", m.Progress, 0, 
                    "Event time that a service has processed")  # fmt: skip
 FINISH = Channel("finish", "cmd/service/{service}/finish", m.Finish, 1, False, "all", "once", "operator",
                  "The feed has ended: decide all that still waits")  # fmt: skip
+REPLAY = Channel("replay", "cmd/replay/{service}", m.Replay, 1, False, "all", "after a break", "service",
+                 "Devices that keep what they sent are asked to send it again")  # fmt: skip
+REPLAYED = Channel("replayed", "event/replayed/{device}", m.Replayed, 1, False, "all", "per request", "device",
+                   "All that was asked for is sent again")  # fmt: skip
 
-CHANNELS = (FRAME, PEOPLE, TRACKS, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, CHANGE, FLOOR, STATUS, PROGRESS, FINISH)
+CHANNELS = (
+    FRAME, PEOPLE, TRACKS, FACINGS, SCALE, GATE, CART, RECEIPT, REVIEW, CHANGE, FLOOR, STATUS, PROGRESS, REPLAY,
+    REPLAYED, FINISH,
+)  # fmt: skip
 
 
 @lru_cache(maxsize=4096)

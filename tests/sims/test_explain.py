@@ -20,7 +20,7 @@ from smartstore.cli import run as tell
 from smartstore.ledger.journal import Journal
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import Pipeline
-from smartstore.service import Service, entry_check, pipeline_options
+from smartstore.service import EntryCheck, Service, pipeline_options
 from smartstore.settings import parse_settings
 from smartstore.site import load_site
 from smartstore.wire import topics
@@ -43,7 +43,7 @@ def keep(played: Played, folder: Path, sure: float) -> Path:
     ):  # fmt: skip
         ear.subscribe(f"smartstore/v1/{site.store}/#")
         pipeline = Pipeline(site, pipeline_options(settings))
-        service = Service(bus, site, pipeline, journal, StubGateway(), entry_check(None), settings=settings)
+        service = Service(bus, site, pipeline, journal, StubGateway(), EntryCheck(None), settings=settings)
         for packet in played.packets:
             recorder.write(packet, 0)
             service.handle(packet)

@@ -13,7 +13,7 @@ from smartstore.domain.people import FloorState
 from smartstore.ledger.journal import Journal
 from smartstore.ledger.verdicts import Verdict, candidate, decide, read_cases
 from smartstore.payment.gateway import StubGateway
-from smartstore.service import Service, entry_check, status_packet
+from smartstore.service import EntryCheck, Service, status_packet
 from smartstore.settings import Settings
 from smartstore.site import Site
 from smartstore.wire import topics
@@ -91,7 +91,7 @@ def a_store(
     with hub.connect(status_packet(site.store, "main", "offline", 0)) as bus, hub.connect() as ear:
         ear.subscribe(f"smartstore/v1/{site.store}/event/#")
         script = Script()
-        service = Service(bus, site, script, book, provider, entry_check(None), settings=settings or Settings(),
+        service = Service(bus, site, script, book, provider, EntryCheck(None), settings=settings or Settings(),
                           frames=False, pictures=pictures)  # fmt: skip
         yield Store(site, book, provider, service, script, ear)
 

@@ -19,6 +19,7 @@ from smartstore.domain.events import CaseRaised, ItemTaken, StoreEvent, VisitLef
 from smartstore.domain.items import Candidate, Item
 from smartstore.ledger.cart import PriceList, fold
 from smartstore.ledger.journal import Journal
+from smartstore.ledger.payments import Payments
 from smartstore.ledger.settlement import Settlement
 from smartstore.payment.gateway import StubGateway
 from smartstore.settings import SettingsError, parse_settings, read_settings, settings_schema
@@ -50,7 +51,7 @@ def db(tmp_path: Path) -> str:
     inside: list[StoreEvent] = [
         VisitOpened("v2", 12 * S, "gate:9", "t", 1), ItemTaken("v2", 20 * S, "step:3", COLA, 1, "a", 0.9)
     ]  # fmt: skip
-    settled = Settlement("corner", prices, StubGateway()).settle(fold("v1", story), left, 65 * S)
+    settled = Settlement("corner", prices, Payments(StubGateway(), Journal())).settle(fold("v1", story), left, 65 * S)
     with Journal(f"sqlite:///{tmp_path / 'store.db'}") as journal:
         journal.append([*story, settled.event, *inside], {"v1": settled.receipt})
     return str(tmp_path / "store.db")

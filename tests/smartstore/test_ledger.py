@@ -1,13 +1,10 @@
 """From events to carts, prices, stored facts and receipts."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
 
 from smartstore.domain.events import (
     CaseRaised,
@@ -22,8 +19,8 @@ from smartstore.domain.items import Candidate, Item
 from smartstore.domain.money import Money
 from smartstore.ledger.cart import PriceList, fold, price
 from smartstore.ledger.journal import Journal, JournalError
+from smartstore.ledger.payments import Payments
 from smartstore.ledger.settlement import Settlement, SettlementOptions, iso_time
-from smartstore.ledger.tables import metadata
 from smartstore.payment.gateway import Authorisation, Capture, GatewayError, StubGateway
 
 COLA, BREAD, GUM = "4006381333931", "96385074", "0012345678905"
@@ -93,18 +90,6 @@ def test_prices_contain_tax_rounded_once_per_line() -> None:
 # The journal
 
 
-@pytest.fixture(params=["memory", "file", "postgresql"])
-def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
-    url = {"memory": "sqlite://", "file": f"sqlite:///{tmp_path / 'store.db'}"}.get(request.param)
-    url = url or os.environ.get("SMARTSTORE_TEST_POSTGRESQL")
-    if url is None:
-        pytest.skip("POSTGRESQL IS MISSING: set SMARTSTORE_TEST_POSTGRESQL to the URL of an empty database")
-    if request.param == "postgresql":
-        metadata.drop_all(create_engine(url))
-    with Journal(url) as found:
-        yield found
-
-
 def test_a_story_is_read_back_as_it_was_told(journal: Journal) -> None:
     story: list[StoreEvent] = [OPENED, taken(COLA), doubt("c1"), returned(COLA), LEFT]
     other = VisitOpened("v2", 10**18, "gate:e2", "token-2", 3)
@@ -168,7 +153,7 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
 
 def test_a_cart_becomes_a_captured_payment_and_a_receipt() -> None:
     provider = StubGateway()
-    till = Settlement("corner", PRICES, provider)
+    till = Settlement("corner", PRICES, Payments(provider, Journal()))
     assert till.open(OPENED).approved
     settled = till.settle(fold("v1", [OPENED, taken(COLA, 3), taken(BREAD), LEFT]), LEFT, LEFT.t_ns + 5)
     transaction = settled.receipt.transaction
@@ -188,7 +173,7 @@ def test_a_cart_becomes_a_captured_payment_and_a_receipt() -> None:
 
 def test_settling_twice_charges_once() -> None:
     provider = StubGateway()
-    till = Settlement("corner", PRICES, provider)
+    till = Settlement("corner", PRICES, Payments(provider, Journal()))
     cart = fold("v1", [OPENED, taken(COLA), LEFT])
     assert till.settle(cart, LEFT, 5) == till.settle(cart, LEFT, 5)
     assert provider.captured == {"v1": Money(129, "EUR")}
@@ -196,7 +181,7 @@ def test_settling_twice_charges_once() -> None:
 
 def test_who_took_nothing_gets_an_empty_receipt_and_no_charge() -> None:
     provider = StubGateway()
-    settled = Settlement("corner", PRICES, provider).settle(fold("v1", [OPENED, LEFT]), LEFT, 5)
+    settled = Settlement("corner", PRICES, Payments(provider, Journal())).settle(fold("v1", [OPENED, LEFT]), LEFT, 5)
     transaction = settled.receipt.transaction
     assert (transaction.total, transaction.line_item, transaction.tender) == (0, [], [])
     assert (transaction.transaction_status, provider.captured) == ("Finished", {})
@@ -206,14 +191,14 @@ def test_who_took_nothing_gets_an_empty_receipt_and_no_charge() -> None:
 def test_doubt_is_never_billed(policy: str, status: str, total: int) -> None:
     options = SettlementOptions(doubt=policy)  # type: ignore[arg-type]
     cart = fold("v1", [OPENED, taken(COLA), doubt("c1"), LEFT])
-    settled = Settlement("corner", PRICES, StubGateway(), options).settle(cart, LEFT, 5)
+    settled = Settlement("corner", PRICES, Payments(StubGateway(), Journal()), options).settle(cart, LEFT, 5)
     assert (settled.receipt.transaction.transaction_status, settled.event.total_minor) == (status, total)
     assert settled.cases == ("c1",)
 
 
 def test_a_declined_card_is_a_visible_unpaid_receipt() -> None:
-    provider = StubGateway(declines=lambda token: token == "token-1")
-    till = Settlement("corner", PRICES, provider)
+    provider = StubGateway(lambda call, _key, _times: "decline" if call == "authorise" else None)
+    till = Settlement("corner", PRICES, Payments(provider, Journal()))
     assert not till.open(OPENED).approved
     settled = till.settle(fold("v1", [OPENED, taken(COLA), LEFT]), LEFT, 5)
     assert (settled.event.status, settled.event.total_minor, settled.receipt.transaction.tender) == ("Unpaid", 129, [])
@@ -231,14 +216,14 @@ class SilentGateway:
 
 
 def test_a_provider_that_does_not_answer_leaves_the_receipt_unpaid() -> None:
-    till = Settlement("corner", PRICES, SilentGateway())
+    till = Settlement("corner", PRICES, Payments(SilentGateway(), Journal()))
     assert till.open(OPENED).reason == "no answer"
     assert till.settle(fold("v1", [OPENED, taken(COLA), LEFT]), LEFT, 5).event.status == "Unpaid"
 
 
 def test_receipts_are_kept_with_the_event_that_settled_them(journal: Journal) -> None:
     cart = fold("v1", [OPENED, taken(COLA), LEFT])
-    settled = Settlement("corner", PRICES, StubGateway()).settle(cart, LEFT, LEFT.t_ns)
+    settled = Settlement("corner", PRICES, Payments(StubGateway(), Journal())).settle(cart, LEFT, LEFT.t_ns)
     assert journal.append([OPENED, LEFT, settled.event], {"v1": settled.receipt}) == [OPENED, LEFT, settled.event]
     assert journal.append([settled.event], {"v1": settled.receipt}) == []
     assert journal.receipts() == [settled.receipt]

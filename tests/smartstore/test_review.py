@@ -74,7 +74,8 @@ def test_the_same_decided_after_the_receipt_makes_a_new_version_and_charges_the_
         assert isinstance(amended, ReceiptAmended)
         assert (amended.version, amended.total_minor, amended.moved_minor) == (1, total, price(site))
         assert [r.transaction.total for r in store.journal.receipt_versions("v1")] == [price(site, OTHER_PLACE), total]
-        assert cart_of(store.journal, "v1") == store.service._carts["v1"], "a replay of the journal is the live state"
+        live = store.service.books.cart("v1")
+        assert cart_of(store.journal, "v1") == live, "a replay of the journal is the live state"
 
 
 def test_a_receipt_is_the_same_whenever_the_case_was_decided(site: Site) -> None:

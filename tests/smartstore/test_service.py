@@ -21,14 +21,14 @@ from smartstore.ledger.journal import Journal, JournalError
 from smartstore.palm.tokens import Claims, Verifier, new_signer
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import PipelineOptions
-from smartstore.service import Service, VerifyToken, entry_check, pipeline_options, status_packet
+from smartstore.service import EntryCheck, Service, pipeline_options, status_packet
 from smartstore.settings import Settings, parse_settings
 from smartstore.wire import messages as m
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, Received, decode, encode
 
 COLA = "4006381333931"
-ANYBODY = entry_check(None)
+ANYBODY = EntryCheck(None)
 S = 1_000_000_000
 SITE: Any = SimpleNamespace(
     store="corner",
@@ -110,7 +110,7 @@ class Store:
 
 @contextmanager
 def a_store(
-    script: Script, journal: Journal | None = None, verify: VerifyToken = ANYBODY
+    script: Script, journal: Journal | None = None, verify: EntryCheck = ANYBODY
 ) -> Iterator[Store]:  # fmt: skip
     hub, book, gateway = MemoryHub(), journal or Journal(), StubGateway()
     with hub.connect(status_packet("corner", "main", "offline", 0)) as bus, hub.connect() as listener:
@@ -249,7 +249,7 @@ TOKEN = SIGNER.sign(Claims("v1", "corner", 2, 0, 60))
     (entry(0, "v1", SIGNER.sign(Claims("v1", "elsewhere", 2, 0, 60))), False),
 ], ids=["in order", "party unsaid", "no token", "another visit", "no visit", "too many", "cut", "far"])  # fmt: skip
 def test_an_entry_needs_a_token_that_is_in_order(packet: Packet, admitted: bool) -> None:
-    verify = entry_check(Verifier(SIGNER.key.public_key(), "corner"))
+    verify = EntryCheck(Verifier(SIGNER.key.public_key(), "corner"))
     with a_store(Script(VISIT), verify=verify) as store:
         store.service.handle(packet)
         assert len(store.app.heard_of(topics.CART)) == admitted
@@ -259,7 +259,7 @@ def test_an_entry_needs_a_token_that_is_in_order(packet: Packet, admitted: bool)
 @pytest.mark.parametrize(("visit", "refused"), [(None, 0), ("v1", 1)], ids=["staff", "a shopper as staff"])
 def test_staff_need_no_token_and_a_visit_is_never_opened_in_their_name(visit: str | None, refused: int) -> None:
     event = m.GateEvent(seq=0, t_ns=S, event_id="e0", kind="entry", visit=visit, staff=True)
-    with a_store(Script({}), verify=entry_check(Verifier(SIGNER.key.public_key(), "corner"))) as store:
+    with a_store(Script({}), verify=EntryCheck(Verifier(SIGNER.key.public_key(), "corner"))) as store:
         store.service.handle(encode(topics.GATE, "corner", "entry", event))
     assert store.service.counts["refused_token"] == refused
 

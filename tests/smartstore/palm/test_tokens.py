@@ -10,7 +10,7 @@ import pytest
 
 from smartstore.palm.service import VisitToken
 from smartstore.palm.tokens import Claims, SingleAdmission, TokenError, Verifier, new_signer, read_verifier
-from smartstore.service import entry_check
+from smartstore.service import EntryCheck
 from smartstore.wire.messages import GateEvent
 from tests.smartstore.palm.people import SECOND, SIGNER, a_service, come, scan
 
@@ -75,7 +75,7 @@ def test_what_is_not_in_order_is_refused_by_a_store(attack: str) -> None:
         seq=0, t_ns=(100 + later_s) * SECOND, event_id="e", kind="entry", visit="visit", token=change(TOKEN)
     )
     with pytest.raises(TokenError, match=why):
-        entry_check(verifier())(event)
+        EntryCheck(verifier())(event)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -114,7 +114,7 @@ def test_a_token_admits_once_at_the_gate() -> None:
 
 
 def test_a_token_admits_once_in_a_store_and_a_repeated_message_is_no_second_entry() -> None:
-    check = entry_check(verifier())
+    check = EntryCheck(verifier())
     first = GateEvent(seq=0, t_ns=105 * SECOND, event_id="e1", kind="entry", visit="visit", token=TOKEN)
     again = GateEvent(seq=9, t_ns=110 * SECOND, event_id="e2", kind="entry", visit="visit", token=TOKEN)
     check(first)
@@ -124,7 +124,7 @@ def test_a_token_admits_once_in_a_store_and_a_repeated_message_is_no_second_entr
 
 
 def test_a_refused_entry_does_not_use_up_the_token_of_somebody_else() -> None:
-    check = entry_check(verifier())
+    check = EntryCheck(verifier())
     with pytest.raises(TokenError, match="another visit"):
         check(GateEvent(seq=0, t_ns=105 * SECOND, event_id="e1", kind="entry", visit="other", token=TOKEN))
     check(GateEvent(seq=1, t_ns=106 * SECOND, event_id="e2", kind="entry", visit="visit", token=TOKEN))

@@ -1,0 +1,1 @@
+"""One step per version, up and down."""
