@@ -44,8 +44,7 @@ def nanostore(
     problems = check_document(out / "store.yaml")
     for number, case in enumerate(data.cases, start=1):
         typer.echo(f"case {number} of {len(data.cases)}: {case.name}", err=True)
-        document = (out / "store.yaml").read_text(encoding="utf-8")
-        _record(out / case.name / "feed.mcap", data.feed(case), {"case": case.name, "store_document": document})
+        _record(out / case.name / "feed.mcap", data.feed(case), out / "store.yaml", case.name)
     _write(out / "findings.json", data.report())
     _show(data.findings)
     for problem in problems:
@@ -69,15 +68,15 @@ def _write(path: Path, text: str) -> None:
         raise ImportingError(f"{path}: cannot be written ({error.strerror}); give another folder with --out") from error
 
 
-def _record(path: Path, packets: "Sequence[Timed]", metadata: dict[str, str]) -> None:
-    """A feed, whole or not at all: a packet is heard at its own time."""
-    from smartstore.bus.recording import McapRecorder
+def _record(path: Path, packets: "Sequence[Timed]", store: Path, case: str) -> None:
+    """A feed that carries its store, whole or not at all: a packet is heard at its own time."""
+    from smartstore.feed.recording import open_recorder
     from smartstore.formats.nanostore_store import STORE
 
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with McapRecorder(part, STORE, metadata) as recorder:
+        with open_recorder(part, STORE, store, case=case) as recorder:
             for t_ns, packet in packets:
                 recorder.write(packet, t_ns)
         os.replace(part, path)
