@@ -275,7 +275,7 @@ def _seen(site: Site, walker: Walker, t_s: float, camera: CameraModel, rng: np.r
     colour = np.zeros(8)
     colour[walker.track % 8] = 1.0
     return SeenPerson(
-        box=[left, top, right, bottom],
+        box=[float(side) for side in (left, top, right, bottom)],
         score=0.9,
         joints=[[*p, 0.9] for p in px[:17].tolist()],
         appearance=colour.tolist(),

@@ -37,24 +37,40 @@ def open_recorder(
     return McapRecorder(out, store, metadata | store_documents(document), cameras, item_pictures(document, site))
 
 
-def record_bus(bus: Bus, out: Path, document: Path | None, palm_key: Path | None, stopped: Callable[[], bool]) -> int:
+def record_bus(
+    bus: Bus,
+    out: Path,
+    document: Path | None,
+    palm_key: Path | None,
+    stopped: Callable[[], bool],
+    ready: Callable[[], None] = lambda: None,
+) -> int:
     """Writes all packets of a store (of all stores without ``document``) until ``stopped``; returns their number.
+
+    ``ready`` is called once nothing is missed any more. Without ``document`` the file begins with the first packet.
 
     Raises:
         FeedError, SiteError, TokenError: as :func:`open_recorder`.
     """
     store = load_site(document).store if document is not None else ""
-    bus.subscribe(f"{topics.ROOT}/{store}/#" if store else f"{topics.ROOT}/#")
+    recorder = open_recorder(out, store, document, palm_key) if store else None
+    filters = f"{topics.ROOT}/{store}/#" if store else f"{topics.ROOT}/#"
     count = 0
-    recorder: McapRecorder | None = None
     try:
-        while not stopped() and not bus.closed:
+        bus.subscribe(filters)
+        ready()
+        while not bus.closed:
+            if stopped() and filters:
+                bus.unsubscribe(filters)
+                filters = ""
             packet = bus.receive(ALIVE_S)
+            if packet is None and not filters:
+                break
             if packet is None:
                 continue
             if recorder is None:
                 found = topics.find(packet.topic)
-                recorder = open_recorder(out, store or (found[1] if found else ""), document, palm_key)
+                recorder = open_recorder(out, found[1] if found else "", None, palm_key)
             recorder.write(packet, time.time_ns())
             count += 1
     finally:

@@ -46,9 +46,9 @@ def record(
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda number, _: stopping.append(number))
     with MqttBus(broker_access(broker, credentials, ca_file), keep_latest=1_000_000) as bus:
-        typer.echo(f"recording {bus.address} to {out}; stop with Ctrl-C", err=True)
-        count = record_bus(bus, out, store, palm_key, lambda: bool(stopping))
-    typer.echo(f"{out}: {count} packets" if count else f"nothing was said, so there is no {out}")
+        ready = f"recording {bus.address} to {out}; stop with Ctrl-C"
+        count = record_bus(bus, out, store, palm_key, lambda: bool(stopping), lambda: typer.echo(ready, err=True))
+    typer.echo(f"{out}: {count} packets" if out.exists() else f"nothing was said, so there is no {out}")
 
 
 @app.command()

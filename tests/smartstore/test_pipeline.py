@@ -10,7 +10,8 @@ from smartstore.site import Site, load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import Received
 from smartstore.wire.messages import Frame
-from tests.builders import FakeScale, Walker, at, before, gate_message, grams, people_messages, plate, scale_messages
+from tests.builders import at
+from tests.feeds import annas_visit
 
 
 @pytest.fixture(scope="module")
@@ -21,20 +22,7 @@ def site() -> Site:
 @pytest.fixture(scope="module")
 def feed(site: Site) -> list[Received]:
     """Anna comes in, takes chopped tomatoes, takes sugar, puts the sugar back, and leaves."""
-    tomatoes, sugar = "g1-2-b", "g1-1-b"
-    stops = [(10.0, tomatoes), (17.0, sugar), (24.0, sugar)]
-    path = [(2.5, 1.1, 0.2), (5.0, 1.1, 1.5)]
-    for t_s, facing in stops:
-        path += [(t_s - 1.5, *before(site, facing)), (t_s + 1.5, *before(site, facing))]
-    path += [(29.0, 1.6, 1.2), (32.0, 4.9, 1.0), (33.5, 4.9, -0.3)]
-    anna = Walker(1, tuple(path), tuple((t_s - 0.6, t_s + 0.6, facing) for t_s, facing in stops))
-    scale = FakeScale(site.fixtures["g1"], 1, 1.5)
-    scale.move(10, plate(site, tomatoes), -grams(site, tomatoes))
-    scale.move(17, plate(site, sugar), -grams(site, sugar)).move(24, plate(site, sugar), grams(site, sugar))
-    messages = people_messages(site, [anna], 40) + scale_messages(site, scale, 40)
-    messages.append(gate_message(site, "entry", 0, 1.0, "entry", "anna"))
-    messages.append(gate_message(site, "exit", 0, 33.2, "exit_beam"))
-    return sorted(messages, key=lambda received: received.key)
+    return annas_visit(site)
 
 
 def played(site: Site, feed: list[Received]) -> list[StoreEvent]:

@@ -1,0 +1,45 @@
+"""A visit as messages, and as a recording: for tests of whatever plays feeds."""
+
+from pathlib import Path
+
+from smartstore.feed.recording import open_recorder
+from smartstore.site import Site
+from smartstore.wire import topics
+from smartstore.wire.codec import Packet, Received, encode
+from smartstore.wire.messages import Status
+from tests.builders import FakeScale, Walker, at, before, gate_message, grams, people_messages, plate, scale_messages
+
+CORNER = Path("configs/stores/corner.yaml")
+TOMATOES, SUGAR = "g1-2-b", "g1-1-b"
+
+
+def annas_visit(site: Site) -> list[Received]:
+    """Anna comes in, takes chopped tomatoes, takes sugar, puts the sugar back, and leaves."""
+    stops = [(10.0, TOMATOES), (17.0, SUGAR), (24.0, SUGAR)]
+    path = [(2.5, 1.1, 0.2), (5.0, 1.1, 1.5)]
+    for t_s, facing in stops:
+        path += [(t_s - 1.5, *before(site, facing)), (t_s + 1.5, *before(site, facing))]
+    path += [(29.0, 1.6, 1.2), (32.0, 4.9, 1.0), (33.5, 4.9, -0.3)]
+    anna = Walker(1, tuple(path), tuple((t_s - 0.6, t_s + 0.6, facing) for t_s, facing in stops))
+    scale = FakeScale(site.fixtures["g1"], 1, 1.5)
+    scale.move(10, plate(site, TOMATOES), -grams(site, TOMATOES))
+    scale.move(17, plate(site, SUGAR), -grams(site, SUGAR)).move(24, plate(site, SUGAR), grams(site, SUGAR))
+    messages = people_messages(site, [anna], 40) + scale_messages(site, scale, 40)
+    messages.append(gate_message(site, "entry", 0, 1.0, "entry", "anna"))
+    messages.append(gate_message(site, "exit", 0, 33.2, "exit_beam"))
+    return sorted(messages, key=lambda received: received.key)
+
+
+def as_packets(feed: list[Received]) -> list[Packet]:
+    """What a bus carries of it."""
+    return [encode(received.channel, received.store, received.device, received.message) for received in feed]
+
+
+def record_visit(path: Path, site: Site) -> Path:
+    """Anna's visit as a recorder kept it, heard a moment after it was said."""
+    with open_recorder(path, site.store, CORNER, seed="7") as recorder:
+        status = Status(seq=0, t_ns=at(-3600), state="online", kind="camera")
+        recorder.write(encode(topics.STATUS, site.store, "c1", status), at(0) - 1)
+        for received, packet in zip(feed := annas_visit(site), as_packets(feed), strict=True):
+            recorder.write(packet, received.t_ns + 30_000_000)
+    return path
