@@ -9,7 +9,7 @@ from smartstore.wire.codec import Packet, Received, encode
 from smartstore.wire.messages import Status
 from tests.builders import FakeScale, Walker, at, before, gate_message, grams, people_messages, plate, scale_messages
 
-CORNER = Path("configs/stores/corner.yaml")
+CORNER = Path(__file__).parents[1] / "configs/stores/corner.yaml"
 TOMATOES, SUGAR = "g1-2-b", "g1-1-b"
 
 

@@ -14,13 +14,16 @@ import yaml
 
 from sims.lab.gauntlet_play import Case
 from sims.lab.run import Fidelity, RunRequest, run
-from smartstore.feed.copying import Cut, cut
+from smartstore.bus.reading import Recorded
+from smartstore.feed.copying import Cut, cut, event_ages
 from smartstore.feed.receipts import receipts_text
 from smartstore.testing import GOLDEN
 from smartstore.testing.replaying import replayed_feed
+from smartstore.wire import topics
 
 OUT = Path("data/recordings")
 DEVICES = ("data/camera/#", "data/scale/#", "event/gate/#")
+BEFORE_S, AFTER_S = 4.0, 8.0
 CORNER: Mapping[str, Any] = {
     "schema": 1, "store": str(Path("configs/stores/corner.yaml").resolve()),
     "edge": str(Path("configs/edge/corner.yaml").resolve()), "start": "2026-01-05T09:00:00Z", "tail_s": 8,
@@ -36,7 +39,6 @@ class Story:
     family: str | None = None
     keys: Mapping[str, Any] | None = None
     fidelity: Fidelity = "edge"
-    cameras_fps: float | None = None
 
     def document(self) -> str:
         """The scenario."""
@@ -49,6 +51,9 @@ def _visit(*actions: Mapping[str, str], **more: Any) -> dict[str, Any]:
     return {"script": [{"arrive_s": 1, "name": "first", "actions": list(actions)}], **more}
 
 
+SMALL: Mapping[str, Any] = {"sensor": {"jpeg_quality": 45}, "fps": {f"c{n}": 2.5 for n in (1, 2, 3, 4)}}
+"""Pictures that fit into a repository."""
+
 STORIES = (
     Story("plain", 1, "plain"),
     Story("twin-left-in-wrong-place", 1, "twin-left-in-wrong-place"),
@@ -60,7 +65,11 @@ STORIES = (
     Story("several-plates", 1, "several-plates"),
     Story("late-messages", 1, "late-messages"),
     Story("unweighed", 3, keys=_visit({"take": "g2-2-b"}, {"take": "g2-3-c"}, {"take": "g3-2-c"}, scales_off=["g2"])),
-)
+    Story("frames", 5, keys=_visit({"take": "g1-2-b"}, {"take": "g3-2-c"}, cameras_off=["s1", "s2", "s3"], **SMALL),
+          fidelity="frames"),
+    Story("frames-unweighed", 6, keys=_visit({"take": "g2-2-b"}, scales_off=["g2"], cameras_off=["s2", "s3"], **SMALL),
+          fidelity="frames"),
+)  # fmt: skip
 
 
 def main() -> None:
@@ -77,11 +86,19 @@ def record(story: Story) -> int:
     with tempfile.TemporaryDirectory() as folder:
         scenario, out = Path(folder) / "story.yaml", Path(folder) / "run"
         scenario.write_text(story.document())
-        request = RunRequest(scenario, seed=story.seed, fidelity=story.fidelity, cameras_fps=story.cameras_fps, out=out)
-        run(request)
-        cut(out / "feed.mcap", feed, Cut(topics=DEVICES))
+        run(RunRequest(scenario, seed=story.seed, fidelity=story.fidelity, out=out))
+        cut(out / "feed.mcap", feed, _visits(out / "feed.mcap"))
     feed.with_suffix(GOLDEN).write_text(receipts_text(replayed_feed(feed).receipts))
     return feed.stat().st_size
+
+
+def _visits(feed: Path) -> Cut:
+    """From a moment before the first thing that happens at a gate until it is settled what the last one left with."""
+    ages = [
+        age_s for age_s, part in event_ages(feed)
+        if isinstance(part, Recorded) and (found := topics.find(part.channel.topic)) and found[0] is topics.GATE
+    ]  # fmt: skip
+    return Cut(max(0.0, ages[0] - BEFORE_S), max(ages) + AFTER_S, DEVICES)
 
 
 if __name__ == "__main__":
