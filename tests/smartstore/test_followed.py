@@ -1,5 +1,6 @@
 """People whom another system follows: places in metres, ids that swap and start anew, joints with scores."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -9,21 +10,19 @@ from smartstore.domain.people import FollowedPerson, FollowedView
 from smartstore.pipeline import Pipeline
 from smartstore.site import Site, load_site
 from smartstore.vision.followed import FloorFollower
-from smartstore.wire import topics
 from smartstore.wire.codec import Received
-from smartstore.wire.messages import TrackedPerson, Tracks
 from tests.builders import (
     FakeScale,
     Walker,
     at,
     before,
-    floor_states,
     gate_message,
     grams,
     people_messages,
     plate,
     scale_messages,
 )
+from tests.feeds import str_of, tracks_messages
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +62,22 @@ class Story:
             gate_message(self.site, "exit", 1, 25.0, "exit_beam"),
         ]
 
-    def tracks(self, name: str = "{track}") -> list[Received]:
-        """``name`` is the id of a track, of which a test may have its own idea; ``{half}`` changes after 12.5 s."""
-        out = []
-        for seq, state in enumerate(floor_states(self.site, self.walkers, 40, 0.1)):
-            people = []
-            for track in state.tracks:
-                joints = {f"{h.side}_wrist": [h.x_m, h.y_m, h.z_m, 0.9] for h in track.hands}
-                other = 3 - track.track if state.t_ns > at(12.5) else track.track
-                who = name.format(track=track.track, swapped=other, half=f"{track.track}-{state.t_ns > at(12.5)}")
-                people.append(TrackedPerson(person=who, x_m=track.x_m, y_m=track.y_m, joints=joints))
-            message = Tracks(seq=seq, t_ns=state.t_ns, people=people)
-            out.append(Received(topics.TRACKS, self.site.store, "theirs", message))
-        return out
+    def tracks(self, name: Callable[[int, int], str] = str_of) -> list[Received]:
+        """What the other system says; ``name`` gives its ids."""
+        return tracks_messages(self.site, self.walkers, 40, 0.1, name)
+
+
+HALFWAY_NS = at(12.5)
+
+
+def anew(track: int, t_ns: int) -> str:
+    """Everybody gets a new id halfway."""
+    return f"{track}-{t_ns > HALFWAY_NS}"
+
+
+def swapped(track: int, t_ns: int) -> str:
+    """Two people swap theirs."""
+    return str(3 - track if t_ns > HALFWAY_NS else track)
 
 
 def played(site: Site, feed: list[Received]) -> tuple[list[StoreEvent], dict[str, int]]:
@@ -84,8 +86,8 @@ def played(site: Site, feed: list[Received]) -> tuple[list[StoreEvent], dict[str
     return [event for received in ordered for event in pipeline.feed(received)] + pipeline.flush(), pipeline.stats
 
 
-@pytest.mark.parametrize("name", ["{track}", "{half}", "{swapped}"], ids=["good ids", "new ids", "swapped ids"])
-def test_tracks_of_another_system_make_the_same_visits(site: Site, name: str) -> None:
+@pytest.mark.parametrize("name", [str_of, anew, swapped], ids=["good ids", "new ids", "swapped ids"])
+def test_tracks_of_another_system_make_the_same_visits(site: Site, name: Callable[[int, int], str]) -> None:
     story = Story(site)
     events, _ = played(site, [*story.tracks(name), *story.scales(), *story.gates()])
     assert sorted(type(event).__name__ for event in events) == sorted(

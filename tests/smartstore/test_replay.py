@@ -117,7 +117,7 @@ def test_the_command_says_what_the_library_says(
 ) -> None:
     assert said(capsys, feed, "--json", "--out", tmp_path / "r.json") == receipts_text(here.receipts)
     assert (tmp_path / "r.json").read_text() == receipts_text(here.receipts)
-    without = said(capsys, feed, "--topics", "data/camera/#,event/gate/#")
+    without = said(capsys, feed, "--topics", "data/tracks/#,event/gate/#")
     assert "anna" in without
     assert "nothing" in without, "nothing was weighed"
     assert json.loads(said(capsys, feed, "--json", "--to", "9")) == [], "nobody had left"

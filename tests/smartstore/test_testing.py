@@ -1,6 +1,7 @@
 """The pytest plugin, by the example that its users copy."""
 
 import re
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,8 @@ def project(pytester: pytest.Pytester, site: Site) -> pytest.Pytester:
 
 
 def ran(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """pytest as its user calls it, with the plugin found by its entry point."""
-    return project.runpytest_subprocess("-q", "-p", "no:cacheprovider", *arguments)
+    """pytest as its user calls it."""
+    return project.runpytest_inprocess("-q", "-p", "no:cacheprovider", *arguments)
 
 
 def test_the_example_is_accepted_once_and_then_holds(project: pytest.Pytester) -> None:
@@ -57,6 +58,11 @@ def test_a_difference_names_visit_item_and_quantity(project: pytest.Pytester) ->
     changed.assert_outcomes(passed=1, failed=1)
     changed.stdout.fnmatch_lines(["*receipts of *anna.mcap differ:", "*visit anna: expected 3 × * (*), got 1"])
     assert "Traceback" not in changed.stdout.str()
+
+
+def test_the_plugin_is_found_by_its_entry_point() -> None:
+    (found,) = (entry for entry in entry_points(group="pytest11") if entry.value == "smartstore.testing.plugin")
+    assert found.load().__name__ == found.name, "named like its module, it cannot be registered twice"
 
 
 def test_a_folder_without_recordings_is_no_passing_test(tmp_path: Path) -> None:
