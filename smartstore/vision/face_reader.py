@@ -10,7 +10,6 @@ is left is small; what no move explains is something in the way.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -20,21 +19,19 @@ from smartstore.domain.people import SeenPerson
 from smartstore.site import Site
 from smartstore.vision.blocking import hidden_by
 from smartstore.vision.boards import Boards
+from smartstore.vision.difference import differs
 from smartstore.vision.embedding import Gallery
 from smartstore.vision.glance import Glance, first_counts
 from smartstore.vision.looks import Looks
 from smartstore.vision.moves import Move, MoveOptions, Shelves
-from smartstore.vision.recognition import Recogniser, catalogue_pictures
-from smartstore.vision.registration import RegistrationOptions, register
+from smartstore.vision.recognition import Recogniser, catalogue_pictures, truest
+from smartstore.vision.registration import RegistrationOptions, poses
 from smartstore.vision.shelf_face import FacingView, Patch, facing_views, gap_patches, marks, silhouette
 from smartstore.wire.messages import SeenFacing
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Picture = NDArray[np.uint8]
-
-DARK_SHARE, DARKEST_LEVELS = 0.16, 7
-"""In the dark a pixel has changed that differs by more than this share of its brightness, and these grey levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +107,14 @@ class FaceReader:
         if self._shelves is None:
             if blocked.mean() > 0.05:
                 return []
-            self._start(image)
+            self._start(image, picture)
         shelves, kept = self._shelves, self._kept
         assert shelves is not None
-        moving = _differs(picture, self._last, self.options.still_levels, None) if self._last is not None else None
+        moving = differs(picture, self._last, self.options.still_levels, None) if self._last is not None else None
         self._last = picture
         if kept is None:
             kept = self._kept = picture.copy()
-        changed = _differs(picture, kept, self.options.grey_levels, ~blocked)
+        changed = differs(picture, kept, self.options.grey_levels, ~blocked)
         clear = [
             self._is_still(face, blocked, moving) and self._is_open(face, changed, t_ns, picture, kept)
             for face in self._faces
@@ -126,10 +123,11 @@ class FaceReader:
         self._compare(t_ns, clear, picture, kept, changed)
         return [self._say(i, seen) for i, seen in enumerate(clear)]
 
-    def _start(self, image: Picture) -> None:
+    def _start(self, image: Picture, picture: Picture) -> None:
         """The first picture in which hardly anybody stands: where the camera looks, and which facings it sees."""
         site, camera = self._site, self._camera
-        self.model = register(camera.model, marks(site, camera), image, self._registration)
+        likely = poses(camera.model, marks(site, camera), image, self._registration)
+        self.model = truest(site, camera, likely, self._gallery, picture)
         views = facing_views(site, camera, self.model)
 
         def shape(i: int, column: int, row: int, sku: str) -> Patch:
@@ -270,31 +268,6 @@ def _smallest(site: Site) -> str:
     """The product whose front is the smallest of all that stand in the store."""
     sold = {facing.sku for facing in site.facings.values()}
     return min(sold, key=lambda sku: (site.items[sku].size_m[0] * site.items[sku].size_m[2], sku))
-
-
-def _differs(picture: Picture, other: Picture, levels: int, where: Bools | None) -> Bools:
-    """Pixels that differ by more than ``levels`` in a colour, after the light of ``other`` is set to ``picture``'s."""
-    a, b = picture[::8, ::8].reshape(-1, 3), other[::8, ::8].reshape(-1, 3)
-    if where is not None:
-        chosen = where[::8, ::8].ravel()
-        a, b = (a[chosen], b[chosen]) if np.count_nonzero(chosen) > 100 else (a, b)
-    gain = float(np.median(a.sum(axis=1) / np.maximum(b.sum(axis=1, dtype=np.int64), 1)))
-    level = other if abs(gain - 1) < 0.004 else cv2.convertScaleAbs(other, alpha=float(np.clip(gain, 0.5, 2.0)))
-    difference = _brightest(np.asarray(cv2.absdiff(picture, level)))
-    least = cv2.LUT(_brightest(np.asarray(level)), _threshold(levels))
-    mask = cv2.compare(difference, least, cv2.CMP_GT)
-    return np.asarray(cv2.medianBlur(mask, 3) > 0)
-
-
-def _brightest(picture: Picture) -> Picture:
-    red, green, blue = cv2.split(picture)
-    return np.asarray(cv2.max(cv2.max(red, green), blue))
-
-
-@lru_cache(maxsize=8)
-def _threshold(levels: int) -> NDArray[np.uint8]:
-    """By how much a pixel of each brightness must differ to have changed: in the dark less is much."""
-    return np.asarray(np.clip(DARK_SHARE * np.arange(256), DARKEST_LEVELS, levels), np.uint8)
 
 
 def _copy(patch: Patch, picture: Picture, kept: Picture) -> None:

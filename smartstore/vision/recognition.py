@@ -7,15 +7,16 @@ cut out as if it stood there with its own size, so a wrong one is off in shape a
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.geometry import CameraModel
-from smartstore.site import Site
+from smartstore.site import Site, SurveyedCamera
 from smartstore.vision.embedding import STILL, Front, Gallery, cut
-from smartstore.vision.shelf_face import FacingView, item_box_m
+from smartstore.vision.shelf_face import FacingView, facing_views, item_box_m
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,32 @@ def catalogue_pictures(site: Site) -> dict[str, Picture]:
     return pictures
 
 
+FARTHEST = 0.6
+"""Squared distance beyond which one front is no worse than another when all fronts of a face are compared."""
+
+
+def truest(
+    site: Site, camera: SurveyedCamera, poses: Sequence[CameraModel], gallery: Gallery, picture: Picture
+) -> CameraModel:
+    """The pose under which the goods of the planogram look most like their catalogue pictures; the first one where
+    none of them has a picture, or shows."""
+    if len(poses) == 1:
+        return poses[0]
+    return min(poses, key=lambda model: _misfit(Recogniser.bare(site, camera, model, gallery), picture))
+
+
+def _misfit(recogniser: "Recogniser", picture: Picture) -> float:
+    """Mean distance of the fronts of all columns, of which up to one item may be gone."""
+    fars = []
+    for i, view in enumerate(recogniser.views):
+        facing = view.facing
+        recogniser.learn_light(i, picture, [facing.rows] * facing.columns)
+        for column in range(facing.columns):
+            seen = [recogniser.distance(picture, i, column, row, facing.sku) for row in range(min(2, facing.rows))]
+            fars += [min(*known, FARTHEST)] if (known := [far for far in seen if np.isfinite(far)]) else []
+    return float(np.mean(fars)) if fars else FARTHEST
+
+
 @dataclass(slots=True, eq=False)
 class Recogniser:
     """Knows products by their pictures, under the light of one camera's shelves."""
@@ -65,6 +92,12 @@ class Recogniser:
     _offsets: dict[str, Array] = field(default_factory=dict)
     """By shelf: how many pixels its fronts lie beside where the camera's model puts them."""
     _corners: dict[tuple[int, int, int, str], Array | None] = field(default_factory=dict)
+
+    @classmethod
+    def bare(cls, site: Site, camera: SurveyedCamera, model: CameraModel, gallery: Gallery) -> Self:
+        """One that knows nothing of what hides what."""
+        nothing = np.zeros((model.height_px, model.width_px), np.uint8)
+        return cls(site, model, facing_views(site, camera, model), gallery, lambda *_: nothing)
 
     def learn_light(self, i: int, picture: Picture, counts: Sequence[int]) -> None:
         """How bright and of what colour the light on a facing is, by the front items of its columns."""

@@ -1,12 +1,13 @@
 """Where a shelf camera really looks: its calibration corrected by the edges of the shelves that it sees.
 
-In: the surveyed camera, lines in store metres that must show as edges, and a picture. Out: the camera model with a
-corrected pose. A camera hangs up to half a degree and some centimetres off its survey, ten pixels or more, and facings
-are thirty pixels wide: without this, the neighbour would be compared.
+In: the surveyed camera, lines in store metres that must show as edges, and a picture. Out: camera models with corrected
+poses, the likeliest first. A camera hangs up to half a degree and some centimetres off its survey, ten pixels or more,
+and facings are thirty pixels wide: without this, the neighbour would be compared.
 
 Edges are matched by chamfer distance (Barrow et al., 1977), separately for near-horizontal and near-vertical ones:
 first a grid over pan and tilt, then a robust least-squares refinement of rotation, height and focal length, held to the
-survey.
+survey, with edges that attract from afar first and then only from near. Shelves repeat, so a wrong pose may lie on
+edges as well as the right one: whoever knows what the shelves hold chooses among them.
 """
 
 from collections.abc import Sequence
@@ -29,21 +30,24 @@ Kinds = NDArray[np.intp]
 class RegistrationOptions:
     """How far off a camera may hang, and how edges are weighed."""
 
-    max_deg: float = 1.1
+    max_deg: float = 1.6
     step_deg: float = 0.1
     prior_deg: float = 0.5
-    prior_m: float = 0.02
+    prior_m: float = 0.03
     prior_focal: float = 0.005
+    far_px: float = 12.0
     cut_px: float = 6.0
-    """Edges further away than this are other edges."""
+    """Edges further away than this are other edges: at first, and in the end."""
     quiet_px: float = 4.0
     quiet_weight: float = 0.7
     goods_weight: float = 0.3
     """Of goods against rails: they may be gone, and the next row then looks like the first one elsewhere."""
     spacing_px: float = 6.0
     starts: int = 4
-    """So many places of the grid are refined, at least ``apart_deg`` apart; the best one wins."""
+    """So many places of the grid are refined, at least ``apart_deg`` apart."""
     apart_deg: float = 0.35
+    same_deg: float = 0.15
+    """Poses that are turned by less against each other are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +64,44 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Target:
-    """Points (n, 3) of all marks, which field each is looked up in, its weight (sum 1), and the fields (3, h, w)."""
+    """Points (n, 3) of all marks, which field each is looked up in, its weight (sum 1), the fields (3, h, w), and how
+    far edges attract in them."""
 
     points: Array
     kind: Kinds
     weight: Array
     fields: Array
+    cut_px: float
 
 
-def register(
+def poses(
     model: CameraModel, marks: Marks, picture: NDArray[np.uint8], options: RegistrationOptions | None = None
-) -> CameraModel:
-    """``model`` with the pose under which ``marks`` lie best on what ``picture`` shows."""
+) -> list[CameraModel]:
+    """``model`` with the poses under which ``marks`` lie well on the RGB ``picture`` (h, w, 3), the best first; as
+    surveyed where there are too few marks to say."""
     options = options or RegistrationOptions()
-    target = _target(model, marks, picture, options)
-    if len(target.points) < 50:
-        return model
-    best, least = np.zeros(7), np.inf
-    for tilt, pan in _search(model, target, options):
-        start = np.array([tilt, pan, 0.0, 0.0, 0.0, 0.0, 0.0])
-        found = least_squares(
-            _residuals, start, args=(model, target, options), loss="soft_l1", x_scale=_SCALE, max_nfev=30
-        )
-        if found.cost < least:
-            best, least = found.x, found.cost
-    return _turned(model, best)
+    far, near = (_target(model, marks, picture, options, cut_px) for cut_px in (options.far_px, options.cut_px))
+    if len(near.points) < 50:
+        return [model]
+    found = []
+    for tilt, pan in _search(model, far, options):
+        x, cost = np.array([tilt, pan, 0.0, 0.0, 0.0, 0.0, 0.0]), np.inf
+        for target in (far, near):
+            fit = least_squares(
+                _residuals, x, args=(model, target, options), loss="soft_l1", x_scale=_SCALE, max_nfev=30
+            )
+            x, cost = fit.x, float(fit.cost)
+        found.append((cost, x))
+    chosen: list[Array] = []
+    for _, x in sorted(found, key=lambda pose: pose[0]):
+        if all(np.abs(x[:3] - other[:3]).max() > np.radians(options.same_deg) for other in chosen):
+            chosen.append(x)
+    return [_turned(model, x) for x in chosen]
 
 
-def _target(model: CameraModel, marks: Marks, picture: NDArray[np.uint8], options: RegistrationOptions) -> _Target:
+def _target(
+    model: CameraModel, marks: Marks, picture: NDArray[np.uint8], options: RegistrationOptions, cut_px: float
+) -> _Target:
     points, kind, weight = [], [], []
     for lines, share in ((marks.rails, 1.0), (marks.quiet, options.quiet_weight), (marks.goods, options.goods_weight)):
         at, level = _samples(model, lines, options)
@@ -96,7 +110,8 @@ def _target(model: CameraModel, marks: Marks, picture: NDArray[np.uint8], option
         weight.append(np.full(len(at), share / max(len(at), 1)))
     total = np.concatenate(weight)
     total /= max(float(total.sum()), 1e-9)
-    return _Target(np.concatenate(points), np.concatenate(kind), total, _edge_fields(picture, options))
+    fields = _edge_fields(picture, cut_px, options.quiet_px)
+    return _Target(np.concatenate(points), np.concatenate(kind), total, fields, cut_px)
 
 
 _SCALE = np.array([0.005, 0.005, 0.005, 0.02, 0.02, 0.02, 0.005])
@@ -128,7 +143,7 @@ def _samples(
     return np.concatenate(points or [np.zeros((0, 3))]), np.concatenate(level or [np.zeros(0, bool)])
 
 
-def _edge_fields(picture: NDArray[np.uint8], options: RegistrationOptions) -> Array:
+def _edge_fields(picture: NDArray[np.uint8], cut_px: float, quiet_px: float) -> Array:
     """Costs (3, h, w) in pixels: distance to the nearest level edge, to the nearest upright one, closeness to any."""
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.2)
     dx, dy = cv2.Sobel(grey, cv2.CV_16S, 1, 0), cv2.Sobel(grey, cv2.CV_16S, 0, 1)
@@ -137,8 +152,8 @@ def _edge_fields(picture: NDArray[np.uint8], options: RegistrationOptions) -> Ar
     fields = []
     for chosen in (edges & flat, edges & ~flat, edges):
         away = cv2.distanceTransform(np.where(chosen, 0, 255).astype(np.uint8), cv2.DIST_L2, 5)
-        fields.append(np.minimum(away, options.cut_px).astype(np.float64))
-    fields[2] = options.cut_px * np.clip(1.0 - fields[2] / options.quiet_px, 0.0, 1.0)
+        fields.append(np.minimum(away, cut_px).astype(np.float64))
+    fields[2] = cut_px * np.clip(1.0 - fields[2] / quiet_px, 0.0, 1.0)
     return np.stack(fields)
 
 
@@ -166,7 +181,7 @@ def _search(model: CameraModel, target: _Target, options: RegistrationOptions) -
         for pan in steps:
             # A small turn about the camera's x axis moves the picture down, one about its y axis to the left.
             moved = pixels + np.array([pan, -tilt]) * focal
-            away = _grid_costs(moved, target.kind[part], target.fields, options.cut_px)
+            away = _grid_costs(moved, target.kind[part], target.fields, target.cut_px)
             cost = float(np.average(away, weights=target.weight[part]))
             cost += 0.05 * (np.degrees(np.hypot(tilt, pan)) / options.prior_deg) ** 2
             found.append((cost, float(tilt), float(pan)))
@@ -188,7 +203,7 @@ def _grid_costs(pixels: Array, kind: Kinds, fields: Array, cut: float) -> Array:
 
 
 def _residuals(x: Array, model: CameraModel, target: _Target, options: RegistrationOptions) -> Array:
-    away = _distances(_turned(model, x), target.points, target.kind, target.fields, options.cut_px)
+    away = _distances(_turned(model, x), target.points, target.kind, target.fields, target.cut_px)
     spread = np.array([np.radians(options.prior_deg)] * 3 + [options.prior_m] * 3 + [options.prior_focal])
     # Neighbouring samples share their edge: all together weigh as much as some hundred independent ones.
     return np.concatenate([away * np.sqrt(200 * target.weight), x / spread])

@@ -19,7 +19,7 @@ from smartstore.site import Site, load_site
 from smartstore.vision.blocking import hidden_by
 from smartstore.vision.facings import FacingReader, FacingWatcher
 from smartstore.vision.likeness import Likeness
-from smartstore.vision.registration import register
+from smartstore.vision.registration import poses
 from smartstore.vision.shelf_face import marks
 from smartstore.vision.worker import decode_jpeg
 from smartstore.wire.messages import Facings, SeenFacing
@@ -144,7 +144,7 @@ def test_a_camera_off_its_survey_is_aligned_by_the_shelves(
     shop = Shop(building, camera, renderer, seed)
     _, image = shop.picture()
     surveyed = corner.cameras[camera]
-    found = register(surveyed.model, marks(corner, surveyed), image)
+    found = poses(surveyed.model, marks(corner, surveyed), image)[0]
     fixtures = [corner.fixtures[name] for name in surveyed.watches]
     points = np.array([f.point(u, 0.02, z) for f in fixtures for u in (0.05, f.width_m - 0.05) for z in (0.35, 1.25)])
     true = shop.spec.project(points)
