@@ -98,7 +98,7 @@ class SequentialBaseline:
             return
         for group in _split(difference):
             grams = float(difference[group].sum())
-            if abs(grams) < LEAST_GRAMS:
+            if abs(grams) < LEAST_GRAMS or not shelf.facings:
                 continue
             shares = {shelf.plates[i].id: abs(float(difference[i] / grams)) for i in group}
             self._book(shelf, grams, shares, t_ns)

@@ -88,7 +88,10 @@ class Attributor:
                 self._unseen.see(fact)
             case WeightStep():
                 self._sightings.felt(fact)
-                self._changes.append(of_step(fact, self._site))
+                if self._site.facings_of_shelf(fact.shelf):
+                    self._changes.append(of_step(fact, self._site))
+                else:
+                    self._sightings.ignored["step_on_bare_shelf"] += 1
             case FacingChange():
                 self._changes += self._sightings.see(fact)
 

@@ -36,11 +36,23 @@ class Change:
 
 
 def of_step(step: WeightStep, site: Site) -> Change:
-    """A weight step with the facings on its plates, those of the heaviest plate first."""
+    """A weight step with the facings on its plates, those of the heaviest plate first.
+
+    On plates that carry no facing it is one of the nearest facings beside them.
+    """
     plates = [plate for plate, _ in sorted(step.plates, key=lambda pair: (-abs(pair[1]), pair[0]))]
     facings = tuple(dict.fromkeys(f.id for plate in plates for f in site.facings_of_plate(plate)))
+    facings = facings or _beside(site, plates[0])
     caused_by = f"step:{'+'.join(name for name, _ in step.plates)}:{step.t_start_ns}"
     return Change(caused_by, step.fixture, step.shelf, step.t_start_ns, step.t_end_ns, facings, step=step)
+
+
+def _beside(site: Site, plate: str) -> tuple[str, ...]:
+    """The nearest facings to the left and to the right of a plate."""
+    place = site.plates[plate]
+    here = site.facings_of_shelf(place.shelf)
+    left = [facing.id for facing in here if facing.offset_m < place.offset_m][-1:]
+    return (*left, *[facing.id for facing in here if facing.offset_m > place.offset_m][:1])
 
 
 def of_view(seen: FacingChange, site: Site) -> Change:
