@@ -14,17 +14,17 @@ Unlike = Callable[[Track, Track], float]
 """Cost of taking two tracks for the same person by their looks."""
 
 
-def shown_alone(track: Track, cameras: Mapping[str, CameraModel], options: TrackerOptions) -> bool:
-    """Whether one camera alone shows a tentative track, and another one of ``cameras`` has its place in the picture."""
+def missed_by(track: Track, cameras: Mapping[str, CameraModel], options: TrackerOptions) -> int:
+    """How many of ``cameras`` have the place of a tentative track in their picture that one camera alone shows."""
     if len(track.shown) > 1:
-        return False
+        return 0
     chest = [(*track.mean[:2], options.chest_m)]
+    missed = 0
     for camera in cameras.keys() - track.shown.keys():
         model = cameras[camera]
         pixel = model.project(chest)[0]
-        if np.all((pixel > 0) & (pixel < (model.width_px, model.height_px))):
-            return True
-    return False
+        missed += bool(np.all((pixel > 0) & (pixel < (model.width_px, model.height_px))))
+    return missed
 
 
 def stands_apart(track: Track, others: Iterable[Track], options: TrackerOptions) -> bool:

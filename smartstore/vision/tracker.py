@@ -19,7 +19,7 @@ from smartstore.domain.people import FloorState, FloorTrack, PeopleView, SeenPer
 from smartstore.site import Site
 from smartstore.site.survey import calibration_fault
 from smartstore.vision.association import Pairs, assign
-from smartstore.vision.births import continued, is_echo, shown_alone, stands_apart
+from smartstore.vision.births import continued, is_echo, missed_by, stands_apart
 from smartstore.vision.doubles import crowded, once_each
 from smartstore.vision.floor import FloorOptions, RayTable, Stands, locate, locate_all
 from smartstore.vision.ground import Ground
@@ -234,7 +234,10 @@ class FloorTracker:
         options, age_s = self.options, (self._t_ns - track.born_ns) / 1e9
         if track.hits < options.confirm_hits or track.share_seen(self._views) < options.confirm_share:
             return
-        alone = shown_alone(track, {camera: self._tables[camera].model for camera in self._views}, options)
+        missed = missed_by(track, {camera: self._tables[camera].model for camera in self._views}, options)
+        if missed > options.alone_most:
+            return
+        alone = missed > 0
         if age_s >= (options.recover_after_alone_s if alone else options.recover_after_s):
             if self._recover(track):
                 return

@@ -39,6 +39,8 @@ class TrackerOptions:
     """Age at which a birth at the entry is believed."""
     confirm_entry_alone_s: float = 2.0
     """The same while one camera alone shows it although others look there: boxes around nobody last a while."""
+    alone_most: int = 3
+    """What one camera alone shows is nobody if more than so many others look there."""
     confirm_s: float = 3.0
     """Age at which a birth away from the entry is believed, if two cameras show it and it is nobody known."""
     start_s: float = 1.0
