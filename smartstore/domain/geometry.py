@@ -7,6 +7,7 @@ formulas as in the OpenCV documentation of ``projectPoints``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,9 +95,10 @@ def undistort(xy: Array, d: Array) -> Array:
     Ten rounds do for abs(k1) < 0.5; lenses that bend more take up to sixty.
     """
     guess, furthest = xy.copy(), 0.999 * _valid_r2(d) ** 0.5
+    beyond = np.zeros(len(xy), bool)
     for turn in range(60):
         error = xy - distort(guess, d)
-        if turn >= 10 and np.abs(error).max(initial=0.0) < 1e-7:
+        if turn >= 10 and np.abs(error[~beyond]).max(initial=0.0) < 1e-7:
             break
         guess = guess + error
         radius = np.linalg.norm(guess, axis=1)
@@ -107,6 +109,12 @@ def undistort(xy: Array, d: Array) -> Array:
 
 def _valid_r2(d: Array) -> float:
     """Squared radius up to which the radial polynomial grows: beyond it the model folds over."""
+    return _fold_r2(d.tobytes())
+
+
+@lru_cache(1024)
+def _fold_r2(coefficients: bytes) -> float:
+    d = np.frombuffer(coefficients)
     r = np.linspace(0.0, 4.0, 401)
     falling = np.nonzero(np.diff(r * _radial(r**2, d)) <= 0)[0]
     return float(r[falling[0]] ** 2) if len(falling) else float(r[-1] ** 2)

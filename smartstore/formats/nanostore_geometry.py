@@ -165,5 +165,5 @@ def _camera(name: str, values: Mapping[str, Any], findings: Findings) -> dict[st
         "look_at_m": [round(float(v), 5) for v in target], "roll_deg": round(roll, 4), "width_px": width,
         "height_px": height, "focal_px": round(float(fx + fy) / 2, 3),
         "principal_px": [round(float(k[0, 2]) * width, 3), round(float(k[1, 2]) * height, 3)],
-        "distortion": lens + [0.0] * (5 - len(lens)), "fps": 10.0,
+        "distortion": lens + [0.0] * (5 - len(lens)), "fps": 5.0,
     }  # fmt: skip

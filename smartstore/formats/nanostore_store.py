@@ -123,7 +123,7 @@ def assumptions(store: NanoStore, findings: Findings) -> None:
     for what, where, done in (
         ("the data has no gates", "entry and exit", "put into the wall opposite the gondolas, 1.4 m wide"),
         ("the data has no ceiling", "the room", "0.2 m above the highest camera"),
-        ("the data has no frame rate", f"{len(store.cameras)} cameras", "10 pictures a second"),
+        ("the data has no frame rate", f"{len(store.cameras)} cameras", "5 pictures a second"),
         ("the data has no picture size", f"{len(store.cameras)} cameras", "1280 x 720, which makes pixels square"),
         ("the data has no taxes", "all products", "none"),
         ("the data has no sizes of products", f"{len(store.goods)} products",
