@@ -136,8 +136,10 @@ class _Reading:
         match action:
             case Take(take=name, count=count):
                 facing = self._place(name)
-                self.taken += [facing] * count
-                return TakeItems(facing, count, action.double_grab, lift_s=action.lift_s, hold_s=action.hold_s)
+                self.taken += [action.of or facing] * count
+                return TakeItems(
+                    facing, count, action.double_grab, lift_s=action.lift_s, hold_s=action.hold_s, left_from=action.of
+                )
             case BothHands(both_hands=names):
                 left, right = self._side_by_side(names, f"{key}.both_hands")
                 self.taken += [left, right]

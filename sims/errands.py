@@ -26,6 +26,8 @@ class TakeItems:
     """How long the lift takes; None: as it comes."""
     hold_s: float = 0.0
     """How long the hand is around the item before it lifts."""
+    left_from: str | None = None
+    """The facing where what is taken comes from, if somebody left it in this one."""
 
 
 @dataclass(frozen=True, slots=True)

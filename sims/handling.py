@@ -60,7 +60,8 @@ class Handling:
     def _put_down(self, shopper: Shopper, deed: deeds.PutDown, t_s: float, happened: Happened) -> None:
         unit = next(unit for unit in shopper.hands.holds if unit.home == deed.home)
         contact = self._contact(deed.facing, deed.column, t_s, unit.grams, deed.press_grams, 0.12, deed.settle_s)
-        self._stock.put(deed.facing, deed.column, unit)
+        at_home = self._building.facings[deed.facing].sku == unit.sku
+        self._stock.put(deed.facing, deed.column, replace(unit, home=deed.facing) if at_home else unit)
         happened.contacts.append(contact)
         happened.records.append(self._moved("put_back", happened.t_ns, shopper, unit, deed.facing))
 

@@ -27,6 +27,8 @@ class Take(Part):
     """How long the lift takes; without it as it comes, 0.07 to 0.3 s."""
     hold_s: Annotated[float, Field(ge=0.0, le=120.0)] = 0.0
     """The hand is around the item for so long before it lifts."""
+    of: Name | None = None
+    """Not the goods of the facing but what somebody left there out of this one; waited for if it is still to come."""
 
 
 class BothHands(Part):
@@ -195,6 +197,8 @@ def mentions(script: tuple[ScriptedShopper, ...], building: Building) -> Iterato
             for field, value in action:
                 if field in known:
                     yield f"{key}.{field}", value, known[field]
+            if isinstance(action, Take) and action.of is not None:
+                yield f"{key}.of", action.of, facings
             if isinstance(action, PutBack) and action.to is not None:
                 yield f"{key}.to", action.to, facings
             if isinstance(action, BothHands):

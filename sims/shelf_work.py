@@ -21,6 +21,8 @@ LIFTED_M = 0.05
 """How far a slow lift goes before the hand comes out of the shelf."""
 LEAN_GRAMS, LEAN_M = (500.0, 3000.0), (0.35, 0.60)
 """What somebody who leans rests on a shelf, and over how much of its width."""
+PATIENCE_S = 60.0
+"""How long somebody waits for what another shopper is to leave on a shelf."""
 HOLD_GRAMS = (60.0, 300.0)
 """What the hand around an item weighs on the shelf."""
 
@@ -96,12 +98,15 @@ class ShelfWork:
             if count >= errand.count:
                 break
             yield from self._hands.stow()
-            column = self._choose(self._columns_of(facing))
+            wanted = self._building.facings[errand.left_from].sku if errand.left_from else facing.sku
+            if errand.left_from:
+                yield from self._wait_for(facing, wanted)
+            column = self._choose(self._columns_of(facing, wanted))
             if column is None:
                 break
             goal = self._hands.front(self._tick.seen.stock, facing, column)
             self._hands.choose(goal, self._manner.left_handed)
-            self._hands.both = self._hands.left_free and (errand.double_grab or self._heavy(facing.sku))
+            self._hands.both = self._hands.left_free and (errand.double_grab or self._heavy(wanted))
             yield from self._hands.reach(facing, goal)
             if errand.hold_s:
                 yield from self._hold(facing, column, errand.hold_s)
@@ -123,7 +128,7 @@ class ShelfWork:
     def take_both(self, facings: tuple[Facing, Facing]) -> Iterator[None]:
         """Take one item from each of two facings, left and right, one with each hand, within 0.3 s."""
         yield from self._hands.stow()
-        columns = [self._choose(self._columns_of(facing)) for facing in facings]
+        columns = [self._choose(self._columns_of(facing, facing.sku)) for facing in facings]
         left, right = columns
         if left is None or right is None:
             return
@@ -245,7 +250,14 @@ class ShelfWork:
     def _heavy(self, sku: str) -> bool:
         return self._building.items[sku].grams > BOTH_HANDS_GRAMS
 
-    def _columns_of(self, facing: Facing) -> list[int]:
-        """Columns with the facing's own product at the front."""
+    def _columns_of(self, facing: Facing, sku: str) -> list[int]:
+        """Columns with a product at the front."""
         stock = self._tick.seen.stock
-        return [column for column in stock.filled_columns(facing.id) if stock.view[facing.id][column][-1] == facing.sku]
+        return [column for column in stock.filled_columns(facing.id) if stock.view[facing.id][column][-1] == sku]
+
+    def _wait_for(self, facing: Facing, sku: str) -> Iterator[None]:
+        """Until somebody has left a product in a facing, but not for ever."""
+        for _ in range(round(PATIENCE_S / self._tick.dt_s)):
+            if self._columns_of(facing, sku):
+                return
+            yield

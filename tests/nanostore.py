@@ -15,11 +15,10 @@ COLA, TEA, BREAD = "012000000133", "012000286209", "071142008582"
 
 def real_nanostore() -> Path:
     """The folder of the real data set; skips loudly where there is none."""
-    places = [os.environ.get("SMARTSTORE_NANOSTORE"), Path(__file__).parents[2] / "shared/nanostore"]
-    for place in [Path(place) for place in places if place] + [Path("/work/shared/nanostore")]:
-        if (place / "planogram.json").is_file():
-            return place
-    pytest.skip("THE NANOSTORE DATA IS NOT HERE: set SMARTSTORE_NANOSTORE to its folder")
+    place = Path(os.environ.get("SMARTSTORE_NANOSTORE", Path(__file__).parents[1] / "../shared/nanostore"))
+    if not (place / "planogram.json").is_file():
+        pytest.skip(f"NO NANOSTORE DATA AT {place}: set SMARTSTORE_NANOSTORE to its folder")
+    return place
 
 
 def small_nanostore(folder: Path) -> Path:
