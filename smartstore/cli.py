@@ -3,7 +3,6 @@
 Bad input is one line on standard error that says what is wrong and what to do, and exit code 2; never a traceback.
 """
 
-import logging
 import os
 import signal
 import socket
@@ -17,15 +16,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from smartstore.broker_cli import app as broker_app
-from smartstore.console import CaFile, Credentials, print_json, print_table
+from smartstore.console import CaFile, Credentials, Level, LogJson, LogLevel, print_json, print_table
 from smartstore.feed.cli import app as feed_app
 from smartstore.feed.replay_cli import app as replay_app
+from smartstore.health_cli import app as health_app
 from smartstore.import_cli import app as import_app
 from smartstore.ledger.cli import DEFAULT_DB, Db, open_journal, state_folder
 from smartstore.ledger.cli import app as journal_app
 from smartstore.ledger.db_cli import app as db_app
 from smartstore.ledger.review_cli import app as review_app
 from smartstore.ledger.review_cli import picture_folder
+from smartstore.logs import log_to_stderr
 from smartstore.palm.cli import app as palm_app
 from smartstore.site_cli import app as site_app
 from smartstore.vision.cli import app as vision_app
@@ -51,6 +52,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(journal_app)  # without a name: its commands stand beside those here
 app.add_typer(replay_app)
+app.add_typer(health_app)
 app.add_typer(site_app, name="site")
 app.add_typer(vision_app, name="vision")
 app.add_typer(review_app, name="review")
@@ -91,10 +93,18 @@ def serve(
         Path | None,
         typer.Option(help="Folder for what is needed after a crash; beside the file of the journal if not said"),
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port for /metrics (Prometheus) and /health; 0: a free one"),
+    ] = None,
+    metrics_host: Annotated[str, typer.Option(help="Address that this port is open on")] = "127.0.0.1",
+    log_level: LogLevel = Level.info,
+    log_json: LogJson = False,
 ) -> None:
     """Run a store: from what its devices say to settled receipts, until it is told to stop."""
     from smartstore.bus.access import broker_access
     from smartstore.ledger.inputs import InputLog
+    from smartstore.metrics import Window
     from smartstore.palm.tokens import read_verifier
     from smartstore.payment.gateway import StubGateway, faults_of
     from smartstore.pipeline import Pipeline
@@ -111,8 +121,9 @@ def serve(
     options, site = read_settings(settings), load_site(store)
     check = EntryCheck(read_verifier(palm_key, site.store) if palm_key is not None else None)
     vision = _vision(site, options.vision, frames) if frames is not False else None
-    _log()
+    log_to_stderr(log_level.value, log_json)
     with ExitStack() as stack:
+        window = stack.enter_context(Window(metrics_port, metrics_host)) if metrics_port is not None else None
         journal = stack.enter_context(open_journal(db, True, Patience(options.service.database_s)))
         folder = state or state_folder(db, site.store, name)
         inputs = stack.enter_context(InputLog(folder, fingerprint(store.read_text(encoding="utf-8"), repr(options))))
@@ -121,11 +132,13 @@ def serve(
         bus = stack.enter_context(_bus(access, site.store, name, options))
         gateway = StubGateway(faults_of(options.payment), folder / "provider.db")
         pipeline = Pipeline(site, pipeline_options(options), vision)
+        watch = window.show if window is not None else None
         service = Service(bus, site, pipeline, journal, gateway, check, name, options, vision is not None,
-                          pictures or picture_folder(db), inputs)  # fmt: skip
+                          pictures or picture_folder(db), inputs, watch)  # fmt: skip
         signal.signal(signal.SIGTERM, lambda *_: service.stop())
         signal.signal(signal.SIGINT, lambda *_: service.stop())
-        typer.echo(f"{site.name} is served on {bus.address}; stop with Ctrl-C", err=True)
+        seen = f", watched at {window.url}/metrics" if window is not None else ""
+        typer.echo(f"{site.name} is served on {bus.address}{seen}; stop with Ctrl-C", err=True)
         service.run()
 
 
@@ -137,6 +150,8 @@ def vision_serve(
     settings: Annotated[Path | None, typer.Option(help="Settings, for example configs/pipeline.yaml")] = None,
     credentials: Credentials = None,
     ca_file: CaFile = None,
+    log_level: LogLevel = Level.info,
+    log_json: LogJson = False,
 ) -> None:
     """Look at the pictures of a store for a service that runs with --no-frames; several workers share the cameras."""
     from smartstore.bus.access import broker_access
@@ -149,7 +164,7 @@ def vision_serve(
     _check_name(name)
     options, site = read_settings(settings).vision, load_site(store)
     worker = vision_worker(site, options)
-    _log()
+    log_to_stderr(log_level.value, log_json)
     will = vision_status(site.store, name, "offline", 0)
     client = f"smartstore-{site.store}-vision-{name}"
     access = broker_access(broker, credentials, ca_file)
@@ -244,11 +259,6 @@ def _check_name(name: str) -> None:
     """Raises :class:`UsageError` where a service cannot have this name on the bus."""
     if not name or set(name) & set("/+#"):
         raise UsageError(f"--id {name!r} cannot be part of a topic; leave out /, + and #, and leave something")
-
-
-def _log() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _broker(stack: ExitStack, port: int) -> str:

@@ -4,6 +4,7 @@ In: rows and data. Out: tables and JSON on standard output.
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,19 @@ Credentials = Annotated[
     ),
 ]
 CaFile = Annotated[Path | None, typer.Option(help="Certificates to trust with mqtts://")]
+
+
+class Level(StrEnum):
+    """What is worth a line in the log."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+LogLevel = Annotated[Level, typer.Option(help="What is worth a line on standard error")]
+LogJson = Annotated[bool, typer.Option("--log-json", help="Lines of JSON instead of lines of text")]
 
 LEAST_COLUMN = 24
 """Characters of a column beside the first one, before the table grows beyond the terminal."""

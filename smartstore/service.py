@@ -22,6 +22,7 @@ from smartstore.bus.base import Bus
 from smartstore.domain.events import CaseRaised, StoreEvent
 from smartstore.domain.payments import Gateway
 from smartstore.domain.people import FloorState
+from smartstore.intake import Intake
 from smartstore.ledger.books import Books
 from smartstore.ledger.inputs import Entry, InputLog, Mark
 from smartstore.ledger.journal import Journal
@@ -31,6 +32,7 @@ from smartstore.recall import Recall
 from smartstore.settings import Settings
 from smartstore.site import Site
 from smartstore.state import StateError, freeze, thaw
+from smartstore.vitals import DROPPED, Vitals, Watch
 from smartstore.wire import messages, topics
 from smartstore.wire.codec import Packet, Received, WireError, decode, encode
 
@@ -38,6 +40,7 @@ log = logging.getLogger(__name__)
 
 DEFAULTS = Settings()
 _LOG_AGAIN_S = 60.0
+_WATCHED_S = 1.0
 _STALE_S = 0.5
 """Progress is repeated this often while nothing comes: a lost packet must not stop whoever waits for it."""
 
@@ -131,20 +134,22 @@ class Service:
     def __init__(
         self, bus: Bus, site: Site, pipeline: StoreEvents, journal: Journal, gateway: Gateway,
         entry_check: EntryCheck, name: str = "main", settings: Settings = DEFAULTS, frames: bool = True,
-        pictures: Path | None = None, inputs: InputLog | None = None,
+        pictures: Path | None = None, inputs: InputLog | None = None, watch: Watch | None = None,
     ) -> None:  # fmt: skip
         self._bus, self._store, self._pipeline, self._journal = bus, site.store, pipeline, journal
         self._entry_check, self._name, self._options, self._frames = entry_check, name, settings.service, frames
         self.books = Books(bus.publish, site, journal, gateway, settings.settlement, name, pictures)
         self._inputs, self._connections = inputs, bus.connections
+        self._site, self._intake, self._watch = site, Intake(site, settings.service.most_per_s), watch
         self._recall = Recall(bus.publish, site.store, name, self._options.listen_s, self._options.catch_up_s)
         self._shown_ns, self._reported_ns, self._reported_at, self._kept_ns = -1, -1, 0.0, -1
-        self._verdicts_at = self._provider_at = 0.0
+        self._verdicts_at = self._provider_at = self._watched_at = self._advanced_at = 0.0
         self._named: dict[str, float] = {}
         self._stopping = False
         self.counts: Counter[str] = self.books.counts
-        """Packets by fate: received, malformed, unknown_topic, unknown_field, refused_token, failed; events, too:
-        repeated_events, after_settling; and how often a feed has ``finished``."""
+        """Packets by fate: received, malformed, unknown_topic, unknown_field, refused_token, failed, and
+        unknown_device and too_many, which are not received; events, too: repeated_events, after_settling; and how
+        often a feed has ``finished``."""
 
     def run(self) -> None:
         """Works until :meth:`stop` is called or the bus is closed.
@@ -225,6 +230,9 @@ class Service:
     def _understood(self, packet: Packet) -> Received | None:
         """The message of a packet that is for us and in order; others are counted."""
         found = topics.find(packet.topic)
+        if found is not None and (why := self._refuses(found[0], found[2])) is not None:
+            self._drop(why, packet.topic, packet.topic)
+            return None
         if found is not None and found[0] is topics.FRAME:
             self.books.album.see(found[2], packet)
         if found is not None and not self._listens(found[0], found[2]):
@@ -252,6 +260,21 @@ class Service:
             return
         if events:
             self.books.book(events)
+
+    def vitals(self) -> Vitals:
+        """How the service is just now."""
+        site, heard = self._site, self._intake.heard_s
+        scales = (fixture.id for fixture in site.fixtures.values() if fixture.scale and fixture.shelves)
+        return Vitals(
+            self._store, self._name, time.monotonic(), self._pipeline.processed_ns, self._advanced_at,
+            dict(self.counts), self._pipeline.stats, {name: heard.get(name) for name in (*site.cameras, *scales)},
+            self._bus.lost, self._bus.refused, self._bus.connected,
+        )  # fmt: skip
+
+    def _refuses(self, channel: topics.Channel, device: str) -> str | None:
+        if channel in (topics.STATUS, topics.REPLAYED):
+            return None
+        return self._intake.refuses(channel, device, self._pipeline.processed_ns, time.monotonic())
 
     def _listens(self, channel: topics.Channel, device: str) -> bool:
         if channel is topics.FINISH:
@@ -360,6 +383,9 @@ class Service:
 
     def _report(self, again: bool = False) -> None:
         """Says how far event time is processed: now and then while busy, and ``again`` whenever idle."""
+        if self._watch is not None and time.monotonic() - self._watched_at > _WATCHED_S:
+            self._watched_at = time.monotonic()
+            self._watch(self.vitals())
         processed_ns = self._pipeline.processed_ns
         advanced = processed_ns - self._reported_ns
         due = advanced >= self._options.progress_s * 1e9
@@ -367,8 +393,10 @@ class Service:
             due = advanced > 0 or time.monotonic() - self._reported_at > _STALE_S
         if not due:
             return
-        self._reported_ns, self._reported_at = processed_ns, time.monotonic()
-        dropped = self.counts["malformed"] + self.counts["failed"] + self.counts["refused_token"]
+        self._reported_at = time.monotonic()
+        if processed_ns > self._reported_ns:
+            self._reported_ns, self._advanced_at = processed_ns, self._reported_at
+        dropped = sum(self.counts[fate] for fate in DROPPED)
         self.books.teller.progress(max(processed_ns, 0), self.counts["received"], dropped, self.counts["finished"])
 
     def _drop(self, fate: str, device: str, text: str, trace: bool = False) -> None:

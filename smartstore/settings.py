@@ -61,6 +61,8 @@ class ServiceOptions:
     """Positions of everybody are published this often, in event time."""
     idle_s: float = 0.02
     """So long without a message (wall time), and the service says how far it is."""
+    most_per_s: int = 2000
+    """A device may say so much on a channel in a second of event time; what comes beyond is dropped and counted."""
     verdicts_s: float = 0.5
     """The journal is asked this often (wall time) for what people decided in review cases."""
     payments_s: float = 5.0

@@ -62,6 +62,18 @@ class Bus(Protocol):
     def connections(self) -> int:
         """How often the connection was made: a new one means that something may have been missed in between."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether the connection stands just now."""
+
+    @property
+    def lost(self) -> int:
+        """Packets that this reader was too slow for."""
+
+    @property
+    def refused(self) -> int:
+        """Packets that the broker did not take; it says so of QoS 1 only, others it drops in silence."""
+
     def close(self) -> None:
         """Ends the connection cleanly; readers see the end. Safe to call twice and from another thread."""
 
@@ -228,8 +240,15 @@ class MemoryBus:
 
     @property
     def lost(self) -> int:
-        """Packets that this reader was too slow for."""
         return self._inbox.lost
+
+    @property
+    def connected(self) -> bool:
+        return self._open
+
+    @property
+    def refused(self) -> int:
+        return 0
 
     def publish(self, packet: Packet) -> None:
         if not self._open:

@@ -55,8 +55,7 @@ class MqttBus:
         self._connected = self._resumed = False
         self._opened = False
         self._refusal: str | None = None
-        self.refused = 0
-        """Packets that the broker did not take from us; of QoS 1 only, others it drops in silence."""
+        self._refused = 0
         self._acks: dict[int, list[ReasonCode]] = {}
         self._unsent: deque[tuple[int, paho.MQTTMessageInfo]] = deque()
         self._durable_s, self._connections = durable_s, 0
@@ -113,17 +112,19 @@ class MqttBus:
 
     @property
     def lost(self) -> int:
-        """Packets that this reader was too slow for."""
         return self._inbox.lost
 
     @property
     def connected(self) -> bool:
-        """Whether the connection stands just now."""
         return self._connected
 
     @property
     def connections(self) -> int:
         return self._connections
+
+    @property
+    def refused(self) -> int:
+        return self._refused
 
     def wait_connected(self, timeout_s: float) -> bool:
         """Until the connection stands again; False when that took too long."""
@@ -258,8 +259,8 @@ class MqttBus:
 
     def _on_publish(self, _client: Any, _data: Any, _mid: int, reason: ReasonCode, _properties: Any) -> None:
         if reason.is_failure:
-            self.refused += 1
-            if self.refused == 1:
+            self._refused += 1
+            if self._refused == 1:
                 log.warning("broker %s refuses what we say (%s); check its access rules", self.address, reason)
         if len(self._unsent) >= _UNSENT_LIMIT:
             with self._state:

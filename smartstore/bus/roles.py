@@ -52,8 +52,8 @@ def accounts(members: Members) -> Accounts:
             raise BusError(f"{name!r} cannot be the name of an account; use letters, digits, dots, _ and -")
 
     def device(role: str, name: str, *channels: topics.Channel) -> tuple[str, Grants]:
-        said = [channel.topic(store, name) for channel in (*channels, topics.STATUS)]
-        return f"{role}-{name}", Grants(tuple(said))
+        said = [channel.topic(store, name) for channel in (*channels, topics.STATUS, topics.REPLAYED)]
+        return f"{role}-{name}", Grants(tuple(said), (topics.REPLAY.filter(store),))
 
     return dict(
         [device("camera", name, topics.FRAME, topics.PEOPLE, topics.FACINGS) for name in members.cameras]
@@ -84,7 +84,7 @@ def _worker(store: str, name: str) -> tuple[str, Grants]:
 def _service(store: str, name: str) -> tuple[str, Grants]:
     """Hears what devices say and what is asked of it; alone says what was bought."""
     told = _filters(store, (topics.CART, topics.RECEIPT, topics.REVIEW, topics.CHANGE))
-    itself = (topics.FLOOR.topic(store, name), topics.PROGRESS.topic(store, name))
+    itself = tuple(channel.topic(store, name) for channel in (topics.FLOOR, topics.PROGRESS, topics.REPLAY))
     status = topics.STATUS.topic(store, f"service-{name}")
     heard = tuple(channel for channel in topics.CHANNELS if channel.sender == "device")
     asked = topics.FINISH.topic(store, name)

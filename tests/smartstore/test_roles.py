@@ -54,6 +54,9 @@ SAYS = [
     ("camera-c1", "data/camera/c1/people", True),
     ("camera-c1", "data/camera/c1/facings", True),
     ("camera-c1", "sys/c1/status", True),
+    ("camera-c1", "event/replayed/c1", True),
+    ("camera-c1", "event/replayed/c2", False),
+    ("camera-c1", "cmd/replay/main", False),
     ("camera-c1", "data/camera/c2/frame", False),
     ("camera-c1", "data/camera/c2/people", False),
     ("camera-c1", "sys/c2/status", False),
@@ -86,6 +89,7 @@ SAYS = [
     ("service-main", "data/floor/main", True),
     ("service-main", "sys/service/main/progress", True),
     ("service-main", "sys/service-main/status", True),
+    ("service-main", "cmd/replay/main", True),
     ("service-main", "event/gate/entry", False),
     ("service-main", "data/scale/g1", False),
     ("service-main", "data/camera/c1/people", False),
@@ -100,6 +104,9 @@ SAYS = [
 
 # account, topic below the store that somebody says something about, whether it hears that
 HEARS = [
+    ("camera-c1", "cmd/replay/main", True),
+    ("service-main", "event/replayed/c1", True),
+    ("app", "cmd/replay/main", False),
     ("camera-c1", "event/cart/v1", False),
     ("camera-c1", "event/receipt/v1", False),
     ("camera-c1", "data/camera/c1/frame", False),
