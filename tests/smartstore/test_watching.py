@@ -226,8 +226,9 @@ def test_nobody_can_write_a_line_of_their_own_into_the_log() -> None:
     assert "\x1b" not in line
 
 
-def test_the_level_and_the_form_of_the_log_are_options(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_level_and_the_form_of_the_log_are_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["serve", "--store", str(CORNER), "--any-token", "--no-frames", "--broker", "mqtt://127.0.0.1:1"]
+    command += ["--db", f"sqlite:///{tmp_path / 'journal.db'}"]
     assert tell([*command, "--log-json", "--log-level", "warning"]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "no MQTT broker" in line
