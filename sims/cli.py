@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sims.lab import cli_bench, cli_faults, cli_make, cli_nanostore, cli_plan
+from sims.lab import cli_bench, cli_faults, cli_make, cli_nanostore, cli_plan, cli_site
 from sims.lab.cli_options import Fidelity, seed_range
 from sims.lab.spectator import Spectator
 
@@ -123,3 +123,4 @@ app.add_typer(cli_faults.app)
 app.add_typer(cli_make.app)
 app.add_typer(cli_plan.app)
 app.add_typer(cli_nanostore.app)
+app.add_typer(cli_site.app)
