@@ -114,3 +114,21 @@ def compare(
         table.add_row(BY_NAME[row.measure].title, *values, interval, row.verdict if decides else "")
     Console(file=sys.stdout).print(table)
     print("\n".join(in_words(found)))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN_OR_SWEEP", help="Folder of a run or of a sweep")],
+    out: Annotated[Path | None, typer.Option(help="File to write; report.html in the folder by default")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Store document of a run, if it was moved or changed since")
+    ] = None,
+    prices: Annotated[Path | None, typer.Option(help="Price list, like configs/prices.yaml")] = None,
+    settings: Annotated[Path | None, typer.Option(help="Settings that the run had")] = None,
+) -> None:
+    """Write a run or a sweep as one HTML file: paths, zones, goods, receipts, money, devices, coverage, sensitivity."""
+    from sims.lab.report import report as make
+
+    with Console(stderr=True).status("starting ...") as status:
+        file = make(folder, out, store, prices, settings, lambda step: status.update(f"{step} ..."))
+    print(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")

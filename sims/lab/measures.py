@@ -6,7 +6,7 @@ process and on every machine: no times of computers are among them.
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -122,7 +122,7 @@ def shown(name: str, value: float | None, currency: str = "") -> str:
             return f"{value:,.4g}" if value != int(value) else f"{int(value):,}"
 
 
-def means(rows: list[Mapping[str, Any]]) -> dict[str, float]:
+def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """The mean of every measure over the rows that have it."""
     columns: dict[str, list[float]] = defaultdict(list)
     for row in rows:

@@ -4,7 +4,6 @@ In: a run that is over. Out: rows. Metres, seconds since the start of the run, m
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +111,8 @@ def _inside(fixture: Any, path: Array) -> Array:
     nx, ny = fixture.normal
     dx, dy = path[:, 1] - fixture.origin_m[0], path[:, 2] - fixture.origin_m[1]
     u, v = -dx * ny + dy * nx, -dx * nx - dy * ny
-    return path[(v <= 0) & (v >= -ZONE_M) & (u >= -ASIDE_M) & (u <= fixture.width_m + ASIDE_M)]
+    inside = (v <= 0) & (v >= -ZONE_M) & (u >= -ASIDE_M) & (u <= fixture.width_m + ASIDE_M)
+    return np.asarray(path[inside])
 
 
 def _dwell_s(path: Array) -> float:
@@ -135,7 +135,7 @@ def _stopped_s(path: Array) -> float:
 def _touches(fixture: Any, point: tuple[float, float, float]) -> bool:
     u, v, z = fixture.to_local(point)
     lowest = min(shelf.height_m for shelf in fixture.shelves)
-    return -TOUCH_M <= v <= fixture.depth_m and 0 <= u <= fixture.width_m and z >= lowest - 0.05
+    return bool(-TOUCH_M <= v <= fixture.depth_m and 0 <= u <= fixture.width_m and z >= lowest - 0.05)
 
 
 def goods(run: Run) -> list[Sold]:
@@ -229,9 +229,9 @@ def played(run: Run, traffic: Traffic) -> Played:
     return Played(run.truth, run.said, traffic=traffic)
 
 
-def receipt_rows(run: Run) -> list[Mapping[str, Any]]:
+def receipt_rows(run: Run) -> list[dict[str, Any]]:
     """Every visit: due, billed, and whether the receipt is exact."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     prices = {sku: item.price_minor for sku, item in run.site.items.items()}
     for visit in run.truth.visits:
         receipt = run.said.receipts.get(visit.visit)

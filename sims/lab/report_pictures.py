@@ -108,7 +108,8 @@ def bandwidth(wire: Wire) -> bytes:
     for axes, values, label, colour in (
         (above, wire.messages_per_s, "messages/s", BLUE), (below, wire.bytes_per_s / 1000, "kB/s", GREEN)
     ):  # fmt: skip
-        axes.plot(wire.seconds / 60, np.convolve(values, kernel, "same"), color=colour, lw=1.2)
+        mean = np.convolve(values, kernel, "valid")
+        axes.plot(wire.seconds[2 : 2 + len(mean)] / 60, mean, color=colour, lw=1.2)
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
