@@ -3,9 +3,11 @@
 #   make test    lint, types, import contracts and tests
 #   make bench   how fast everything is, as ratios, in one go
 #   make scoreboard  the gauntlet on its fixed seeds; writes tests/scoreboard.json anew, on purpose
+#   make golden  every committed recording in every way: speeds, orders, brokers; takes minutes
+#   make recordings  plays the stories of the committed recordings anew
 #   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
 
-.PHONY: demo test bench scoreboard soak setup clean
+.PHONY: demo test bench scoreboard soak setup clean golden recordings
 .DEFAULT_GOAL := demo
 SHELL := /bin/bash
 
@@ -31,6 +33,12 @@ scoreboard: $(STAMP)
 
 soak: $(STAMP)
 	$(BIN)/python -m sims.lab.vision_bench --frames 30000
+
+golden: $(STAMP)
+	SMARTSTORE_GOLDEN=all $(BIN)/python -m pytest -q tests/test_golden.py
+
+recordings: $(STAMP)
+	$(BIN)/python -m sims.lab.recordings
 
 setup: $(STAMP)
 

@@ -1,9 +1,11 @@
 """A visit as messages, and as a recording: for tests of whatever plays feeds."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 from smartstore.feed.recording import open_recorder
+from smartstore.feed.replay import device_packets
 from smartstore.site import Site
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, Received, encode
@@ -81,3 +83,11 @@ def record_visit(path: Path, site: Site) -> Path:
         for received, packet in zip(said, as_packets(said), strict=True):
             recorder.write(packet, received.t_ns + 30_000_000)
     return path
+
+
+def shuffled(feed: Path, seed: int, within_s: float = 0.45) -> list[tuple[int, Packet]]:
+    """Every packet comes up to so much later than it was said."""
+    rng = random.Random(seed)
+    late = [(t_ns + round(rng.uniform(0, within_s) * 1e9), n, packet)
+            for n, (t_ns, packet) in enumerate(device_packets(feed))]  # fmt: skip
+    return [(t_ns, packet) for t_ns, _, packet in sorted(late, key=lambda entry: entry[:2])]

@@ -1,7 +1,6 @@
 """Recordings played again: the same receipts at every speed, in any order within the lateness, over every bus."""
 
 import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from smartstore.feed.replay import device_packets
 from smartstore.site import Site, load_site
 from smartstore.testing.plugin import ReplayedFeed
 from smartstore.testing.replaying import replayed_feed
-from smartstore.wire.codec import Packet
 from tests.builders import at
-from tests.feeds import CORNER, SUGAR, TOMATOES, record_visit
+from tests.feeds import CORNER, SUGAR, TOMATOES, record_visit, shuffled
 from tests.mosquitto import mosquitto_broker
 
 
@@ -36,14 +34,6 @@ def feed(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def here(feed: Path) -> ReplayedFeed:
     """In this process, as fast as it goes."""
     return replayed_feed(feed)
-
-
-def shuffled(feed: Path, seed: int, within_s: float = 0.45) -> list[tuple[int, Packet]]:
-    """Every packet comes up to so much later than it was said."""
-    rng = random.Random(seed)
-    late = [(t_ns + round(rng.uniform(0, within_s) * 1e9), n, packet)
-            for n, (t_ns, packet) in enumerate(device_packets(feed))]  # fmt: skip
-    return [(t_ns, packet) for t_ns, _, packet in sorted(late, key=lambda entry: entry[:2])]
 
 
 def test_the_visit_is_one_receipt(here: ReplayedFeed, site: Site) -> None:
