@@ -8,6 +8,10 @@
 #   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
 
 .PHONY: demo test bench scoreboard soak setup clean golden recordings
+#   make chaos   receipts stay the same while service, broker and database are killed at random moments; minutes
+#   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
+
+.PHONY: demo test bench scoreboard chaos soak setup clean
 .DEFAULT_GOAL := demo
 SHELL := /bin/bash
 
@@ -30,6 +34,9 @@ bench: $(STAMP)
 
 scoreboard: $(STAMP)
 	$(BIN)/python -m sims.lab.scoreboard
+
+chaos: $(STAMP)
+	$(BIN)/python -m sims.lab.chaos
 
 soak: $(STAMP)
 	$(BIN)/python -m sims.lab.vision_bench --frames 30000

@@ -88,6 +88,11 @@ class Outbox:
         self._connections = line.connections
         self.announce()
 
+    @property
+    def processed_ns(self) -> int:
+        """The event time that the product has processed, as far as it said so; -1 before that."""
+        return self._processed_ns
+
     def announce(self) -> None:
         """Says that this device keeps what it sends."""
         online = messages.Status(seq=0, t_ns=0, state="online", kind="gateway", keeps_s=self._keep_ns / 1e9)

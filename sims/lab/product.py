@@ -56,8 +56,10 @@ class ProductProcess:
     """``smartstore serve`` as a process of its own."""
 
     def __init__(
-        self, store: Path, url: str, out: Path, palms: Palms, service: str, frames: bool, settings: Path | None = None
-    ) -> None:
+        self, store: Path, url: str, out: Path, palms: Palms, service: str, frames: bool, settings: Path | None = None,
+        db: str | None = None,
+    ) -> None:  # fmt: skip
+        """``db`` is the URL of its journal; without it that is a file in ``out``."""
         self.palm_key = out / "palm-public.pem"
         self.palm_key.write_bytes(palms.public_key_pem)
         self._log_path = out / "service.log"
@@ -65,7 +67,8 @@ class ProductProcess:
         self._secrets = {USERNAME: address.username or "", PASSWORD: address.password or ""} if address.username else {}
         self._command = [
             sys.executable, "-m", "smartstore", "serve", "--store", str(store), "--broker", str(address),
-            "--db", f"sqlite:///{(out / 'journal.db').resolve()}", "--id", service, "--palm-key", str(self.palm_key),
+            "--db", db or f"sqlite:///{(out / 'journal.db').resolve()}", "--state", str(out / "journal.state"),
+            "--id", service, "--palm-key", str(self.palm_key),
             *(["--settings", str(settings)] if settings else []),
             *(["--frames"] if frames else ["--no-frames"]),
         ]  # fmt: skip
@@ -106,6 +109,11 @@ class ProductProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    @property
+    def running(self) -> bool:
+        """Whether it is there."""
+        return self._process is not None and self._process.poll() is None
 
     def check(self) -> None:
         """Raises ProductError when the service has ended."""

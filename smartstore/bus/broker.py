@@ -95,6 +95,13 @@ class EmbeddedBroker:
         """
         self._start()
 
+    def kill(self) -> None:
+        """Ends the broker at once, as a power cut would (SIGKILL); :meth:`reopen` starts it again."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self.close()
+
     def close(self) -> None:
         """Stops the broker and frees its port. Safe to call twice."""
         process, self._process = self._process, None
