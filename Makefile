@@ -5,13 +5,10 @@
 #   make scoreboard  the gauntlet on its fixed seeds; writes tests/scoreboard.json anew, on purpose
 #   make golden  every committed recording in every way: speeds, orders, brokers; takes minutes
 #   make recordings  plays the stories of the committed recordings anew
-#   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
-
-.PHONY: demo test bench scoreboard soak setup clean golden recordings
 #   make chaos   receipts stay the same while service, broker and database are killed at random moments; minutes
 #   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
 
-.PHONY: demo test bench scoreboard chaos soak setup clean
+.PHONY: demo test bench scoreboard chaos soak setup clean golden recordings
 .DEFAULT_GOAL := demo
 SHELL := /bin/bash
 
