@@ -144,9 +144,10 @@ class PalmStore:
             raise PalmStoreError(f"the palm database cannot be used: {_first_line(error)}") from error
 
     def erase(self) -> None:
-        """Makes sure that what was deleted is nowhere in the database files: rebuilds them and empties the log.
+        """Makes sure that what was deleted is nowhere in the database files: SQLite has overwritten it in its pages
+        (secure_delete), and here the pages replace those of the file and the log is emptied.
 
-        PostgreSQL rewrites the table; its own log keeps old pages until it recycles them.
+        PostgreSQL rewrites the tables; its own log keeps old pages until it recycles them.
 
         Raises:
             PalmStoreError: somebody else is reading and holds on to the old pages.
@@ -170,7 +171,6 @@ class PalmStore:
                 driver.execute("VACUUM FULL palm_visit")
                 driver.autocommit = False
                 return False
-            driver.execute("VACUUM")
             return bool(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
         finally:
             connection.close()

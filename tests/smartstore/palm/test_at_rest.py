@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 
 from smartstore.cli import run
 from smartstore.palm.client import PalmClient, PalmRefusedError
+from smartstore.palm.facts import Person
 from smartstore.palm.keys import create_keys
 from smartstore.palm.service import PalmService
 from smartstore.palm.store import PalmStore, PalmStoreError
@@ -86,6 +87,30 @@ def test_after_deletion_the_template_is_nowhere_in_the_files_and_everybody_else_
         assert not found(written(bytes_of.pop(person)), files(tmp_path))
     assert all(found(written(template), files(tmp_path)) for template in bytes_of.values())
     assert [known(service, person) for person in MANY] == [person % 7 != 1 for person in MANY]
+
+
+def test_among_many_whose_rows_move_from_page_to_page_nothing_is_left_behind(store: PalmStore, tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    people = {base64.b32encode(rng.bytes(10)).decode(): rng.bytes(144) for _ in range(600)}
+    for batch in batched(people, 100):
+        with store.transaction() as books:
+            for person in batch:
+                books.put(Person(person, 1, "desk-1", "2026-1", 1, 1, people[person]))
+    gone = list(people)[::3] + list(people)[1::3]
+    for batch in batched(gone, 25):
+        with store.transaction() as books:
+            assert all(books.forget_person(person) for person in batch)
+        store.erase()
+    seen = files(tmp_path)
+    left = [
+        person for person, template in people.items() if any(template[at : at + 12] in seen for at in range(0, 132, 6))
+    ]
+    assert left == list(people)[2::3]
+
+
+def batched(people: Iterable[str], count: int) -> Iterator[list[str]]:
+    found = list(people)
+    return (found[at : at + count] for at in range(0, len(found), count))
 
 
 def test_a_renewed_template_replaces_the_old_one_and_finishing_erases_it(store: PalmStore, tmp_path: Path) -> None:
