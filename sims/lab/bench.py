@@ -22,6 +22,7 @@ from sims.lab.run import RunRequest, run
 from sims.lab.scenes import Cast, random_scene
 from sims.lab.vision_bench import vision_rows
 from sims.scene import Scene
+from smartstore.palm.bench import speed_rows as palm_rows
 
 CORNER = Path("configs/stores/corner.yaml")
 QUIET = Path("configs/scenarios/corner-quiet.yaml")
@@ -30,7 +31,9 @@ OUT = Path("data/runs/bench")
 
 def main() -> None:
     """Run everything, show it and keep it."""
-    rows = [*_real_time_factors(), *_views(), *_detector(), *vision_rows(OUT / "frames", CORNER)]
+    rows = [
+        *_real_time_factors(), *_views(), *_detector(), *vision_rows(OUT / "frames", CORNER), *palm_rows(100_000),
+    ]  # fmt: skip
     table = Table(
         "what", "figure", "unit", title=f"{platform.processor() or platform.machine()}, {platform.python_version()}"
     )

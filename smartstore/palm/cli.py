@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from smartstore.console import print_json, print_table
+from smartstore.palm.bench_cli import bench
 
 if TYPE_CHECKING:
     from smartstore.palm.service import PalmService
@@ -41,6 +42,7 @@ Person = Annotated[str, typer.Argument(help="Random id that enrolling returned")
 app = typer.Typer(help="The biometric token service: palms in, visit tokens out.", no_args_is_help=True)
 client_app = typer.Typer(help="Gates and desks that may ask the palm service.", no_args_is_help=True)
 app.add_typer(client_app, name="client")
+app.command()(bench)
 
 
 class PalmUsageError(Exception):

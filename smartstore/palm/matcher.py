@@ -12,8 +12,9 @@ from typing import Literal
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
-from smartstore.palm.templates import BITS, Bits
+from smartstore.palm.templates import BITS, Bits, distance
 
 Refusal = Literal["not alive", "unknown", "ambiguous"]
 
@@ -22,8 +23,8 @@ Refusal = Literal["not alive", "unknown", "ambiguous"]
 class MatchOptions:
     """Distances as shares of differing bits (0.5: strangers), liveness in 0..1."""
 
-    most_distance: float = 0.32
-    """Above this a palm is nobody's."""
+    most_distance: float = 0.28
+    """Above this a palm is nobody's; ``smartstore palm bench`` shows what other limits would do."""
     least_margin: float = 0.04
     """The runner-up must be this much further away."""
     least_liveness: float = 0.5
@@ -85,9 +86,22 @@ class Matcher:
 
     def nearest(self, template: Bits, count: int = 2) -> tuple[list[float], list[str]]:
         """The nearest people, the very nearest first: shares of differing bits, and ids."""
-        count = min(count, len(self._people))
+        distances, rows = self.search(template[np.newaxis], min(count, len(self._people)))
+        return distances[0].tolist(), [self._people[row] for row in rows[0]]
+
+    def search(self, templates: Bits, count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Distances to the ``count`` nearest people of each template and in which order they were added, both of shape
+        (len(templates), count)."""
         if not count:
-            return [], []
+            return np.zeros((len(templates), 0)), np.zeros((len(templates), 0), np.int64)
         block = self._templates[: len(self._people)].view(np.uint8)
-        bits, rows = faiss.knn_hamming(template.view(np.uint8)[np.newaxis], block, count)
-        return [float(found) / BITS for found in bits[0]], [self._people[row] for row in rows[0]]
+        bits, rows = faiss.knn_hamming(np.ascontiguousarray(templates).view(np.uint8), block, count)
+        return bits / BITS, rows
+
+    def templates(self, rows: NDArray[np.int64]) -> Bits:
+        """The templates of those who were added first, second, ..., while nobody was removed."""
+        return self._templates[rows]
+
+    def distances(self, template: Bits) -> NDArray[np.float64]:
+        """Distances to everybody, by NumPy alone: to check the search."""
+        return distance(self._templates[: len(self._people)], template)

@@ -9,6 +9,7 @@ raw vector is neither kept nor logged.
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,11 +54,18 @@ class TemplateMaker:
         Raises:
             PalmError: the vector has the wrong size, or is not made of ordinary numbers.
         """
-        palm = np.asarray(vector, np.float32).ravel()
+        with np.errstate(over="ignore"):  # what float32 cannot hold is no ordinary number
+            palm = np.asarray(vector, np.float32).ravel()
         if palm.shape != (self._dimension,) or not np.isfinite(palm).all() or not palm.any():
             raise PalmError(f"a palm is {self._dimension} ordinary numbers, not all zero")
-        packed = np.packbits(palm @ self._directions > 0)
-        return packed.view(np.uint64)
+        template: Bits = self.templates(palm[np.newaxis])[0]
+        return template
+
+    def templates(self, palms: NDArray[np.float32]) -> Bits:
+        """Templates of palms that are in order, shapes (n, dimension) -> (n, BITS / 64)."""
+        packed: Any = np.packbits(palms @ self._directions > 0, axis=1)
+        templates: Bits = packed.view(np.uint64)
+        return templates
 
 
 def distance(one: Bits, other: Bits) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ PEOPLE = np.random.default_rng(1).normal(size=(200, 128))
 CONSENT = Consent("2026-1", 5 * SECOND)
 
 
-def scan(person: int, noise: float = 0.5, seed: int = 0) -> NDArray[np.float64]:
+def scan(person: int, noise: float = 0.4, seed: int = 0) -> NDArray[np.float64]:
     """What a scanner reads of somebody's palm this time."""
     rng = np.random.default_rng([person, seed])
     return PEOPLE[person] + noise * rng.normal(size=128)
