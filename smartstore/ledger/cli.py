@@ -1,8 +1,9 @@
-"""``smartstore carts | receipts | receipt``: what the journal of a store holds.
+"""``smartstore carts | receipts | receipt | refund``: what the journal of a store holds.
 
-In: a journal. Out: tables or JSON. The commands are mounted by :mod:`smartstore.cli`.
+In: a journal. Out: tables or JSON; refunds as events in it. The commands are mounted by :mod:`smartstore.cli`.
 """
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,10 +44,16 @@ def carts(db: Db = DEFAULT_DB, store: StoreFile = None, as_json: AsJson = False)
 
 
 @app.command()
-def receipts(db: Db = DEFAULT_DB, as_json: AsJson = False) -> None:
+def receipts(
+    db: Db = DEFAULT_DB,
+    unpaid: Annotated[bool, typer.Option("--unpaid", help="Only those that are not paid, or disputed")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the settled receipts."""
     with open_journal(db) as journal:
         found = [receipt.transaction for receipt in journal.receipts()]
+    if unpaid:
+        found = [transaction for transaction in found if transaction.transaction_status in ("Unpaid", "Disputed")]
     if as_json:
         print_json(found)
         return
@@ -75,6 +82,25 @@ def receipt(
         print_json(newest)
     else:
         _print_receipt(versions, cases)
+
+
+@app.command()
+def refund(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Receipt or visit")],
+    by: Annotated[str, typer.Option(help="Who gives the money back")],
+    everything: Annotated[bool, typer.Option("--all", help="Void the receipt: all that is on it")] = False,
+    sku: Annotated[str | None, typer.Option(help="What, with --quantity")] = None,
+    quantity: Annotated[int | None, typer.Option(min=1, help="How many of it")] = None,
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Give money back for what is on a receipt; a running service does so by itself, as events like any other."""
+    from smartstore.ledger.refunds import refunded
+
+    with open_journal(db) as journal:
+        events = refunded(journal, name, None if everything else (sku, quantity), by, time.time_ns())
+        journal.append(events)
+    for event in events:
+        typer.echo(f"{name}: {event.case}")
 
 
 def open_journal(db: str, create: bool = False, again: "Again | None" = None) -> "Journal":
