@@ -15,7 +15,8 @@ from sims.building import Building
 from sims.chance import stream
 from sims.demand import arrivals, wishes
 from sims.directing import Part, directed
-from sims.errands import Plan, TakeWithBothHands
+from sims.errands import Plan, Role, TakeWithBothHands
+from sims.footfall import coming
 from sims.scenario import Scenario, ScenarioError
 from sims.scene import BASKETS
 from sims.script import ScriptedShopper
@@ -26,12 +27,15 @@ PALM_NUMBERS = 128
 GEAR = {"": 0.36, "basket": 0.26, "arm_basket": 0.12, "tote": 0.12, "roller": 0.10, "trolley": 0.04}
 """What people shop with, as shares; they bring it along."""
 LEFT_HANDED = 0.12
+PACE_M_S = (0.65, 1.15)
 
 
 def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
     """The shoppers of a run; ``bodies`` are the kinds of bodies that shop alone."""
     if scenario.script is not None:
         return _scripted(scenario, building, seed, bodies)
+    if scenario.demand is not None:
+        return _demanded(scenario, building, seed, bodies)
     assert scenario.shoppers is not None
     errands_of = wishes(scenario.shoppers, building, stream(seed, "demand"))
     times_s = arrivals(scenario.shoppers, stream(seed, "arrivals"))
@@ -45,6 +49,30 @@ def draw_plans(scenario: Scenario, building: Building, seed: int, bodies: Sequen
         plans.append(
             Plan(name, times_s[i], kinds[i], int(who.integers(1, 2**31)), speed_m_s, _palm(seed, name), errands)
         )
+    return tuple(_equipped(plan, seed) for plan in plans)
+
+
+def _demanded(scenario: Scenario, building: Building, seed: int, bodies: Sequence[int]) -> tuple[Plan, ...]:
+    """Everybody who comes by a demand document, groups one behind the other, and rounds of staff."""
+    assert scenario.demand is not None
+    plans: list[Plan] = []
+    visits = coming(scenario.demand, building, seed, scenario.start, scenario.minutes)
+    for number, visit in enumerate(visits, start=1):
+        line: list[Plan] = []
+        for member, errands in enumerate(visit.errands):
+            first = "staff" if visit.staff else "shopper"
+            name = f"{first}-{number}" + (f"-{member + 1}" if member else "")
+            own = stream(seed, f"{name}/body")
+            plan = Plan(
+                name, visit.arrive_s, bodies[int(own.integers(len(bodies)))], int(own.integers(1, 2**31)),
+                float(own.uniform(*PACE_M_S)), _palm(seed, name), errands,
+            )  # fmt: skip
+            if not line:
+                role: Role = "staff" if visit.staff else "shopper"
+                line = [replace(plan, role=role, in_order=visit.staff, party=len(visit.errands))]
+            else:
+                _line_up(line, replace(plan, role="party", host=line[0].name))
+        plans += line
     return tuple(_equipped(plan, seed) for plan in plans)
 
 

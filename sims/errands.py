@@ -84,6 +84,22 @@ class FillUp:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAt:
+    """Stand before a facing and look, hands down."""
+
+    facing: str
+    look_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Replenish:
+    """See what is missing, and fill up what holds less than ``below`` of its room with up to ``most`` items."""
+
+    below: float
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class GiveTo:
     """Hand one item that was taken from ``source`` to somebody."""
 
@@ -98,7 +114,7 @@ class DropItem:
     source: str
 
 
-ShelfErrand = TakeItems | TakeWithBothHands | PutItemBack | TouchGoods | LeanOn | PickThingUp | FillUp
+ShelfErrand = TakeItems | TakeWithBothHands | PutItemBack | TouchGoods | LeanOn | PickThingUp | FillUp | LookAt
 """What is done at a facing."""
 
 
@@ -113,7 +129,7 @@ class StandUntil:
 Gift = tuple[str, str]
 """Who hands over, and the facing from which the item comes."""
 Role = Literal["shopper", "party", "tailgater", "staff"]
-Errand = ShelfErrand | GiveTo | DropItem | StandStill | StandUntil
+Errand = ShelfErrand | GiveTo | DropItem | StandStill | StandUntil | Replenish
 
 
 @dataclass(frozen=True, slots=True)

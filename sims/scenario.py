@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, Field, PrivateAttr, ValidationError, model_validator
 
 from sims.building import Building
+from sims.demand_document import Demand
 from sims.documents import Part, Share, read_document
 from sims.flaws import Light, Link, LoadCells, Mounting, Sensor
 from sims.script import ACTIONS, Mention, ScriptedShopper, Seconds, mentions
@@ -84,7 +85,7 @@ class Shoppers(Part):
 
 
 class Scenario(Part):
-    """What happens in a run. Exactly one of ``shoppers`` and ``script`` says who comes."""
+    """What happens in a run. Exactly one of ``shoppers``, ``script`` and ``demand`` says who comes."""
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
     scenario: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -93,6 +94,10 @@ class Scenario(Part):
     seed: Annotated[int, Field(ge=0)] = 1
     shoppers: Shoppers | None = None
     script: tuple[ScriptedShopper, ...] | None = None
+    demand: Demand | None = None
+    """A day's demand, or in a file its name, like ../demand/corner-weekday.yaml; people come from ``start`` on."""
+    minutes: Annotated[float, Field(gt=0.0, le=1440.0)] = 10.0
+    """For so long they come, by ``demand``."""
     one_at_a_fixture: bool = False
     """Shoppers wait until nobody else stands at a fixture."""
     fill: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
@@ -133,8 +138,10 @@ class Scenario(Part):
 
     @model_validator(mode="after")
     def _one_cast(self) -> Self:
-        if (self.shoppers is None) == (self.script is None):
-            raise ValueError("give either shoppers (drawn from the seed) or script (written down)")
+        if sum(cast is not None for cast in (self.shoppers, self.script, self.demand)) != 1:
+            raise ValueError(
+                "give either shoppers (drawn from the seed), script (written down) or demand (by the hour)"
+            )
         return self
 
     @property
@@ -177,6 +184,9 @@ class Scenario(Part):
             stocked = [f.id for f in building.fixtures.values() if f.shelves]
             wanted.append(("shoppers.items.fixture", self.shoppers.items.fixture, stocked))
         wanted += mentions(self.script or (), building)
+        if self.demand:
+            goods = {*building.fixtures, *building.facings, *(facing.sku for facing in building.facings.values())}
+            wanted += [(f"demand.{key}", name, goods) for key, name in self.demand.names()]
         for key, name, known in wanted:
             if name not in known:
                 some = ", ".join(sorted(known)[:6])
@@ -189,6 +199,9 @@ def load_scenario(path: str | Path) -> Scenario:
     """The scenario at ``path``; raises :class:`ScenarioError`."""
     path = Path(path)
     document = read_document(path, ScenarioError, "configs/scenarios/corner-quiet.yaml")
+    if isinstance(document.get("demand"), str):
+        example = "configs/demand/corner-weekday.yaml"
+        document["demand"] = read_document(path.parent / document["demand"], ScenarioError, example)
     try:
         scenario = Scenario.model_validate(document)
     except ValidationError as error:
@@ -200,6 +213,7 @@ def load_scenario(path: str | Path) -> Scenario:
 def scenario_schema() -> dict[str, Any]:
     """The JSON Schema of scenario documents, for editors."""
     schema = Scenario.model_json_schema(by_alias=True)
+    schema["properties"]["demand"]["anyOf"].append({"type": "string"})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Scenario of a simulated store",

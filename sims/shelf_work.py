@@ -12,7 +12,7 @@ from sims import deeds
 from sims.arrangement import foreign
 from sims.building import Building, Facing
 from sims.deeds import Snapshot
-from sims.errands import FillUp, LeanOn, PickThingUp, PutItemBack, ShelfErrand, TakeItems, TakeWithBothHands
+from sims.errands import FillUp, LeanOn, LookAt, PickThingUp, PutItemBack, ShelfErrand, TakeItems, TakeWithBothHands
 from sims.hands import Hands
 
 BOTH_HANDS_GRAMS = 1200.0
@@ -85,6 +85,8 @@ class ShelfWork:
             yield from self.pick_up(facing)
         elif isinstance(errand, LeanOn):
             yield from self.lean(facing, errand.lean_s)
+        elif isinstance(errand, LookAt):
+            yield from self._tick.wait(errand.look_s)
         else:
             yield from self.touch(facing)
 

@@ -22,12 +22,14 @@ from sims.errands import (
     GiveTo,
     Plan,
     PutItemBack,
+    Replenish,
     StandStill,
     StandUntil,
     TakeItems,
 )
 from sims.feet import Feet, bearing_rad
 from sims.hands import Hands
+from sims.replenishing import gaps
 from sims.scene import BodyState, Gear, Place
 from sims.shelf_work import Manner, ShelfWork, Tick
 from sims.stock import Unit
@@ -199,8 +201,16 @@ class Shopper:
             yield from self._company.give(errand.to, errand.source)
         elif isinstance(errand, DropItem):
             yield from self._work.drop(errand.source)
+        elif isinstance(errand, Replenish):
+            yield from self._fill_gaps(errand)
         else:
             yield from self._stops.make(errand)
+
+    def _fill_gaps(self, round_: Replenish) -> Iterator[None]:
+        units, fillings = gaps(self.building, self._tick.seen.stock, round_, self.random)
+        self.hands.bag += units
+        for filling in fillings:
+            yield from self._stops.make(filling)
 
     def _next_errand(self, left: list[Errand]) -> Errand | None:
         """The first errand that can be done now."""
@@ -254,6 +264,6 @@ class Shopper:
     def _fixture_of(self, errand: Errand) -> str | None:
         if isinstance(errand, StandUntil):
             return None if errand.then is None else self._fixture_of(errand.then)
-        if isinstance(errand, StandStill | GiveTo | DropItem):
+        if isinstance(errand, StandStill | GiveTo | DropItem | Replenish):
             return None
         return self.building.facings[errand.facing].fixture

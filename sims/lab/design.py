@@ -237,3 +237,9 @@ def check_fields(design: Design, edits: Sequence[Edit], name: str) -> None:
     """Raises :class:`DesignError` when one of the edits cannot be made to a design."""
     for edit in edits:
         design.changed(edit, name)
+
+
+def edit_schema() -> dict[str, Any]:
+    """The JSON Schema of edit documents, for editors."""
+    schema = EditDocument.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Edit of a design"} | schema

@@ -139,12 +139,12 @@ def run_page(run: Run, prices: Prices, settings: Path | None, watch: Callable[[s
     seen = replay(run, settings)
     events = run.events or seen.events
     sections = [
-        _receipts(run, prices), _floor(run), _zones(run), _goods(run, prices), _gate(run),
+        _floor(run), _zones(run), _goods(run, prices), _gate(run), _receipts(run, prices),
         _money(row, prices), hardware_section(cost, prices), _wire(heard, float(row["event_s"] or 1.0)),
         coverage_section(run.site, run.building, float(row["inside_mean"] or 0.0)), _measures(row, prices),
     ]  # fmt: skip
     room = MOST_BYTES - KEPT_FREE - _pictures_bytes(sections)
-    sections.insert(1, _errors(run, seen, events, room, watch))
+    sections.insert(5, _errors(run, seen, events, room, watch))
     facts = tuple(
         (BY_NAME[name].title, shown(name, row[name], prices.currency))
         for name in ("visits", "exact_receipts", "item_f1", "leak", "overcharge", "review_rate", "sales_minor")

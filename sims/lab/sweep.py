@@ -259,3 +259,9 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tu
         mean = means([dict(row) for row in mine if not row["failed"]])
         lines.append((*map(str, point), *(mean.get(name, float("nan")) for name in SUMMARY)))
     return (*axes, *SUMMARY), lines
+
+
+def sweep_schema() -> dict[str, Any]:
+    """The JSON Schema of plans, for editors."""
+    schema = Plan.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Plan of a sweep"} | schema

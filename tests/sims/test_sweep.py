@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from sims.lab.batch import LOG, BatchError, play_all, run_all
-from sims.lab.design import Design, DesignError, Edit, load_design
-from sims.lab.sweep import RESULTS, RUNS, read_results, read_sweep, sweep
+from sims.lab.cost import prices_schema
+from sims.lab.design import Design, DesignError, Edit, edit_schema, load_design
+from sims.lab.sweep import RESULTS, RUNS, read_results, read_sweep, sweep, sweep_schema
 from smartstore.cli import run as tell
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +202,12 @@ def test_a_scheduler_that_is_not_there_is_one_line(
     monkeypatch.setattr("sims.lab.batch.ANSWER_S", 0.5)
     assert tell(["sim", "sweep", str(plan), "--scheduler", "tcp://127.0.0.1:1", "--out", str(tmp_path / "out")]) == 2
     assert "tcp://127.0.0.1:1: no Dask scheduler answers there; start one with" in capsys.readouterr().err
+
+
+def test_the_schema_beside_the_plans_is_the_one_of_the_program() -> None:
+    assert json.loads((ROOT / "configs/sweeps/sweep.schema.json").read_text()) == sweep_schema()
+    assert json.loads((ROOT / "configs/sweeps/edit.schema.json").read_text()) == edit_schema()
+    assert json.loads((ROOT / "configs/prices.schema.json").read_text()) == prices_schema()
 
 
 def test_every_shipped_sweep_can_be_carried_out() -> None:
