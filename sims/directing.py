@@ -18,6 +18,7 @@ from sims.errands import (
     LeanOn,
     PickThingUp,
     PutItemBack,
+    Replenish,
     ShelfErrand,
     StandStill,
     StandUntil,
@@ -104,7 +105,9 @@ class _Reading:
         """All actions; whoever waits for a time knows for what."""
         self.errands = [self._errand(action, j, f"actions[{j}]") for j, action in enumerate(shopper.actions)]
         for j, (errand, then) in enumerate(zip(self.errands, self.errands[1:], strict=False)):
-            if isinstance(errand, StandUntil) and not isinstance(then, StandStill | StandUntil | GiveTo | DropItem):
+            if isinstance(errand, StandUntil) and not isinstance(
+                then, StandStill | StandUntil | GiveTo | DropItem | Replenish
+            ):
                 self.errands[j] = replace(errand, then=then)
 
     def _errand(self, action: Action, number: int, key: str) -> Errand:

@@ -13,7 +13,8 @@ from typing import Any
 
 from sims.devices.edge_model import load_edge_model
 from sims.lab.fit_edge_record import detector_id, store_id
-from sims.lab.run import Live, RunRequest, run, write_json
+from sims.lab.listener import Live
+from sims.lab.run import RunRequest, run, write_json
 from sims.scenario import load_scenario
 
 OUT = Path("data/runs/fidelity")
