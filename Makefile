@@ -6,9 +6,10 @@
 #   make golden  every committed recording in every way: speeds, orders, brokers; takes minutes
 #   make recordings  plays the stories of the committed recordings anew
 #   make chaos   receipts stay the same while service, broker and database are killed at random moments; minutes
+#   make fuzz    mutated payloads through the codec and mutated feeds through the service; some minutes
 #   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
 
-.PHONY: demo test bench scoreboard chaos soak setup clean golden recordings
+.PHONY: demo test bench scoreboard chaos fuzz soak setup clean golden recordings
 .DEFAULT_GOAL := demo
 SHELL := /bin/bash
 
@@ -34,6 +35,9 @@ scoreboard: $(STAMP)
 
 chaos: $(STAMP)
 	$(BIN)/python -m sims.lab.chaos
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz
 
 soak: $(STAMP)
 	$(BIN)/python -m sims.lab.vision_bench --frames 30000

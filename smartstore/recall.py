@@ -14,6 +14,9 @@ from smartstore.wire.codec import Packet, encode
 
 log = logging.getLogger(__name__)
 
+MOST_KEEPERS = 256
+"""So many devices are asked; what else calls itself one is none of the store's."""
+
 
 class Recall:
     """The requests of one service. ``listen_s``: so long after a break for devices to say that they keep something;
@@ -45,10 +48,11 @@ class Recall:
     def note(self, device: str, message: messages.Status | messages.Replayed) -> None:
         """A device said whether it is there and keeps what it sends, or that it has sent everything again."""
         if isinstance(message, messages.Replayed):
-            if message.session == self._session:
+            if message.session == self._session and device in self.keepers:
                 self._answered.add(device)
         elif message.state == "online" and message.keeps_s > 0:
-            self.keepers.add(device)
+            if len(self.keepers) < MOST_KEEPERS:
+                self.keepers.add(device)
             if self.waiting:  # it may have been away when it was asked
                 self._send()
         else:

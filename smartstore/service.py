@@ -231,7 +231,7 @@ class Service:
         """The message of a packet that is for us and in order; others are counted."""
         found = topics.find(packet.topic)
         if found is not None and (why := self._refuses(found[0], found[2])) is not None:
-            self._drop(why, packet.topic, packet.topic)
+            self._drop(why, packet.topic if why == "too_many" else why, packet.topic)
             return None
         if found is not None and found[0] is topics.FRAME:
             self.books.album.see(found[2], packet)

@@ -10,8 +10,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 SCHEMA_VERSION = 1
+LATEST_NS = 2**62
+"""The year 2116: with room for what is added to a time, still a number that every database can hold."""
 
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Phase = Literal["new", "update", "end"]
 
@@ -20,7 +22,7 @@ class Message(Struct, frozen=True, kw_only=True):
     """What all messages share."""
 
     seq: Count
-    t_ns: Annotated[int, Meta(ge=0, description="Device clock, UTC nanoseconds")]
+    t_ns: Annotated[int, Meta(ge=0, le=LATEST_NS, description="Device clock, UTC nanoseconds")]
     schema: Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)] = SCHEMA_VERSION
 
 
@@ -100,7 +102,7 @@ class Facings(Message, frozen=True, kw_only=True):
 class ScaleBatch(Message, frozen=True, kw_only=True):
     """Consecutive samples of all plates of one fixture; ``t_ns`` is the time of the first sample."""
 
-    period_ns: Annotated[int, Meta(ge=1)]
+    period_ns: Annotated[int, Meta(ge=1, le=3_600_000_000_000)]
     plates: Annotated[list[str], Meta(min_length=1)]
     grams: Annotated[list[list[float | None]], Meta(min_length=1)]
     """One row per sample, one column per plate; null where a plate gave no number."""
