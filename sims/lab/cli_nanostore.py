@@ -1,7 +1,6 @@
 """``smartstore sim nanostore``: labelled scripts of a real store, played again."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from rich.console import Console
 
 from sims.lab.cli_options import seed_range
+from smartstore.console import print_table
 
 app = typer.Typer()
 
@@ -35,7 +35,7 @@ def nanostore(
     from sims.lab.nanostore import NanoStoreRequest, stages, winner_scores
     from sims.lab.nanostore import nanostore as play
     from sims.lab.nanostore_script import problems_of
-    from sims.lab.nanostore_table import document, table
+    from sims.lab.nanostore_table import COLUMNS, cells, document
 
     numbers = [seed] if seeds is None else seed_range(seeds)
     request = NanoStoreRequest(data, numbers, scripts, tuple(only or ()), workers, out, resume)
@@ -51,9 +51,8 @@ def nanostore(
     if as_json:
         print(json.dumps(document(results, winner, problems, notes), indent=2))
     else:
-        said = seeds or str(seed)
-        Console(file=sys.stdout).print(table(results, winner, f"NanoStore scripts, edge, seeds {said}"))
+        print(f"NanoStore scripts, edge fidelity, seeds {seeds or seed}; F1 of receipts with what is in doubt left off")
+        print_table(COLUMNS, cells(results, winner))
         if winner:
-            print(
-                f"the competition's winner: {sum(winner.values()) / len(winner):.3f} over {len(winner)} recorded cases"
-            )
+            mean = sum(f1 for _, f1 in winner) / len(winner)
+            print(f"the competition's winner: {mean:.3f} over {len(winner)} submissions of recorded cases")

@@ -135,15 +135,19 @@ def nanostore(
     return run_all(takes, request.out, request.workers, request.resume, watch)
 
 
-def winner_scores(data: Path) -> dict[str, float]:
-    """The winner's published F1 by case; empty where the file is missing."""
-    if not (data / WINNER).is_file():
-        return {}
-    listed = json.loads((data / WINNER).read_text(encoding="utf-8"))
-    scores: dict[str, list[float]] = {}
-    for row in listed:
-        scores.setdefault(str(row["case"]), []).append(float(row["f1"]))
-    return {case: sum(found) / len(found) for case, found in scores.items()}
+def winner_scores(data: Path) -> list[tuple[str, float]]:
+    """The winner's published F1 values, each with its case, some cases several times; empty where there is no file.
+
+    Raises:
+        NanoStoreError: the file is not what it should be.
+    """
+    path = data / WINNER
+    if not path.is_file():
+        return []
+    try:
+        return [(str(row["case"]), float(row["f1"])) for row in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NanoStoreError(f"{path}: is no list of cases with their f1 ({error}); fetch it again") from error
 
 
 def slug_of(case: str) -> str:

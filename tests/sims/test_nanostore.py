@@ -154,9 +154,9 @@ def test_means_are_over_cases_and_review_over_changes() -> None:
                 "exact_unsold": int(f1 == 1.0), "baseline_f1": 0.5, "as_written": True}  # fmt: skip
 
     results = [figure("a", 1.0, 0, 2), figure("a", 0.0, 1, 2), figure("b", 1.0, 0, 6)]
-    *_, total = rows(results, {"a": 0.8, "z": 0.1})
+    *_, total = rows(results, [("a", 0.7), ("a", 0.9), ("z", 0.1)])
     assert (total["f1"], total["review_rate"], total["winner_f1"]) == (0.75, 0.1, 0.8)
-    assert document(results, {}, ["x"], [])["not_played"] == ["x"]
+    assert document(results, [], ["x"], [])["not_played"] == ["x"]
 
 
 def test_all_labelled_cases_can_be_played_and_say_what_is_left_out(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_all_labelled_cases_can_be_played_and_say_what_is_left_out(tmp_path: Pat
         "cps-test-23: event 5: shopper-1 has no 041419420058 to put back",
         "cps-test-23: event 15: shopper-1 has no 020709012081 to put back",
     ]
-    assert winner_scores(data)["BASELINE-12"] == pytest.approx(0.2857)
+    assert dict(winner_scores(data))["BASELINE-12"] == pytest.approx(0.2857)
     assert slug_of("TEAM-PEI-JD-1") == "team-pei-jd-1"
 
 
