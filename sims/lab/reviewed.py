@@ -13,48 +13,76 @@ from smartstore.wire.messages import ShelfChange
 REVIEW_NS = 3_000_000_000
 """How far from a change the case may be in which a human finds it."""
 
+Found = Sequence[tuple[str, ShelfChange]]
+OfTwo = tuple[str, int, frozenset[str]]
+"""Place and time of a case that concerns two visits, and those visits."""
+Carts = dict[str, Counter[str]]
+
 
 def after_review(
     billed: Lines,
     true: Sequence[TrueChange],
-    found: Sequence[tuple[str, ShelfChange]],
+    found: Found,
     shelf_of: Mapping[str, str],
     hand_overs: Sequence[TrueHandOver] = (),
-    meetings: Sequence[tuple[int, frozenset[str]]] = (),
+    of_two: Sequence[OfTwo] = (),
 ) -> dict[str, dict[str, int]]:
     """What the receipts would say had a human settled every case by the truth.
 
     A case settles the nearest change of its shelf within 3 s that the product did not book right, and what the same
-    hand moved with it; the case of a meeting settles what those two handed over within 3 s of it. Wrong bookings
-    without a case stay as they are.
+    hand moved with it. One of two visits settles what went from one to the other within 3 s: out of hand, or through
+    the shelf. Wrong bookings without a case stay as they are.
     """
     lines = {visit: Counter(dict(items)) for visit, items in billed.items()}
-    told = [(c.kind, c.visit, c.sku, c.happened_ns) for _, c in found for _ in range(c.quantity) if c.kind != "doubt"]
-    untold = []
-    for change in true:
-        mine = [t for t in told if t[:3] == (change.kind, change.visit, change.sku) and _near(t[3], change, FATE_NS)]
-        if mine:
-            told.remove(min(mine, key=lambda t: abs(t[3] - change.t_ns)))
-        else:
-            untold.append(change)
+    untold = _untold(true, found)
+    for place, t_ns, visits in of_two:
+        for change in _between(untold, shelf_of.get(place, place), t_ns, visits):
+            _settle(change, untold, lines)
+    told_of_two = {(place, t_ns) for place, t_ns, _ in of_two}
     for place, doubt in sorted(found, key=lambda pair: pair[1].happened_ns):
-        shelf = shelf_of.get(place, place)
-        here = [c for c in untold if c.shelf == shelf and _near(doubt.happened_ns, c, REVIEW_NS)]
-        if doubt.kind != "doubt" or not here:
-            continue
-        first = min(here, key=lambda c: abs(c.t_ns - doubt.happened_ns))
-        for change in here:
-            same = (change.kind, change.person, change.sku) == (first.kind, first.person, first.sku)
-            if same and _near(change.t_ns, first, MATCH_NS):
-                untold.remove(change)
-                if change.visit:
-                    lines.setdefault(change.visit, Counter())[change.sku] += 1 if change.kind == "take" else -1
+        if doubt.kind == "doubt" and (place, doubt.happened_ns) not in told_of_two:
+            for change in _of_one_hand(untold, shelf_of.get(place, place), doubt.happened_ns):
+                _settle(change, untold, lines)
     for given in hand_overs:
-        if any({given.visit, given.to_visit} == visits and _near(t_ns, given, REVIEW_NS) for t_ns, visits in meetings):
+        between = {given.visit, given.to_visit}
+        if any(between == visits and abs(t_ns - given.t_ns) <= REVIEW_NS for _, t_ns, visits in of_two):
             lines.setdefault(given.visit or "", Counter())[given.sku] -= 1
             lines.setdefault(given.to_visit or "", Counter())[given.sku] += 1
     return {visit: {sku: n for sku, n in items.items() if n > 0} for visit, items in lines.items()}
 
 
-def _near(t_ns: int, change: TrueChange | TrueHandOver, most_ns: int) -> bool:
-    return abs(t_ns - change.t_ns) <= most_ns
+def _untold(true: Sequence[TrueChange], found: Found) -> list[TrueChange]:
+    """The true changes that were not booked right."""
+    told = [(c.kind, c.visit, c.sku, c.happened_ns) for _, c in found for _ in range(c.quantity) if c.kind != "doubt"]
+    untold = []
+    for change in true:
+        key = (change.kind, change.visit, change.sku)
+        mine = [t for t in told if t[:3] == key and abs(t[3] - change.t_ns) <= FATE_NS]
+        if mine:
+            told.remove(min(mine, key=lambda t: abs(t[3] - change.t_ns)))
+        else:
+            untold.append(change)
+    return untold
+
+
+def _between(untold: Sequence[TrueChange], shelf: str, t_ns: int, visits: frozenset[str]) -> list[TrueChange]:
+    """What went from one visit to another one through a shelf around a time; nothing if only one did anything."""
+    both = [c for c in untold if c.shelf == shelf and c.visit in visits and abs(c.t_ns - t_ns) <= REVIEW_NS]
+    one_sku = len({change.sku for change in both}) == 1
+    return both if one_sku and {change.visit for change in both} == visits else []
+
+
+def _of_one_hand(untold: Sequence[TrueChange], shelf: str, t_ns: int) -> list[TrueChange]:
+    """The change of a shelf that is nearest to a time, and what the same hand moved with it."""
+    here = [c for c in untold if c.shelf == shelf and abs(c.t_ns - t_ns) <= REVIEW_NS]
+    if not here:
+        return []
+    first = min(here, key=lambda c: abs(c.t_ns - t_ns))
+    key = (first.kind, first.person, first.sku)
+    return [c for c in here if (c.kind, c.person, c.sku) == key and abs(c.t_ns - first.t_ns) <= MATCH_NS]
+
+
+def _settle(change: TrueChange, untold: list[TrueChange], lines: Carts) -> None:
+    untold.remove(change)
+    if change.visit:
+        lines.setdefault(change.visit, Counter())[change.sku] += 1 if change.kind == "take" else -1

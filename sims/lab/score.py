@@ -32,8 +32,8 @@ class Published:
     receipts: dict[str, Receipt] = field(default_factory=dict)
     changes: list[tuple[str, ShelfChange]] = field(default_factory=list)
     floor: list[tuple[int, tuple[tuple[int, float, float], ...]]] = field(default_factory=list)
-    meetings: list[tuple[int, frozenset[str]]] = field(default_factory=list)
-    """When hands met, and whose: cases in which something may have been handed over."""
+    of_two: list[tuple[str, int, frozenset[str]]] = field(default_factory=list)
+    """Place and time of cases in which something may have gone from one visit to another, and those visits."""
 
     def observe(self, packet: Packet) -> None:
         """Take note of a packet if it is one of the product's facts."""
@@ -46,7 +46,8 @@ class Published:
             self.changes.append((received.device, received.message))
         elif received.channel is topics.REVIEW and received.message.phase == "new":
             visits = {visit for c in received.message.candidates if c.giver for visit in (c.visit, c.giver)}
-            self.meetings += [(received.message.happened_ns, frozenset(visits))] if visits else []
+            case = (received.message.place, received.message.happened_ns, frozenset(visits))
+            self.of_two += [case] if visits else []
         elif received.channel is topics.FLOOR:
             people = tuple((p.track, p.x_m, p.y_m) for p in received.message.tracks)
             self.floor.append((received.t_ns, people))

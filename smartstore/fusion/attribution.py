@@ -9,6 +9,7 @@ it. Where scales are alive, facing changes are evidence for weight steps; elsewh
 and what hands may have done there unseen is doubt.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +22,12 @@ from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
 from smartstore.fusion.changes import Change, grouped, joined, of_step, with_grams
 from smartstore.fusion.dips import DipFinder
 from smartstore.fusion.evidence import press_log, same_weight_log
+from smartstore.fusion.exchanges import Exchanges, Reached
 from smartstore.fusion.hypotheses import Hypothesiser, Reach, seen_explanations
 from smartstore.fusion.joint import Choice, Hypothesis, solve
 from smartstore.fusion.meetings import Meetings
 from smartstore.fusion.options import FusionOptions
+from smartstore.fusion.placing import Placing
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import ReachMemory
 from smartstore.fusion.sightings import Sightings
@@ -63,6 +66,7 @@ class Attributor:
         self._site, self._explain, self._watch = site, explain, watch
         self._options, self._evidence, self._joint = options.attribution, options.evidence, options.joint
         self.planogram = Planogram(site, options.planogram)
+        self._placing = Placing(self.planogram, self._evidence)
         self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, options.hypotheses)
         self._reach = ReachMemory(site, self._evidence, options.reach)
         self._changes: list[Change] = []
@@ -72,6 +76,7 @@ class Attributor:
         self._dips = DipFinder(site, options.dips)
         self._unseen = UnseenPairs(self._scales.weighed, options.unseen)
         self._meetings = Meetings(site, options.meetings)
+        self._exchanges = Exchanges(site, options.exchanges)
         self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, options.policy)
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
@@ -83,17 +88,20 @@ class Attributor:
                 self._meetings.observe(fact)
             case ScaleAlive():
                 self._scales.observe(fact)
+                self._exchanges.observe(fact)
             case FacingsSeen():
                 self._touches.see(fact)
                 self._unseen.see(fact)
             case WeightStep():
                 self._sightings.felt(fact)
+                self._exchanges.felt(fact)
                 if self._site.facings_of_shelf(fact.shelf):
                     self._changes.append(of_step(fact, self._site))
                 else:
                     self._sightings.ignored["step_on_bare_shelf"] += 1
             case FacingChange():
                 self._changes += self._sightings.see(fact)
+                self._placing.seen(fact)
 
     @property
     def ignored(self) -> Counter[str]:
@@ -123,6 +131,8 @@ class Attributor:
             events += self._bookings.unseen(pair)
         for meeting in self._meetings.due(now_ns, known.owners, final):
             events += self._bookings.met(meeting, holdings)
+        for exchange in self._exchanges.due(now_ns, holdings, self._reached(known)):
+            events += self._bookings.exchanged(exchange)
         self._sightings.forget(now_ns)
         self._bookings.forget(list(known.inside))
         return events
@@ -132,9 +142,22 @@ class Attributor:
         waited_s = (now_ns - change.t_end_ns) / NS_PER_S
         if change.step is None or waited_s > self._options.restless_s:
             return waited_s >= self._options.view_wait_s
+        if waited_s < self._options.look_wait_s and self._awaits_look(change, now_ns):
+            return False
         plates = [plate for plate, _ in change.step.plates]
         soon_ns = change.t_end_ns + round(self._options.merge_s * NS_PER_S)
         return waited_s >= self._options.step_wait_s and not self._scales.restless(change.fixture, plates, soon_ns)
+
+    def _awaits_look(self, change: Change, now_ns: int) -> bool:
+        """Whether only a camera can tell goods from those beside them, and one may still do so."""
+        assert change.step is not None
+        if change.step.grams >= 0 or not change.facings or not self._touches.watched(change.facings[0], now_ns):
+            return False
+        items, facing = self._site.items, self._site.facings[change.facings[0]]
+        beside = [items[self._site.facings[name].sku] for name in self.planogram.beside(facing.id)]
+        sigma = math.hypot(change.step.sigma_grams, items[facing.sku].grams_sigma)
+        twins = [item for item in beside if abs(item.grams - items[facing.sku].grams) < 3 * sigma]
+        return bool(twins) and self._sightings.beside(change, ()).seen is None
 
     def _due(self, now_ns: int, final: bool) -> list[Change]:
         """The oldest group of changes that hang together in time, once all are due or the first has waited enough."""
@@ -163,8 +186,10 @@ class Attributor:
             for visit in {*holdings, *self._bookings.doubt}
         }
         events: list[ItemEvent] = []
-        for change, choice in zip(group, solve(hypotheses, may_hold, self._at_once(group), self._joint), strict=True):
+        choices = solve(hypotheses, may_hold, self._at_once(group), self._joint)
+        for change, thought, choice in zip(group, hypotheses, choices, strict=True):
             self._watch(change, choice)
+            self._placing.decided(change, thought, choice)
             booked = self._bookings.book(change, choice, self._time(change), holdings)
             for event in booked:
                 self._touches.explain(change.t_start_ns, change.t_end_ns, event.place)
@@ -208,10 +233,7 @@ class Attributor:
 
     def _reacher(self, change: Change, known: Known) -> Reach:
         """Who could have reached a facing at the time of a change."""
-        tracks: dict[str, list[int]] = {visit: [] for visit in known.inside}
-        for track in self._reach.tracks():
-            if known.owners.get(track) in tracks:
-                tracks[known.owners[track]].append(track)
+        tracks = self._tracks_of(known)
 
         def reach(visit: str, facing: Facing) -> float:
             where = (tracks[visit], facing, change.t_start_ns, change.t_end_ns)
@@ -219,6 +241,25 @@ class Attributor:
             return ratio if change.step else max(ratio, self._reach.touch_log(*where))
 
         return reach
+
+    def _reached(self, known: Known) -> Reached:
+        """Who of those inside may have reached into a facing."""
+
+        def reached(facing: Facing, start_ns: int, end_ns: int) -> dict[str, float]:
+            return {
+                visit: self._reach.log_ratio(tracks, facing, start_ns, end_ns)
+                for visit, tracks in self._tracks_of(known).items()
+            }
+
+        return reached
+
+    def _tracks_of(self, known: Known) -> dict[str, list[int]]:
+        """The tracks of everybody inside."""
+        tracks: dict[str, list[int]] = {visit: [] for visit in known.inside}
+        for track in self._reach.tracks():
+            if known.owners.get(track) in tracks:
+                tracks[known.owners[track]].append(track)
+        return tracks
 
     def _merged(self, group: list[Change], known: Known) -> list[Change]:
         """Steps of the same plates that make more sense as one: a hand that rested first, or left late."""

@@ -5,12 +5,14 @@ In: decided changes with their probabilities, unexplained touches, and meetings 
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import itemgetter
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Candidate
 from smartstore.fusion.changes import Change
+from smartstore.fusion.exchanges import Exchange
 from smartstore.fusion.joint import Choice, Hypothesis
 from smartstore.fusion.meetings import Meeting
 from smartstore.fusion.planogram import Planogram
@@ -22,6 +24,8 @@ from smartstore.site import Site
 ItemEvent = ItemTaken | ItemReturned | CaseRaised
 HANDED = 0.75
 """Of meetings of hands, the share in which something changed hands."""
+EXCHANGED = 0.5
+"""Of pairs of hands in one facing that looks as before, the share that moved something to and fro."""
 Carts = dict[str, Counter[str]]
 """What each visit holds, by SKU."""
 
@@ -152,14 +156,27 @@ class Bookings:
         if not gifts:
             return []
         share = round(HANDED / len(gifts), 6)
-        candidates = tuple(
+        candidates = [
             Candidate(taker, sku, 1, self._taken_at.get((giver, sku)), share, giver) for giver, taker, sku in gifts
-        )
+        ]
         for _, taker, sku in gifts:
             held = self.doubt.setdefault(taker, Counter())
             held[sku] = max(held[sku], 1)
-        first, place = gifts[0][0], candidates[0].facing or ""
         caused_by = f"meeting:{meeting.visits[0]}:{meeting.visits[1]}:{meeting.t_start_ns}"
-        candidates = (*candidates[: self._most - 1], Candidate(None, "", 0, None, round(1 - HANDED, 6)))
-        case = CaseRaised(first, meeting.t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)
-        return [case, replace(case, visit=gifts[0][1], caused_by=f"{caused_by}:also", again=True)]
+        return self._case_of_two(candidates, meeting.t_ns, caused_by, candidates[0].facing or "")
+
+    def exchanged(self, exchange: Exchange) -> list[ItemEvent]:
+        """The case of two hands in one facing that looks as before: what one put back the other one may have taken."""
+        gift = Candidate(exchange.taker, exchange.sku, 1, exchange.facing, EXCHANGED, exchange.giver)
+        held = self.doubt.setdefault(exchange.taker, Counter())
+        held[exchange.sku] = max(held[exchange.sku], 1)
+        caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{exchange.facing}:{exchange.t_ns}"
+        return self._case_of_two([gift], exchange.t_ns, caused_by, exchange.facing)
+
+    def _case_of_two(self, gifts: Sequence[Candidate], t_ns: int, caused_by: str, place: str) -> list[ItemEvent]:
+        """One case for a giver and a taker; of ``gifts`` one may be right, or none."""
+        nothing = Candidate(None, "", 0, None, round(1 - sum(gift.probability for gift in gifts), 6))
+        candidates = (*gifts[: self._most - 1], nothing)
+        giver, taker = gifts[0].giver or "", gifts[0].visit or ""
+        case = CaseRaised(giver, t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)
+        return [case, replace(case, visit=taker, caused_by=f"{caused_by}:also", again=True)]

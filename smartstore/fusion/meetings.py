@@ -21,6 +21,8 @@ class MeetingOptions:
 
     least_s: float = 0.55
     """Hands that were together for less only passed each other."""
+    most_s: float = 3.5
+    """Whose hands are near to each other for longer only stand together."""
     palms_m: float = 0.14
     """Two palms with something between them are so far apart ..."""
     palms_sigma_m: float = 0.12
@@ -102,7 +104,8 @@ class Meetings:
         stay = self._stays.pop(pair)
         again_ns = stay.start_ns - round(self.options.again_s * NS_PER_S)
         before = next((entry for entry in self._over if entry[0] == pair and entry[1].last_ns > again_ns), None)
-        if stay.together_s < max(self.options.least_s, before[1].together_s if before else 0.0):
+        too_long = stay.last_ns - stay.start_ns > self.options.most_s * NS_PER_S
+        if too_long or stay.together_s < max(self.options.least_s, before[1].together_s if before else 0.0):
             return
         if before:
             self._over.remove(before)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from smartstore.fusion.dips import DipOptions
 from smartstore.fusion.evidence import EvidenceOptions
+from smartstore.fusion.exchanges import ExchangeOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
 from smartstore.fusion.joint import JointOptions
 from smartstore.fusion.meetings import MeetingOptions
@@ -21,6 +22,8 @@ class AttributionOptions:
 
     step_wait_s: float = 2.5
     """After a weight step ended, for cameras to speak."""
+    look_wait_s: float = 6.0
+    """The same where goods beside weigh the same, so that only a camera can tell whether they were exchanged."""
     view_wait_s: float = 1.0
     """After a facing change ended, where there is no scale."""
     join_s: float = 1.0
@@ -63,6 +66,7 @@ class FusionOptions:
     dips: DipOptions = field(default_factory=DipOptions)
     unseen: UnseenOptions = field(default_factory=UnseenOptions)
     meetings: MeetingOptions = field(default_factory=MeetingOptions)
+    exchanges: ExchangeOptions = field(default_factory=ExchangeOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
     joint: JointOptions = field(default_factory=JointOptions)

@@ -22,6 +22,10 @@ class PlanogramOptions:
 
     stray_take: float = 0.001
     """A take of something that should not lie there, without anybody known to have left it."""
+    exchanged: float = 0.01
+    """Share of pairs of neighbours on a shelf that stand in each other's place: whoever fills shelves confuses them."""
+    exchanged_nats: float = 5.0
+    """One change says no more than this about it."""
     neighbour_put: float = 0.06
     """A put-back beside its own place, on the same shelf."""
     stray_put: float = 0.04
@@ -55,6 +59,8 @@ class Planogram:
     """What was taken from a facing although nobody had left it there and it belongs elsewhere."""
     confirmed: Counter[str] = field(default_factory=Counter)
     """How often what belongs to a facing was taken from it."""
+    exchanges: dict[frozenset[str], float] = field(default_factory=dict)
+    """What changes said, in nats, for two neighbours that stand in each other's place."""
     things: dict[str, list[float]] = field(default_factory=dict)
     """Weights in grams of what lies at a facing and is no goods: a phone, a bag."""
 
@@ -83,7 +89,31 @@ class Planogram:
                 sku = self.site.facings[other].sku
                 others[sku] = others.get(sku, 0.0) + 0.5 * counts[home]
         total = sum(others.values())
-        return {sku: weight / (total + 1 + self.confirmed[facing]) for sku, weight in others.items()}
+        wrong = {sku: weight / (total + 1 + self.confirmed[facing]) for sku, weight in others.items()}
+        if self.options.living:
+            for beside in self.beside(facing):
+                sku = self.site.facings[beside].sku
+                wrong[sku] = max(wrong.get(sku, 0.0), self.exchanged(facing, beside))
+        total = sum(wrong.values())
+        return {sku: share / max(total / 0.98, 1.0) for sku, share in wrong.items()}
+
+    def beside(self, facing: str) -> list[str]:
+        """The facings of other goods to the left and right of one."""
+        place = self.site.facings[facing]
+        row = self.site.facings_of_shelf(place.shelf)
+        at = next(i for i, other in enumerate(row) if other.id == facing)
+        return [other.id for other in (*row[max(at - 1, 0) : at], *row[at + 1 : at + 2]) if other.sku != place.sku]
+
+    def exchanged(self, facing: str, beside: str) -> float:
+        """Chance that two neighbours stand in each other's place."""
+        share = self.options.exchanged
+        nats = math.log(share / (1 - share)) + self.exchanges.get(frozenset((facing, beside)), 0.0)
+        return 1 / (1 + math.exp(-nats))
+
+    def weigh(self, facing: str, beside: str, nats: float) -> None:
+        """A change at ``facing`` speaks so strongly for goods of ``beside`` against its own."""
+        most, pair = self.options.exchanged_nats, frozenset((facing, beside))
+        self.exchanges[pair] = self.exchanges.get(pair, 0.0) + min(max(nats, -most), most)
 
     def _in_front(self, facing: str, strays: int) -> float:
         """Chance that a hand comes upon one of ``strays``: each stands at the front of one column or another."""

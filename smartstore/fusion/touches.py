@@ -86,9 +86,13 @@ class OpenTouches:
 
     def _may_clear(self, facing: str, now_ns: int, waited_s: float) -> bool:
         """Whether a clear view of ``facing`` may still come."""
-        last_ns = max(self._hidden.get(facing, -1), self._clear.get(facing, -1))
-        watched = (now_ns - last_ns) / NS_PER_S < self._options.view_s
+        watched = self.watched(facing, now_ns)
         return waited_s < (self._options.hidden_wait_s if watched else self._options.wait_s)
+
+    def watched(self, facing: str, now_ns: int) -> bool:
+        """Whether a camera looks at ``facing``, be it hidden just now or not."""
+        last_ns = max(self._hidden.get(facing, -1), self._clear.get(facing, -1))
+        return (now_ns - last_ns) / NS_PER_S < self._options.view_s
 
     def _told(self, touch: Touch) -> bool:
         margin = round(self._options.match_s * NS_PER_S)

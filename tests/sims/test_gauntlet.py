@@ -131,7 +131,7 @@ def test_the_case_of_a_meeting_settles_what_those_two_handed_over(
     t_s: float, who: tuple[str, str], moved: bool
 ) -> None:
     given = TrueHandOver(t_ns=10 * SECOND, person="v", to="w", visit="v", to_visit="w", sku="a", grams=100.0, home="f1")
-    meeting = (int(t_s * SECOND), frozenset(who))
+    meeting = ("f1", int(t_s * SECOND), frozenset(who))
     lines = after_review({"v": {"a": 1, "b": 1}, "w": {}}, [], [], {}, [given], [meeting])
     assert lines == ({"v": {"b": 1}, "w": {"a": 1}} if moved else {"v": {"a": 1, "b": 1}, "w": {}})
 

@@ -1,0 +1,130 @@
+"""Two hands in one facing, and nothing changed: one may have put back what the other one took.
+
+In: what scales say of disturbed plates, weight steps, and who reached where. Out: :class:`Exchange` facts: a facing
+whose plates were disturbed and settled where they were while two visits had a hand in there, of which one holds what
+lies there. The scale cannot tell that from two hands that touched; the receipts of both depend on it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from smartstore.domain.items import WeightStep
+from smartstore.fusion.alive import ScaleAlive
+from smartstore.site import Facing, Site
+
+NS_PER_S = 1_000_000_000
+Reached = Callable[[Facing, int, int], Mapping[str, float]]
+"""For every visit inside the log-likelihood ratio that it reached into a facing between two times."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeOptions:
+    """Times in seconds, log-likelihood ratios in nats."""
+
+    reach_nats: float = 1.5
+    """Both hands are in there at least so surely."""
+    margin_s: float = 0.5
+    """A step so near to a disturbance belongs to it."""
+    same_grams: float = 10.0
+    """One item weighs as much as another one of its kind, give or take so much."""
+    wait_s: float = 3.5
+    """For scales to settle and carts to be known ..."""
+    most_s: float = 4.0
+    """... or for a plate that does not come to rest for longer than this."""
+    hands_s: float = 1.5
+    """Hands that caused a disturbance were there when it began, or so shortly after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """``giver``, who holds ``sku``, and ``taker`` had a hand in ``facing`` while it was disturbed."""
+
+    giver: str
+    taker: str
+    sku: str
+    facing: str
+    t_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unrest:
+    """A plate was disturbed, and came to rest, or did not for long, at ``end_ns``."""
+
+    plate: str
+    start_ns: int
+    end_ns: int
+
+
+@dataclass
+class Exchanges:
+    """Keeps disturbances until it is known what became of them."""
+
+    site: Site
+    options: ExchangeOptions = field(default_factory=ExchangeOptions)
+    _moving: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Disturbed plates of each fixture, and since when."""
+    _over: dict[tuple[str, int], _Unrest] = field(default_factory=dict)
+    """Disturbances that are over, and whose time has not come."""
+    _told_ns: dict[str, int] = field(default_factory=dict)
+    """Begin of the last disturbance of each plate that was looked at."""
+    _steps: list[WeightStep] = field(default_factory=list)
+
+    def observe(self, alive: ScaleAlive) -> None:
+        """A scale spoke."""
+        before, most_ns = self._moving.get(alive.fixture, {}), round(self.options.most_s * NS_PER_S)
+        moving = {plate: before.get(plate, since) for plate, since in alive.restless}
+        for plate, since in before.items():
+            over = plate not in moving or alive.t_ns - since > most_ns
+            if over and since > self._told_ns.get(plate, -1):
+                self._over.setdefault((plate, since), _Unrest(plate, since, alive.t_ns))
+        self._moving[alive.fixture] = moving
+
+    def felt(self, step: WeightStep) -> None:
+        """A weight changed."""
+        self._steps.append(step)
+
+    def due(self, now_ns: int, holdings: Mapping[str, Mapping[str, int]], reached: Reached) -> list[Exchange]:
+        """The exchanges that can be told at ``now_ns``; carts are those of that time."""
+        late_ns = now_ns - round(self.options.wait_s * NS_PER_S)
+        ready = [unrest for unrest in self._over.values() if unrest.end_ns <= late_ns]
+        found = []
+        for unrest in ready:
+            del self._over[unrest.plate, unrest.start_ns]
+            before_ns = self._told_ns.get(unrest.plate, -late_ns)
+            self._told_ns[unrest.plate] = unrest.start_ns
+            again = unrest.start_ns - before_ns < self.options.most_s * NS_PER_S
+            if not again and not self._explained(unrest):
+                for facing in self.site.facings_of_plate(unrest.plate):
+                    found += self._of(facing, unrest, holdings, reached)
+        self._steps = [step for step in self._steps if step.t_end_ns > late_ns - 20 * NS_PER_S]
+        return found
+
+    def _explained(self, unrest: _Unrest) -> bool:
+        """Whether its plate weighs more or less than before."""
+        margin = round(self.options.margin_s * NS_PER_S)
+        grams = sum(
+            grams
+            for step in self._steps
+            if step.t_start_ns - margin <= unrest.end_ns and unrest.start_ns <= step.t_end_ns + margin
+            for plate, grams in step.plates
+            if plate == unrest.plate
+        )
+        return abs(grams) > self.options.same_grams
+
+    def _of(
+        self, facing: Facing, unrest: _Unrest, holdings: Mapping[str, Mapping[str, int]], reached: Reached
+    ) -> list[Exchange]:
+        holders = sorted(visit for visit, cart in holdings.items() if cart.get(facing.sku, 0) > 0)
+        if not holders:
+            return []
+        hands_ns = min(unrest.end_ns, unrest.start_ns + round(self.options.hands_s * NS_PER_S))
+        near = reached(facing, unrest.start_ns, hands_ns)
+        inside = {visit: ratio for visit, ratio in near.items() if ratio >= self.options.reach_nats}
+        givers = [visit for visit in holders if visit in inside]
+        middle_ns = (unrest.start_ns + hands_ns) // 2
+        return [
+            Exchange(giver, taker, facing.sku, facing.id, middle_ns)
+            for giver in givers[:1]
+            for taker in sorted(inside, key=lambda visit: (-inside[visit], visit))
+            if taker != giver
+        ][:1]

@@ -1,0 +1,76 @@
+"""What went through one facing without a trace, and goods that stand in each other's place."""
+
+from dataclasses import replace
+
+import pytest
+
+from smartstore.domain.events import CaseRaised, ItemTaken
+from smartstore.domain.items import Candidate
+from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.touches import FacingsSeen
+from smartstore.site import Site, load_site
+from tests.builders import FakeScale, at, grams, plate, shopper, told, view
+
+PLACE, BESIDE = "g1-1-a", "g1-1-b"
+"""Flour and sugar: they weigh the same within 3 g."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return load_site("configs/stores/corner.yaml")
+
+
+@pytest.mark.parametrize(
+    ("others", "held", "cases"),
+    [(("ben",), True, 2), ((), True, 0), (("ben",), False, 0)],
+    ids=["two hands, one holds it", "one hand", "nobody holds it"],
+)
+def test_two_hands_and_no_change_are_a_case_of_both(
+    site: Site, others: tuple[str, ...], held: bool, cases: int
+) -> None:
+    sku = site.facings[PLACE].sku
+    scale = FakeScale(site.fixtures["g1"]).touch(5, plate(site, PLACE), 45.0, 0.4)
+    people = [shopper(site, 1, (5.2, PLACE)), *(shopper(site, 2, (5.2, PLACE)) for _ in others)]
+    events = told(site, [scale], people, {1: "anna", 2: "ben"}, held={"anna": {sku: 1}} if held else {})
+    assert [(type(event), event.visit) for event in events] == [(CaseRaised, "anna"), (CaseRaised, "ben")][:cases]
+    if cases:
+        first = events[0]
+        assert isinstance(first, CaseRaised) and first.place == PLACE and abs(first.t_ns - at(5.2)) < 5e8
+        assert first.candidates[0] == Candidate("ben", sku, 1, PLACE, 0.5, "anna")
+
+
+def test_goods_of_another_weight_that_were_put_into_their_neighbours_place_are_known_by_it(site: Site) -> None:
+    """Salt and paprika stand side by side; somebody filled them in the wrong way round."""
+    salt, paprika = "g1-3-a", "g1-3-b"
+    scale = FakeScale(site.fixtures["g1"])
+    scale.move(5, plate(site, salt), -grams(site, paprika)).move(11, plate(site, paprika), -grams(site, salt))
+    events = told(site, [scale], [shopper(site, 1, (5, salt), (11, paprika))], {1: "anna"})
+    assert [(type(e), e.place, e.sku) for e in events if not isinstance(e, CaseRaised)] == [
+        (ItemTaken, salt, site.facings[paprika].sku),
+        (ItemTaken, paprika, site.facings[salt].sku),
+    ]
+
+
+def test_twins_wait_for_the_camera_and_what_it_names_again_and_again_stands_there(site: Site) -> None:
+    flour, sugar = site.facings[PLACE].sku, site.facings[BESIDE].sku
+    scale = FakeScale(site.fixtures["g1"])
+    for t_s in (5, 17, 29):
+        scale.move(t_s, plate(site, PLACE), -grams(site, BESIDE))
+    people = [shopper(site, 1, (5, PLACE), (17, PLACE), (29, PLACE), until_s=45.0)]
+    looks = [FacingsSeen("s1", at(t), (), (PLACE,)) for t in range(45)]
+    views = [replace(view(site, PLACE, t_s + 3.5, -1, sku=sugar), t_start_ns=at(t_s - 1)) for t_s in (5, 17, 29)]
+    events = told(site, [scale], people, {1: "anna"}, views=views, clear=looks, until_s=45.0)
+    taken = [event.sku if isinstance(event, ItemTaken) else "case" for event in events]
+    assert taken[-1] == sugar and flour not in taken[1:]
+
+
+def test_every_take_of_the_right_goods_makes_an_exchange_less_likely(site: Site) -> None:
+    planogram = Planogram(site)
+    before = planogram.exchanged(PLACE, BESIDE)
+    planogram.weigh(PLACE, BESIDE, -2.0)
+    assert planogram.exchanged(BESIDE, PLACE) < before
+    for _ in range(3):
+        planogram.weigh(BESIDE, PLACE, 4.0)
+    assert planogram.exchanged(PLACE, BESIDE) > 0.9
+    sugar = site.facings[BESIDE].sku
+    assert planogram.take_log(PLACE, sugar) > planogram.take_log(PLACE, site.facings[PLACE].sku)
