@@ -24,6 +24,46 @@ def check(file: Annotated[Path, typer.Argument(help="Store document")]) -> None:
 
 
 @app.command()
+def lint(
+    store: Store,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON and nothing else")] = False,
+) -> None:
+    """Look at a sound store with a planner's eye: aisles, reach, weights, sight, signs, exits.
+
+    Exit code 0: no errors (there may be warnings); 1: errors; 2: the document cannot be used, see `site check`.
+    """
+    from smartstore.console import print_json
+    from smartstore.site import load_site
+    from smartstore.site.lint import lint as found_in
+
+    findings = found_in(load_site(store))
+    errors = sum(finding.level == "error" for finding in findings)
+    if as_json:
+        print_json([finding.document() for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(str(finding))
+        typer.echo(f"{store}: {errors} errors, {len(findings) - errors} warnings")
+    if errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def draw(
+    store: Store,
+    out: Annotated[Path, typer.Option(help="File for the plan: .svg, .png or .pdf")],
+) -> None:
+    """Draw an annotated plan: fixtures with facings, cameras with what they look at, scales, gates, dimensions."""
+    from smartstore.site import load_site
+    from smartstore.site.draw import FORMATS, draw_plan
+
+    if out.suffix not in FORMATS:
+        raise typer.BadParameter(f"{out.name} does not end in {', '.join(FORMATS)}", param_hint="--out")
+    draw_plan(load_site(store), out)
+    typer.echo(f"{out}: written")
+
+
+@app.command()
 def edit(
     store: Store,
     operations: Annotated[list[str], typer.Argument(metavar="OPERATION...", help="Each in quotes, as below")],

@@ -21,13 +21,13 @@ from smartstore.site.document import (
     parse,
     store_schema,
 )
-from smartstore.site.parts import Facing, Fixture, Gate, Plate, ScaleSpec, Shelf, Site, SurveyedCamera
+from smartstore.site.parts import Facing, Fixture, Gate, Plate, ScaleSpec, Shelf, Sign, Site, SurveyedCamera
 from smartstore.site.room import bare_fixture, calibration, room_problems
 from smartstore.site.source import Problem, Source, read_source, source_of
 
 __all__ = [
-    "Facing", "Fixture", "Gate", "Plate", "Problem", "ScaleSpec", "Shelf", "Site", "SiteError", "SurveyedCamera",
-    "catalogue_schema", "check_document", "check_text", "load_site", "store_schema",
+    "Facing", "Fixture", "Gate", "Plate", "Problem", "ScaleSpec", "Shelf", "Sign", "Site", "SiteError",
+    "SurveyedCamera", "catalogue_schema", "check_document", "check_text", "load_site", "store_schema",
 ]  # fmt: skip
 
 
@@ -127,6 +127,7 @@ def _site(store: StoreDocument, catalogue: CatalogueDocument, folder: Path) -> S
         cameras={node.id: _camera(node) for node in store.cameras},
         items=items,
         palm_station_m=store.palm_station_m,
+        signs=tuple(Sign(sign.id, sign.kind, sign.position_m) for sign in store.signs),
     )
 
 

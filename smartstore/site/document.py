@@ -40,6 +40,12 @@ class GateNode(Node):
     line_m: tuple[Point2, Point2] = Field(description="The two ends of the gap, on a wall.")
 
 
+class SignNode(Node):
+    id: Id = Field(description="Unique over the document.")
+    kind: Literal["biometrics"] = Field(description="What people are told.")
+    position_m: Point2 = Field(description="Where it hangs, on the plan.")
+
+
 class ScaleNode(Node):
     rate_hz: Annotated[float, Field(strict=True, gt=0, le=1000)] = Field(description="Samples per second and plate.")
     batch: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(description="Samples per message.")
@@ -119,6 +125,7 @@ class StoreDocument(Node):
     fixtures: tuple[FixtureNode, ...]
     cameras: tuple[CameraNode, ...] = ()
     palm_station_m: Point2 | None = Field(default=None, description="Where palms are scanned, before the entry.")
+    signs: tuple[SignNode, ...] = Field(default=(), description="Notices to shoppers.")
 
 
 class ItemNode(Node):
@@ -151,7 +158,7 @@ class CatalogueDocument(Node):
 
 NODES: dict[str, type[Node]] = {
     "gates": GateNode, "fixtures": FixtureNode, "scale": ScaleNode, "shelves": ShelfNode, "plates": PlateNode,
-    "facings": FacingNode, "cameras": CameraNode, "items": ItemNode,
+    "facings": FacingNode, "cameras": CameraNode, "items": ItemNode, "signs": SignNode,
 }  # fmt: skip
 THINGS = frozenset(NODES) - {"scale"}
 """Lists whose elements can be left out when they are broken."""

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from smartstore.site.gates import inward
 from smartstore.site.parts import Fixture, Gate, Site, SurveyedCamera
 
+FORMATS = (".svg", ".png", ".pdf")
 MARGIN_M = 1.1
 CONE_M = 2.2
 """How far the view of a camera is drawn."""
@@ -42,7 +44,7 @@ def draw_plan(site: Site, path: Path) -> None:
             Line2D([], [], color=SCALE, lw=3, label="load cells"),
             Line2D([], [], color=CEILING, marker="o", ls="", label="ceiling camera"),
             Line2D([], [], color=SHELF, marker="s", ls="", label="shelf camera"),
-            Line2D([], [], color=SIGN, marker="^", ls="", label="palm station, sign"),
+            Line2D([], [], color=SIGN, marker="^", ls="", label="palm station"),
         ]
         figure.legend(handles=marks, loc="outside lower center", ncols=5, frameon=False, fontsize=8)
         cells = len(site.plates)
@@ -65,6 +67,11 @@ def draw_store(axes: Any, site: Site, detailed: bool = False) -> None:
         _camera(axes, camera)
     if detailed and site.palm_station_m is not None:
         axes.plot(*site.palm_station_m, "^", color=SIGN, ms=8, zorder=7)
+    for sign in site.signs if detailed else ():
+        axes.annotate(
+            sign.kind, sign.position_m, ha="center", va="center", fontsize=5.5, zorder=7,
+            bbox={"boxstyle": "square,pad=0.25", "fc": "#fff3c4", "ec": SIGN},
+        )  # fmt: skip
     axes.set_aspect("equal")
     (low_x, low_y), (high_x, high_y) = walls.min(axis=0), walls.max(axis=0)
     axes.set_xlim(low_x - MARGIN_M, high_x + MARGIN_M)
@@ -102,23 +109,13 @@ def _gate(axes: Any, site: Site, gate: Gate) -> None:
     colour = ENTRY if gate.kind == "entry" else EXIT
     axes.plot([x0, x1], [y0, y1], color="white", lw=4, zorder=4)
     axes.plot([x0, x1], [y0, y1], color=colour, lw=2, ls=(0, (2, 1)), zorder=5)
-    middle, inward = gate_inward(site, gate)
-    start, end = (middle - 0.55 * inward, middle + 0.25 * inward)[:: 1 if gate.kind == "entry" else -1]
+    middle, into = (np.array(place) for place in inward(site, gate))
+    start, end = (middle - 0.55 * into, middle + 0.25 * into)[:: 1 if gate.kind == "entry" else -1]
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.8}, zorder=6)
     axes.text(
-        *(middle - 0.8 * inward), gate.id, ha="center", va="center", fontsize=8, color=colour,
-        rotation=90 if abs(inward[0]) > 0.7 else 0,
+        *(middle - 0.8 * into), gate.id, ha="center", va="center", fontsize=8, color=colour,
+        rotation=90 if abs(into[0]) > 0.7 else 0,
     )  # fmt: skip
-
-
-def gate_inward(site: Site, gate: Gate) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The middle of a gate, and the unit vector through it into the store."""
-    from smartstore.site.floor import inside
-
-    a, b = np.asarray(gate.line_m, float)
-    middle, along = (a + b) / 2, (b - a) / np.linalg.norm(b - a)
-    inward = np.array([-along[1], along[0]])
-    return middle, inward if inside([middle + 0.05 * inward], site.walls_m)[0] else -inward
 
 
 def _camera(axes: Any, camera: SurveyedCamera) -> None:

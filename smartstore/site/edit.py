@@ -163,7 +163,7 @@ def _add(document: Document, rest: str) -> None:
     if what not in {"fixture", "camera"}:
         raise EditError("add a fixture, a camera or a scale")
     try:
-        thing = _yaml().load(text)
+        thing = (YAML(typ="safe") if type(document) is dict else _yaml()).load(text)  # plain data stays plain
     except YAMLError as error:
         raise EditError(f"what to add is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(thing, MutableMapping) or "id" not in thing:

@@ -120,6 +120,15 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """A notice to shoppers: kind "biometrics"."""
+
+    id: str
+    kind: str
+    position_m: Point2
+
+
+@dataclass(frozen=True, slots=True)
 class SurveyedCamera:
     """A camera with its calibration; ``watches`` names the fixtures whose face a shelf camera looks at."""
 
@@ -146,6 +155,7 @@ class Site:
     cameras: Mapping[str, SurveyedCamera]
     items: Mapping[str, Item]
     palm_station_m: Point2 | None = None
+    signs: tuple[Sign, ...] = ()
 
     @cached_property
     def shelves(self) -> dict[str, Shelf]:
