@@ -10,17 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
-from sqlalchemy import Engine, create_engine, delete, event, func, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
-from sqlmodel import Session
 
 from smartstore.palm.facts import AuditEntry, Client, Epoch, Person, Visit
 from smartstore.palm.tables import AuditRow, ClientRow, EpochRow, PersonRow, VisitRow, metadata
+
+_Fact = TypeVar("_Fact", bound=msgspec.Struct)
+_ROWS: dict[type, Any] = {Epoch: EpochRow, Person: PersonRow, Visit: VisitRow, Client: ClientRow, AuditEntry: AuditRow}
+_TABLES: dict[type, Any] = {fact: row.__table__ for fact, row in _ROWS.items()}
+_EPOCHS, _PEOPLE, _VISITS, _CLIENTS, _AUDIT = (table.c for table in _TABLES.values())
 
 
 class PalmStoreError(Exception):
@@ -31,78 +36,78 @@ class PalmStoreError(Exception):
 class Books:
     """The tables within one transaction."""
 
-    session: Session
+    connection: Connection
 
     def epochs(self) -> list[Epoch]:
         """All salts in use, the oldest first."""
-        return self._all(EpochRow, Epoch, EpochRow.epoch)
+        return self._all(Epoch, order=_EPOCHS.epoch)
 
     def person(self, person: str) -> Person | None:
-        row = self.session.get(PersonRow, person)
-        return None if row is None else _fact(row, Person)
+        return self._one(Person, _PEOPLE.person == person)
 
     def visit(self, visit: str) -> Visit | None:
-        row = self.session.get(VisitRow, visit)
-        return None if row is None else _fact(row, Visit)
+        return self._one(Visit, _VISITS.visit == visit)
 
     def visits_of(self, person: str) -> list[Visit]:
-        return self._all(VisitRow, Visit, VisitRow.visit, VisitRow.person == person)
+        return self._all(Visit, _VISITS.person == person, order=_VISITS.visit)
 
     def client(self, name: str) -> Client | None:
-        row = self.session.get(ClientRow, name)
-        return None if row is None else _fact(row, Client)
+        return self._one(Client, _CLIENTS.name == name)
 
     def clients(self) -> list[Client]:
-        return self._all(ClientRow, Client, ClientRow.name)
+        return self._all(Client, order=_CLIENTS.name)
 
     def templates(self, epoch: int) -> Iterator[tuple[str, bytes]]:
         """Ids and sealed templates of an epoch, in the order of the ids."""
-        query = select(PersonRow.person, PersonRow.template).where(_is(PersonRow.epoch == epoch))  # type: ignore[call-overload]
-        rows = self.session.execute(query.order_by(PersonRow.person).execution_options(yield_per=4096))
-        yield from (tuple(row) for row in rows)
+        query = select(_PEOPLE.person, _PEOPLE.template).where(_PEOPLE.epoch == epoch).order_by(_PEOPLE.person)
+        yield from (tuple(row) for row in self.connection.execute(query.execution_options(yield_per=4096)))
 
     def put(self, fact: Epoch | Person | Visit | Client) -> None:
         """Stores a fact, in place of one with the same key."""
-        self.session.merge(_ROWS[type(fact)](**msgspec.structs.asdict(fact)))
-        self.session.flush()
+        table, values = _TABLES[type(fact)], msgspec.structs.asdict(fact)
+        insert: Any = postgresql.insert if self.connection.dialect.name == "postgresql" else sqlite.insert
+        again = insert(table).values(values).on_conflict_do_update(index_elements=list(table.primary_key), set_=values)
+        self.connection.execute(again)
 
     def append(self, entry: AuditEntry) -> None:
         """Adds to the audit trail, where nothing is ever replaced."""
-        self.session.add(AuditRow(**msgspec.structs.asdict(entry)))
-        self.session.flush()
+        self.connection.execute(_TABLES[AuditEntry].insert().values(msgspec.structs.asdict(entry)))
 
     def forget_person(self, person: str) -> bool:
         """Deletes a person with their visits; False when there is no such person."""
-        self.session.execute(delete(VisitRow).where(_is(VisitRow.person == person)))
-        return _hit(self.session.execute(delete(PersonRow).where(_is(PersonRow.person == person))))
+        self._forget(Visit, _VISITS.person == person)
+        return self._forget(Person, _PEOPLE.person == person)
 
     def forget_visits(self, before_s: int) -> None:
         """Deletes the visits whose tokens expired before."""
-        self.session.execute(delete(VisitRow).where(_is(VisitRow.expires_s < before_s)))
+        self._forget(Visit, _VISITS.expires_s < before_s)
 
     def forget_client(self, name: str) -> bool:
-        return _hit(self.session.execute(delete(ClientRow).where(_is(ClientRow.name == name))))
+        return self._forget(Client, _CLIENTS.name == name)
 
     def forget_epochs(self, before: int) -> None:
         """Deletes the salts that are older."""
-        self.session.execute(delete(EpochRow).where(_is(EpochRow.epoch < before)))
+        self._forget(Epoch, _EPOCHS.epoch < before)
 
     def head(self) -> AuditEntry | None:
         """The newest audit entry."""
-        newest = self.session.execute(select(func.max(AuditRow.seq))).scalar_one()
-        return None if newest is None else _fact(self.session.get(AuditRow, newest), AuditEntry)
+        return next(iter(self._all(AuditEntry, order=_AUDIT.seq.desc(), limit=1)), None)
 
     def audit(self, after: int = 0, limit: int | None = None, subject: str | None = None) -> list[AuditEntry]:
         """Entries with a higher number, the oldest first; with ``subject`` those about it."""
-        found = [AuditRow.seq > after] + ([] if subject is None else [AuditRow.subject == subject])
-        return self._all(AuditRow, AuditEntry, AuditRow.seq, *found, limit=limit)
+        about = [] if subject is None else [_AUDIT.subject == subject]
+        return self._all(AuditEntry, _AUDIT.seq > after, *about, order=_AUDIT.seq, limit=limit)
 
-    def _all(self, row: Any, fact: Any, order: Any, *conditions: Any, limit: int | None = None) -> list[Any]:
-        query = select(row).where(*conditions).order_by(order).limit(limit)
-        return [_fact(found, fact) for found in self.session.scalars(query)]
+    def _all(self, fact: type[_Fact], *conditions: Any, order: Any = None, limit: int | None = None) -> list[_Fact]:
+        columns = _TABLES[fact].c
+        query = select(*(columns[name] for name in fact.__struct_fields__)).where(*conditions)
+        return [fact(*row) for row in self.connection.execute(query.order_by(order).limit(limit))]
 
+    def _one(self, fact: type[_Fact], condition: Any) -> _Fact | None:
+        return next(iter(self._all(fact, condition)), None)
 
-_ROWS: dict[type, Any] = {Epoch: EpochRow, Person: PersonRow, Visit: VisitRow, Client: ClientRow}
+    def _forget(self, fact: Any, condition: Any) -> bool:
+        return bool(self.connection.execute(_TABLES[fact].delete().where(condition)).rowcount)
 
 
 class PalmStore:
@@ -117,7 +122,7 @@ class PalmStore:
         try:
             if create:
                 metadata.create_all(self._engine)
-            elif not inspect(self._engine).has_table(AuditRow.__tablename__):
+            elif not inspect(self._engine).has_table(_TABLES[AuditEntry].name):
                 raise PalmStoreError(f"{_shown(url)} is no database of a palm service; name one with --db")
         except SQLAlchemyError as error:
             raise PalmStoreError(f"cannot open {_shown(url)}: {_first_line(error)}") from error
@@ -136,10 +141,10 @@ class PalmStore:
             PalmStoreError: the database fails; nothing has changed then.
         """
         try:
-            with self._lock, Session(self._engine) as session, session.begin():
+            with self._lock, self._engine.begin() as connection:
                 if self._engine.dialect.name == "postgresql":
-                    session.execute(text("LOCK TABLE palm_audit IN EXCLUSIVE MODE"))
-                yield Books(session)
+                    connection.exec_driver_sql("LOCK TABLE palm_audit IN EXCLUSIVE MODE")
+                yield Books(connection)
         except SQLAlchemyError as error:
             raise PalmStoreError(f"the palm database cannot be used: {_first_line(error)}") from error
 
@@ -174,18 +179,6 @@ class PalmStore:
             return bool(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
         finally:
             connection.close()
-
-
-def _fact(row: Any, fact: Any) -> Any:
-    return fact(**{name: getattr(row, name) for name in fact.__struct_fields__})
-
-
-def _is(condition: Any) -> Any:
-    return condition
-
-
-def _hit(result: Any) -> bool:
-    return bool(result.rowcount)
 
 
 def _engine(url: str, create: bool, patience_s: float) -> Engine:

@@ -1,10 +1,22 @@
 """Protected palm templates: a keyed, salted, renewable transform of a palm's vector.
 
-In: the vector that a palm scanner measures. Out: bits that are useless without the key. Each bit is the sign of a
-random projection of the vector whose directions come from the key and the tenant's salt; the angle between two vectors
-shows in the share of bits that differ (Charikar 2002, "Similarity estimation techniques from rounding algorithms"), so
-templates can be compared without the vector. A new salt makes new templates that tell nothing about the old ones. The
-raw vector is neither kept nor logged.
+In: the vector that a palm scanner measures. Out: bits that can be compared with each other and with nothing else. Each
+bit is the sign of a random projection of the vector whose directions come from the service's secret and the tenant's
+salt; the angle between two vectors shows in the share of bits that differ. Sources: Charikar 2002, "Similarity
+estimation techniques from rounding algorithms"; as protection of biometric templates, Jin, Ling and Goh 2004,
+"BioHashing"; Teoh, Goh and Ngo 2006, "Random multispace quantization". The raw vector is neither kept nor logged.
+
+What an attacker can do, in the words of ISO/IEC 24745:
+
+- With the database alone: nothing. Templates are sealed (:mod:`smartstore.palm.vault`); without sealing they would tell
+  who resembles whom, and whoever knew the palms of some 128 enrolled people could work out the directions.
+- With database and secret: see the templates, and rebuild from each the direction of the vector so well that it matches
+  (Nagar, Nandakumar and Jain 2010, "Biometric template transformation: a security analysis"; the tests do it). The
+  transform is not one-way for whoever has the key. Such a vector has yet to become a hand that a scanner takes for
+  alive. So keys and database belong on different disks, in different backups.
+- After a renewal: templates of another salt have nothing in common with the old ones (unlinkable, renewable), but a
+  vector that was rebuilt from an old template still matches the person's new one. Renewal helps where a database has
+  leaked; where the secret has leaked too, the palm itself has, and only liveness is left.
 """
 
 import hashlib

@@ -171,6 +171,34 @@ def test_while_templates_are_renewed_everybody_gets_in_and_comes_out_with_a_new_
     assert service.export(stayed, by="desk-1", now_ns=0) is None
 
 
+# What an attacker can and cannot do
+
+
+def test_with_the_database_alone_nobody_sees_who_resembles_whom() -> None:
+    vault, template = Vault(KEYS.secret), TemplateMaker(KEY, 128).template(scan(3))
+    one, other = (np.frombuffer(vault.seal(person, 1, template)[16:], np.uint64) for person in ("me", "you"))
+    assert 0.42 < float(distance(one, other)) < 0.58
+
+
+def test_with_database_and_secret_a_palm_can_be_rebuilt_that_matches_also_after_renewal() -> None:
+    """No promise, but a warning: this is why the keys lie elsewhere."""
+    palm, key = scan(3), TemplateKey(KEYS.secret, b"salt")
+    bits = np.unpackbits(TemplateMaker(key, 128).template(palm).view(np.uint8)).astype(np.float32) * 2 - 1
+    rebuilt = TemplateMaker(key, 128)._directions @ bits
+    assert rebuilt @ palm / np.linalg.norm(rebuilt) / np.linalg.norm(palm) > 0.9
+    service = a_service(3)
+    assert isinstance(come(service, rebuilt), VisitToken)
+    assert come(service, rebuilt, liveness=0.2) == Refused("not alive")
+
+
+def test_whoever_knows_the_scheme_but_not_the_secret_rebuilds_nothing() -> None:
+    palm = scan(3)
+    template = TemplateMaker(TemplateKey(b"x" * 32, b"salt"), 128).template(palm)
+    bits = np.unpackbits(template.view(np.uint8)).astype(np.float32) * 2 - 1
+    guess = TemplateMaker(TemplateKey(b"y" * 32, b"salt"), 128)._directions @ bits
+    assert abs(guess @ palm / np.linalg.norm(guess) / np.linalg.norm(palm)) < 0.4
+
+
 # Secrets
 
 
@@ -240,6 +268,6 @@ def test_whoever_tampers_with_the_trail_is_seen(tampering: str) -> None:
     service = a_service(1, 2, 3, store=store)
     service.check_audit()
     with store.transaction() as books:
-        books.session.connection().exec_driver_sql(tampering)
+        books.connection.exec_driver_sql(tampering)
     with pytest.raises(TamperedError, match="tampered with at entry"):
         service.check_audit()
