@@ -17,6 +17,8 @@ import typer
 
 from smartstore.broker_cli import app as broker_app
 from smartstore.console import CaFile, Credentials, Level, LogJson, LogLevel, print_json, print_table
+from smartstore.exchange_cli import exports as export_app
+from smartstore.exchange_cli import imports as exchange_imports
 from smartstore.feed.cli import app as feed_app
 from smartstore.feed.replay_cli import app as replay_app
 from smartstore.health_cli import app as health_app
@@ -56,7 +58,9 @@ app.add_typer(health_app)
 app.add_typer(site_app, name="site")
 app.add_typer(vision_app, name="vision")
 app.add_typer(review_app, name="review")
+import_app.add_typer(exchange_imports)  # beside the larger imports
 app.add_typer(import_app, name="import")
+app.add_typer(export_app, name="export")
 app.add_typer(feed_app, name="feed")
 app.add_typer(palm_app, name="palm")
 app.add_typer(broker_app, name="broker")
