@@ -7,7 +7,8 @@
 #   make recordings  plays the stories of the committed recordings anew
 #   make chaos   receipts stay the same while service, broker and database are killed at random moments; minutes
 #   make fuzz    mutated payloads through the codec and mutated feeds through the service; some minutes
-#   make soak    memory of the vision worker over 30,000 frames, of the run that make bench left
+#   make soak    a store for four hours at 120 shoppers an hour; then the vision worker over 30,000 frames, of the run
+#                that make bench left
 
 .PHONY: demo test bench scoreboard chaos fuzz soak setup clean golden recordings
 .DEFAULT_GOAL := demo
@@ -40,6 +41,7 @@ fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz
 
 soak: $(STAMP)
+	$(BIN)/python -m sims.lab.soak
 	$(BIN)/python -m sims.lab.vision_bench --frames 30000
 
 golden: $(STAMP)

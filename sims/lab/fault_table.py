@@ -94,12 +94,16 @@ def costs(
         plans[ALL] = plan
     folder = out or OUT
     jobs = [FaultRun(scenario, seed, fidelity, name, each, folder) for seed in seeds for name, each in plans.items()]
-    results = run_all(jobs, folder, workers, resume, watch)
-    means = {name: _mean([result for result in results if result["fault"] == name]) for name in plans}
-    hits = {
-        name: sum(sum(result.get("faults", {}).values()) for result in results if result["fault"] == name) / len(seeds)
-        for name in plans
-    }
+    return compared(run_all(jobs, folder, workers, resume, watch))
+
+
+def compared(results: Sequence[Result]) -> list[Cost]:
+    """The results of runs, by fault and against those of none."""
+    by_fault: dict[str, list[Result]] = {}
+    for result in results:
+        by_fault.setdefault(result["fault"], []).append(result)
+    means = {name: _mean(same) for name, same in by_fault.items()}
+    hits = {name: sum(sum(r.get("faults", {}).values()) for r in same) / len(same) for name, same in by_fault.items()}
     return [
         Cost(name, hits[name], figures, {column: value - means[NONE][column] for column, value in figures.items()})
         for name, figures in means.items()

@@ -56,19 +56,20 @@ class ProductProcess:
     """``smartstore serve`` as a process of its own."""
 
     def __init__(
-        self, store: Path, url: str, out: Path, palms: Palms, service: str, frames: bool, settings: Path | None = None,
-        db: str | None = None,
+        self, store: Path, url: str, out: Path, palms: Palms | None, service: str, frames: bool,
+        settings: Path | None = None, db: str | None = None,
     ) -> None:  # fmt: skip
-        """``db`` is the URL of its journal; without it that is a file in ``out``."""
+        """``db`` is the URL of its journal; else that is a file in ``out``. Without ``palms`` anybody comes in."""
         self.palm_key = out / "palm-public.pem"
-        self.palm_key.write_bytes(palms.public_key_pem)
+        if palms is not None:
+            self.palm_key.write_bytes(palms.public_key_pem)
         self._log_path = out / "service.log"
         address = parse_url(url)
         self._secrets = {USERNAME: address.username or "", PASSWORD: address.password or ""} if address.username else {}
         self._command = [
             sys.executable, "-m", "smartstore", "serve", "--store", str(store), "--broker", str(address),
             "--db", db or f"sqlite:///{(out / 'journal.db').resolve()}", "--state", str(out / "journal.state"),
-            "--id", service, "--palm-key", str(self.palm_key),
+            "--id", service, *(["--palm-key", str(self.palm_key)] if palms is not None else ["--any-token"]),
             *(["--settings", str(settings)] if settings else []),
             *(["--frames"] if frames else ["--no-frames"]),
         ]  # fmt: skip
@@ -109,6 +110,11 @@ class ProductProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    @property
+    def pid(self) -> int | None:
+        """The number of its process."""
+        return self._process.pid if self._process is not None else None
 
     @property
     def running(self) -> bool:

@@ -89,6 +89,10 @@ def may_lose(topic: str) -> bool:
     return found is not None and found[0].keep == "latest"
 
 
+ROOM = 20_000
+"""Packets that wait for a reader who is too slow: minutes of a store, and some ten megabytes."""
+
+
 class Inbox:
     """The queue between a network thread and one reader.
 
@@ -96,7 +100,7 @@ class Inbox:
     the oldest packet of QoS 0 goes. ``lost`` counts what went.
     """
 
-    def __init__(self, keep_latest: int = 8, limit: int = 100_000) -> None:
+    def __init__(self, keep_latest: int = 8, limit: int = ROOM) -> None:
         self.lost = 0
         self._keep_latest, self._limit = keep_latest, limit
         self._queue: deque[list[Packet | None]] = deque()
@@ -146,6 +150,11 @@ class Inbox:
     @property
     def closed(self) -> bool:
         return self._closed and self._count == 0
+
+    @property
+    def waiting(self) -> int:
+        """Packets that nobody has read yet."""
+        return self._count
 
     def _taken(self, packet: Packet) -> Packet:
         self._count -= 1

@@ -23,7 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from smartstore.bus.access import MqttAddress, parse_url, why_not
 from smartstore.bus.acks import Acknowledgements
-from smartstore.bus.base import BusError, Inbox, may_lose
+from smartstore.bus.base import ROOM, BusError, Inbox, may_lose
 from smartstore.wire import topics
 from smartstore.wire.codec import JSON, Packet
 
@@ -44,12 +44,12 @@ class MqttBus:
 
     def __init__(
         self, broker: str | MqttAddress, client_id: str = "", will: Packet | None = None, *, keep_latest: int = 8,
-        durable_s: int = 0, connect_timeout_s: float = 5.0,
+        durable_s: int = 0, room: int = ROOM, connect_timeout_s: float = 5.0,
     ) -> None:  # fmt: skip
         self.address = parse_url(broker) if isinstance(broker, str) else broker
         self._timeout_s = connect_timeout_s
         self._will, self._birth = will, will
-        self._inbox = Inbox(keep_latest)
+        self._inbox = Inbox(keep_latest, max(room, keep_latest))
         self._filters: list[str] = []
         self._state = threading.Condition()
         self._connected = self._resumed = False
@@ -113,6 +113,11 @@ class MqttBus:
     @property
     def lost(self) -> int:
         return self._inbox.lost
+
+    @property
+    def waiting(self) -> int:
+        """Packets that have come and were not read yet."""
+        return self._inbox.waiting
 
     @property
     def connected(self) -> bool:

@@ -1,13 +1,14 @@
 """Faults in a run, told as stories: outages last in event time, what must not be lost is kept, the rest is gone."""
 
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
-from sims.lab.fault_table import ALL, NONE, costs
+from sims.lab.fault_table import ALL, MEASURES, NONE, compared, table
 from sims.lab.hazards import Hazards
 from sims.lab.run import RunRequest, run
 from sims.simulation import Moment
@@ -112,17 +113,25 @@ def test_a_run_with_restarts_and_dead_devices_ends_and_says_what_it_cost(tmp_pat
     assert [b"online" in packet.payload for packet in told][-3:] == [False, True, False]
 
 
-def test_the_table_has_a_row_per_fault_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    faults = plan({"fault": "drop", "share": 1.0, "topics": ["data/scale/+"]})
-    rows = costs(ONE_VISIT, faults, [7], out=tmp_path)
-    assert [row.fault for row in rows] == [NONE, "drop"]
-    assert ALL not in {row.fault for row in rows}, "one fault alone is all of them"
-    assert rows[0].figures["item F1"] == 1.0
-    assert rows[1].hits > 100
-    assert rows[1].differences["undercharge"] == rows[1].figures["undercharge"] - rows[0].figures["undercharge"]
-    shutil.rmtree(tmp_path / "one-visit-edge-7-drop")
-    assert costs(ONE_VISIT, faults, [7], out=tmp_path, resume=True) == rows
-    assert not (tmp_path / "one-visit-edge-7-drop").exists(), "it was not played again"
+def scored(fault: str, seed: int, f1: float, hits: dict[str, int] | None = None) -> dict[str, Any]:
+    """A result as a run leaves it."""
+    measures = {keys[0]: f1 for keys in MEASURES.values()} | {"time_to_receipt_s": {"p95": 6.0}}
+    return {"fault": fault, "seed": seed, "scenario": "s", **measures, **({"faults": hits} if hits else {})}
+
+
+def test_the_table_sets_each_fault_against_none(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = compared([
+        scored(NONE, 1, 1.0), scored("drop", 1, 0.8, {"drop": 10}), scored(ALL, 1, 0.5, {"drop": 10, "skew": 4}),
+        scored(NONE, 2, 0.9), scored("drop", 2, 0.9, {"drop": 20}), scored(ALL, 2, 0.5, {"drop": 20, "skew": 6}),
+    ])  # fmt: skip
+    assert [(row.fault, row.hits) for row in rows] == [(NONE, 0), ("drop", 15), (ALL, 20)]
+    assert [round(row.figures["item F1"], 3) for row in rows] == [0.95, 0.85, 0.5]
+    assert [round(row.differences["item F1"], 3) for row in rows] == [0.0, -0.1, -0.45]
+    assert rows[1].differences["receipt p95, s"] == 0.0
+    Console(width=200).print(table(rows, "what faults cost"))
+    shown = capsys.readouterr().out
+    assert "0.950" in shown
+    assert "-0.100" in shown
 
 
 @pytest.mark.parametrize(("text", "more", "says"), [
