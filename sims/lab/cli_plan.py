@@ -73,7 +73,11 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
                 tenths = 10 * step.done // max(1, step.total)
                 console.print(str(step), highlight=False, soft_wrap=True)
 
-        yield see
+        try:
+            yield see
+        except KeyboardInterrupt:
+            console.print("interrupted: finished runs are kept, go on with --resume", highlight=False, soft_wrap=True)
+            raise
 
 
 @app.command()

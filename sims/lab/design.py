@@ -7,7 +7,7 @@ it; and its files in a folder, which the ordinary readers read.
 import copy
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from sims.lab.play import building_of, site_of
 from sims.scenario import load_scenario, scenario_schema
 from smartstore.settings import read_settings, settings_schema
 from smartstore.site import catalogue_schema, load_site, store_schema
+from smartstore.site.edit import EditError, edited
 
 PARTS = ("store", "catalogue", "scenario", "pipeline")
 SCENARIO = Path(__file__).resolve().parents[2] / "configs/scenarios/corner-rush.yaml"
@@ -36,16 +37,11 @@ class DesignError(Exception):
 
 
 class Edit(Part):
-    """Changes of a design: fields with new values, things that go, fields whose values change places."""
+    """Changes of a design: first of the store in the words of ``site edit``, then fields with new values."""
 
+    store: tuple[str, ...] = ()
+    """Like ``move g3 0.5 0``, ``remove c3``, ``swap g1-1-b g1-1-c``."""
     set_: Annotated[dict[str, Any], Field(alias="set")] = Field(default_factory=dict)
-    remove: tuple[str, ...] = ()
-    swap: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Every field that is named."""
-        return (*self.set_, *self.remove, *(path for pair in self.swap for path in pair))
 
 
 class EditDocument(Edit):
@@ -75,19 +71,14 @@ class Design:
 
     def changed(self, edit: Edit, name: str) -> "Design":
         """A variant; raises :class:`DesignError` where the edit names what is not there."""
-        trees = {part: Tree(part, copy.deepcopy(self.documents[part]), _schema(part)) for part in PARTS}
+        documents = copy.deepcopy(dict(self.documents))
         try:
+            documents["store"] = edited(documents["store"], edit.store)
+            trees = {part: Tree(part, documents[part], _schema(part)) for part in PARTS}
             for path, value in edit.set_.items():
                 _tree(trees, path).put(path, copy.deepcopy(value))
-            for one, other in edit.swap:
-                first, second = _tree(trees, one).get(one), _tree(trees, other).get(other)
-                _tree(trees, one).put(one, second)
-                _tree(trees, other).put(other, first)
-            for path in edit.remove:
-                _tree(trees, path).remove(path)
-        except FieldError as error:
+        except (FieldError, EditError) as error:
             raise DesignError(f"{name}: {error}") from error
-        documents = {**self.documents, **{part: tree.data for part, tree in trees.items()}}
         return replace(self, name=name, documents=documents)
 
     def unpack(self, folder: Path) -> "Files":
@@ -231,12 +222,6 @@ def _problem(error: ValidationError) -> str:
     found = error.errors()[0]
     key = ".".join(str(part) for part in found["loc"])
     return f"{key}: {found['msg'].lower()}; see configs/sweeps for examples"
-
-
-def check_fields(design: Design, edits: Sequence[Edit], name: str) -> None:
-    """Raises :class:`DesignError` when one of the edits cannot be made to a design."""
-    for edit in edits:
-        design.changed(edit, name)
 
 
 def edit_schema() -> dict[str, Any]:

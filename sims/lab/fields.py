@@ -30,20 +30,6 @@ class Tree:
         for holder, key in self._places(path):
             holder[key] = value
 
-    def get(self, path: str) -> Any:
-        """The value of a field; raises :class:`FieldError` also where the document leaves it out."""
-        holder, key = next(self._places(path))
-        if isinstance(holder, dict) and key not in holder:
-            raise FieldError(f"{path} is not said in the document; only what it says can be taken")
-        return holder[key]
-
-    def remove(self, path: str) -> None:
-        """Take an element out of its list, or a key out of its mapping."""
-        for holder, key in sorted(self._places(path), key=lambda place: str(place[1]).zfill(6), reverse=True):
-            if isinstance(holder, dict) and key not in holder:
-                raise FieldError(f"{path} is not said in the document; only what it says can be removed")
-            del holder[key]
-
     def _places(self, path: str) -> Iterator[tuple[Any, Any]]:
         parts = path.split(".")[1:]
         if not parts or not all(parts):

@@ -122,8 +122,8 @@ def test_two_short_runs_are_compared(tmp_path: Path) -> None:
         "tail_s": 6,
     }))  # fmt: skip
     fewer = tmp_path / "fewer.yaml"
-    remove = [f"store.cameras.{name}" for name in ("c3", "c4", "s1", "s2", "s3")]
-    fewer.write_text(yaml.safe_dump({"schema": 1, "edit": "fewer", "of": "short.yaml", "remove": remove}))
+    remove = [f"remove {name}" for name in ("c3", "c4", "s1", "s2", "s3")]
+    fewer.write_text(yaml.safe_dump({"schema": 1, "edit": "fewer", "of": "short.yaml", "store": remove}))
     found = compare(short, fewer, 461, 2, 1, out=tmp_path / "out")
     assert (found.pairs, found.failed) == (2, 0)
     assert found.by_name["hardware_minor"].difference == -(2 * 45000 + 3 * 28000)
@@ -136,7 +136,7 @@ def test_two_short_runs_are_compared(tmp_path: Path) -> None:
         ({"schema": 1, "edit": "e", "of": "no.yaml"}, "no.yaml: cannot be read"),
         ({"schema": 1, "edit": "e"}, "of: field required"),
         ({"schema": 1, "edit": "e", "of": str(ROOT / "configs/scenarios/corner-rush.yaml"),
-          "remove": ["store.cameras.c8"]}, "store.cameras has no 'c8'"),
+          "store": ["remove c8"]}, "c8"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_one_line(

@@ -138,7 +138,7 @@ def test_a_sweep_has_a_report_of_its_own(tmp_path: Path) -> None:
         "schema": 1, "scenario": "short", "store": str(ROOT / "configs/stores/corner.yaml"), "script": script,
     }))  # fmt: skip
     axes: dict[str, Any] = {
-        "layout": {"all": {}, "two fewer": {"remove": ["store.cameras.c3", "store.cameras.c4"]},
+        "layout": {"all": {}, "two fewer": {"store": ["remove c3", "remove c4"]},
                    "impossible": {"set": {"store.fixtures.g2.origin_m": [0.45, 2.3]}}},
     }  # fmt: skip
     plan = {"schema": 1, "sweep": "s", "design": "short.yaml", "seeds": "461-462", "axes": axes}

@@ -22,8 +22,7 @@ from smartstore.cli import run as tell
 
 ROOT = Path(__file__).parents[2]
 CORNER = ROOT / "configs/scenarios/corner-rush.yaml"
-G1A, G2A = "store.fixtures.g1.shelves.g1-1.facings.g1-1-a.sku", "store.fixtures.g2.shelves.g2-2.facings.g2-2-a.sku"
-TWO_FEWER = {"remove": ["store.cameras.c3", "store.cameras.c4"]}
+TWO_FEWER = {"store": ["remove c3", "remove c4"]}
 
 
 @pytest.fixture(scope="module")
@@ -172,8 +171,8 @@ def test_a_full_disk_keeps_what_is_finished(short: Path, tmp_path: Path) -> None
         ({"pipeline.atribution.sure": [0.5]}, "near it: attribution"),
         ({"shoppers.count": [1]}, "axes.shoppers.count: there is no such field; fields begin with store, catalogue"),
         ({"scenario.shoppers.count": []}, "axes.scenario.shoppers.count is empty; give it values or remove it"),
-        ({"cameras": {"none": {"remove": ["store.cameras.c7"]}}}, "store.cameras has no 'c7'"),
-        ({"cameras": {"none": {"take": ["store.cameras.c1"]}}}, "unknown key"),
+        ({"cameras": {"none": {"store": ["remove c7"]}}}, "axes.cameras: none: "),
+        ({"cameras": {"none": {"take": ["c1"]}}}, "unknown key"),
         ({}, "axes"),
     ],
 )  # fmt: skip
@@ -228,8 +227,7 @@ def test_fields_go_by_dotted_paths(corner: Design) -> None:
         Edit(
             set={"store.cameras.*.fps": 7, "scenario.load_cells.noise": 2.0, "pipeline.attribution.sure": 0.9,
                  "store.fixtures.g1.origin_m.0": 0.5},
-            remove=("store.cameras.c2",),
-            swap=((G1A, G2A),),
+            store=("remove c2", "swap g1-1-a g2-2-a"),
         ), "changed",
     ).documents  # fmt: skip
     assert [camera["id"] for camera in changed["store"]["cameras"]] == ["c1", "c3", "c4", "s1", "s2", "s3"]
