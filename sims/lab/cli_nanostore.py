@@ -34,14 +34,13 @@ def nanostore(
     """Play labelled scripts of the AiFi NanoStore in its imported geometry, scored as the competition was."""
     from sims.lab.nanostore import NanoStoreRequest, stages, winner_scores
     from sims.lab.nanostore import nanostore as play
-    from sims.lab.nanostore_script import problems_of
     from sims.lab.nanostore_table import COLUMNS, cells, document
 
     numbers = [seed] if seeds is None else seed_range(seeds)
     request = NanoStoreRequest(data, numbers, scripts, tuple(only or ()), workers, out, resume)
-    staged, winner, console = stages(request), winner_scores(data), Console(stderr=True)
+    winner, console = winner_scores(data), Console(stderr=True)
+    staged, problems = stages(request)
     notes = [note for stage in staged for note in stage.story.notes]
-    problems = problems_of(stage.story for stage in staged)
     for line in [] if as_json else notes:
         console.print(f"note: {line}", style="dim", highlight=False, soft_wrap=True)
     for line in problems:

@@ -7,7 +7,6 @@ score where there is one, and beside a sequential baseline on the same feed.
 
 import hashlib
 import json
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ import yaml
 from sims.chance import stream
 from sims.lab.batch import Progress, Result, run_all
 from sims.lab.gauntlet_play import figures
-from sims.lab.nanostore_script import Story, read_scripts, story_of
+from sims.lab.nanostore_script import Story, read_scripts, slug_of, story_of
 from sims.lab.play import play_edge
 from sims.scenario import Scenario
 from smartstore.formats.nanostore import NanoStoreError, open_nanostore
@@ -104,27 +103,23 @@ class Take:
         }  # fmt: skip
 
 
-def stages(request: NanoStoreRequest) -> list[Stage]:
-    """The stories of a request with their stores written into its folder.
+def stages(request: NanoStoreRequest) -> tuple[list[Stage], list[str]]:
+    """The stories of a request with their stores written into its folder, and a line for all that is not played.
 
     Raises:
-        NanoStoreError: data or scripts cannot be read, or nothing of a script can be played.
+        NanoStoreError: data or scripts cannot be read, or nothing at all can be played.
     """
     data = open_nanostore(request.data)
     scripts = read_scripts(request.scripts or request.data / SCRIPTS)
     if unknown := [name for name in request.only if name not in {script.case for script in scripts}]:
         raise NanoStoreError(f"there is no case {unknown[0]!r}; there are {', '.join(s.case for s in scripts)}")
-    out = []
-    for script in scripts:
-        if request.only and script.case not in request.only:
-            continue
-        story = story_of(script, data.store)
-        if not any(story.shoppers.values()):
-            raise NanoStoreError(
-                f"{script.case}: nothing of it can be played: {'; '.join(story.problems) or 'no events'}"
-            )
-        out.append(Stage(story, _written(story, data.store, request.out / "stores" / slug_of(story.case))))
-    return out
+    stories = [story_of(script, data.store) for script in scripts if not request.only or script.case in request.only]
+    problems = [line for story in stories for line in story.problems]
+    played = {slug_of(story.case): story for story in stories if any(story.shoppers.values())}
+    if not played:
+        raise NanoStoreError(f"no case can be played: {problems[0]}")
+    folder = request.out / "stores"
+    return [Stage(story, _written(story, data.store, folder / slug)) for slug, story in played.items()], problems
 
 
 def nanostore(
@@ -148,11 +143,6 @@ def winner_scores(data: Path) -> list[tuple[str, float]]:
         return [(str(row["case"]), float(row["f1"])) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NanoStoreError(f"{path}: is no list of cases with their f1 ({error}); fetch it again") from error
-
-
-def slug_of(case: str) -> str:
-    """A case's name in lower case, with hyphens alone."""
-    return re.sub(r"[^a-z0-9]+", "-", case.lower()).strip("-") or "case"
 
 
 def _written(story: Story, store: NanoStore, folder: Path) -> Path:

@@ -2,41 +2,26 @@
 
 In: scripts (who, when, where, what, put back or not) and the imported store. Out: per script the planogram of its day
 and a scenario's shoppers, and one line for everything that cannot be played or is not played as written.
-
-Labels date from several restockings, so the place of an item's first take wins over the planogram.
 """
 
 import json
-import math
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sims.lab.nanostore_places import Event, covers, planogram_of
 from smartstore.formats.nanostore import NanoStoreError
-from smartstore.formats.nanostore_goods import Good, Placement, believable_grams, gtin_of, without
+from smartstore.formats.nanostore_goods import Good, Placement, believable_grams, gtin_of
+from smartstore.formats.nanostore_source import number
 from smartstore.formats.nanostore_store import NanoStore, facing_id
 
 WALK_S = 17.0
 """From the palm at the gate to any shelf, with time to spare."""
 QUEUE_S = 5.0
 """Between two shoppers at the gate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One labelled take or put-back of some items of one product."""
-
-    t_s: float
-    name: str
-    shopper: str
-    gondola: int
-    shelf: int
-    plates: tuple[int, ...]
-    put_back: bool
-    gtin: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +59,39 @@ def read_scripts(path: Path) -> list[Script]:
     if not isinstance(listed, list) or not listed:
         raise NanoStoreError(f"{path}: is not a list of cases; compare with ground_truth/scripts.json")
     scripts = []
-    for number, one in enumerate(listed):
+    for place, one in enumerate(listed):
         events = one.get("events") if isinstance(one, dict) else None
         if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
             raise NanoStoreError(
-                f"{path}: case {number + 1} has no list 'events'; compare with ground_truth/scripts.json"
+                f"{path}: case {place + 1} has no list 'events'; compare with ground_truth/scripts.json"
             )
-        scripts.append(Script(str(one.get("dataset") or f"case-{number + 1}"), tuple(events)))
-    if twice := [case for case, count in Counter(script.case for script in scripts).items() if count > 1]:
+        scripts.append(Script(str(one.get("dataset") or f"case-{place + 1}"), tuple(events)))
+    if twice := [slug for slug, count in Counter(slug_of(script.case) for script in scripts).items() if count > 1]:
         raise NanoStoreError(f"{path}: case {twice[0]!r} is there twice; give each a name of its own")
     return scripts
+
+
+def slug_of(case: str) -> str:
+    """A case's name in lower case, with hyphens alone: part of the names of files."""
+    return re.sub(r"[^a-z0-9]+", "-", case.lower()).strip("-") or "case"
 
 
 def story_of(script: Script, store: NanoStore) -> Story:
     """The story of a script; what cannot be played is among its problems."""
     story = Story(script.case, dict(store.goods), store.planogram)
     events = _events(script, store, story)
-    story.planogram = _planogram(events, store, story)
+    story.planogram = planogram_of(events, store, lambda line: story.notes.append(f"{script.case}: {line}"))
     _Stage(story).play(events)
+    if not any(story.shoppers.values()):
+        story.problems.append(f"{script.case}: nothing of it can be played; left out")
     return story
 
 
 def _events(script: Script, store: NanoStore, story: Story) -> list[Event]:
     """What can be understood of the labels, in the order of their times."""
     out = []
-    for number, raw in enumerate(script.events, start=1):
-        name = f"event {raw.get('event_id', number)}"
+    for place, raw in enumerate(script.events, start=1):
+        name = f"event {raw.get('event_id', place)}"
         try:
             out += _event(raw, name, store, story)
         except ValueError as error:
@@ -110,19 +102,20 @@ def _events(script: Script, store: NanoStore, story: Story) -> list[Event]:
 
 def _event(raw: Mapping[str, Any], name: str, store: NanoStore, story: Story) -> list[Event]:
     """One event per product of a label; raises ValueError where the label cannot be played."""
-    t_s, gondola, shelf = raw.get("t_s"), raw.get("gondola"), raw.get("shelf")
-    if isinstance(t_s, bool) or not isinstance(t_s, int | float) or not math.isfinite(t_s):
-        raise ValueError(f"its time {t_s!r} is no number of seconds")
+    t_s, gondola, shelf = number(raw.get("t_s")), _index(raw.get("gondola")), _index(raw.get("shelf"))
+    if t_s is None:
+        raise ValueError(f"its time {raw.get('t_s')!r} is no number of seconds")
     shopper = str(raw.get("shopper") or "").strip()
     if not shopper:
         raise ValueError("it does not say which shopper")
-    if not isinstance(gondola, int) or not isinstance(shelf, int) or gondola not in store.gondolas:
-        raise ValueError(f"there is no gondola {gondola!r}")
+    if gondola not in store.gondolas:
+        raise ValueError(f"there is no gondola {raw.get('gondola')!r}")
     boards = store.gondolas[gondola].shelves
     if shelf not in boards:
-        raise ValueError(f"gondola {gondola} has no shelf {shelf!r}")
+        raise ValueError(f"gondola {gondola} has no shelf {raw.get('shelf')!r}")
     listed = raw.get("plates")
-    plates = sorted({p for p in listed if p in boards[shelf].plates}) if isinstance(listed, list) else []
+    named = {_index(plate) for plate in listed} if isinstance(listed, list) else set()
+    plates = sorted(plate for plate in boards[shelf].plates if plate in named)
     if not plates:
         raise ValueError(f"gondola {gondola} shelf {shelf} has none of the plates {listed!r}")
     products = raw.get("products")
@@ -131,10 +124,14 @@ def _event(raw: Mapping[str, Any], name: str, store: NanoStore, story: Story) ->
     counts: Counter[str] = Counter()
     for product in products:
         counts[_product(product if isinstance(product, dict) else {}, name, story)] += 1
-    back = bool(raw.get("putback"))
-    return [
-        Event(float(t_s), name, shopper, gondola, shelf, tuple(plates), back, gtin, n) for gtin, n in counts.items()
-    ]
+    back = str(raw.get("putback")).lower() in ("true", "1")
+    return [Event(t_s, name, shopper, gondola, shelf, tuple(plates), back, gtin, n) for gtin, n in counts.items()]
+
+
+def _index(value: Any) -> int:
+    """A number counted from 1; 0, which nothing has, where it is none."""
+    found = number(value)
+    return int(found) if found is not None and found == int(found) else 0
 
 
 def _product(label: Mapping[str, Any], name: str, story: Story) -> str:
@@ -160,77 +157,6 @@ def _product(label: Mapping[str, Any], name: str, story: Story) -> str:
             f"{story.case}: {name}: products.json has {known.grams:g} g for {code}; the {grams:g} g of the label count"
         )
     return gtin
-
-
-def _planogram(events: Sequence[Event], store: NanoStore, story: Story) -> tuple[Placement, ...]:
-    """The planogram with every item where it is taken from, the place of its first take first."""
-    claims: list[Placement] = []
-    left: set[tuple[int, int, int, str]] = set()
-    """Plates where somebody has left a product."""
-    for event in events:
-        on = {(event.gondola, event.shelf, plate, event.gtin) for plate in event.plates}
-        if event.put_back:
-            left |= on
-        elif not left & on:
-            _claim(event, claims, store, story)
-    moved = {claim.gtin for claim in claims}
-    out = list(claims)
-    for place in store.planogram:
-        here = [claim for claim in claims if (claim.gondola, claim.shelf) == (place.gondola, place.shelf)]
-        rest = without(place, [plate for claim in here for plate in claim.plates])
-        if place.gtin not in moved and rest is not None:
-            out.append(rest)
-    return tuple(sorted(out, key=lambda place: (place.gondola, place.shelf, place.plates)))
-
-
-def _claim(event: Event, claims: list[Placement], store: NanoStore, story: Story) -> None:
-    """Makes sure that a product has a facing where it is taken; earlier takes keep theirs."""
-    mine = [claim for claim in claims if claim.gtin == event.gtin]
-    if any(_covers(claim, event) for claim in mine):
-        return
-    if not mine:
-        home = next((place for place in store.planogram if place.gtin == event.gtin and _covers(place, event)), None)
-        wanted = home or Placement(event.gondola, event.shelf, event.plates, event.gtin)
-    else:
-        wanted = Placement(event.gondola, event.shelf, event.plates, event.gtin)
-        for claim in mine:
-            if (claim.gondola, claim.shelf) == (wanted.gondola, wanted.shelf) and _gap(claim, wanted) <= 1:
-                claims.remove(claim)
-                both = {*claim.plates, *wanted.plates}
-                wanted = replace(wanted, plates=tuple(range(min(both), max(both) + 1)))
-    others = [c for c in claims if (c.gondola, c.shelf) == (wanted.gondola, wanted.shelf)]
-    rest = without(wanted, [plate for other in others for plate in other.plates])
-    if rest is None:
-        rest = _squeezed(wanted, others, claims, store)
-        where = f"gondola {event.gondola} shelf {event.shelf}"
-        story.notes.append(
-            f"{story.case}: {event.name}: two products on the same plates of {where}; they stand side by side"
-        )
-    claims.append(rest)
-
-
-def _squeezed(wanted: Placement, others: Sequence[Placement], claims: list[Placement], store: NanoStore) -> Placement:
-    """A place for a product whose plates are all another's: one of them, or the nearest that is free."""
-    shared = next(other for other in others if set(other.plates) & set(wanted.plates))
-    if len(shared.plates) > 1:
-        claims.remove(shared)
-        half = len(shared.plates) // 2
-        claims.append(replace(shared, plates=shared.plates[:half]))
-        return replace(wanted, plates=shared.plates[half:])
-    taken = {plate for other in others for plate in other.plates}
-    free = [p for p in store.gondolas[wanted.gondola].shelves[wanted.shelf].plates if p not in taken]
-    nearest = min(free, key=lambda plate: (abs(plate - wanted.plates[0]), plate))
-    return replace(wanted, plates=(nearest,))
-
-
-def _covers(place: Placement, event: Event) -> bool:
-    same = (place.gondola, place.shelf) == (event.gondola, event.shelf)
-    return same and bool(set(place.plates) & set(event.plates))
-
-
-def _gap(a: Placement, b: Placement) -> int:
-    """Plates from the end of one to the begin of the other; 1: neighbours, 0 or less: they overlap."""
-    return max(a.plates[0], b.plates[0]) - min(a.plates[-1], b.plates[-1])
 
 
 class _Stage:
@@ -263,7 +189,7 @@ class _Stage:
         story = self._story
         for place in self._near(event):
             stray = next((one for one in self._strays.get(facing_id(place), []) if one[0] == event.gtin), None)
-            if stray is not None and _covers(place, event):
+            if stray is not None and covers(place, event):
                 self._strays[facing_id(place)].remove(stray)
                 return self._has(event, stray[1], {"take": facing_id(place), "of": stray[1]})
         own = [place for place in self._near(event) if place.gtin == event.gtin]
@@ -288,8 +214,8 @@ class _Stage:
         if not places:
             story.problems.append(f"{where}: nothing has a place on that shelf, so nothing is put there; left out")
             return None
-        into = next((place for place in places if facing_id(place) == mine[1] and _covers(place, event)), places[0])
-        if not _covers(into, event):
+        into = next((place for place in places if facing_id(place) == mine[1] and covers(place, event)), places[0])
+        if not covers(into, event):
             story.notes.append(f"{where}: no facing on these plates; put into the nearest, {facing_id(into)}")
         held.remove(mine)
         story.due[event.shopper][event.gtin] -= 1
@@ -307,8 +233,3 @@ class _Stage:
             return -len(set(place.plates) & set(event.plates)), away, place.plates[0]
 
         return sorted(here, key=rank)
-
-
-def problems_of(stories: Iterable[Story]) -> list[str]:
-    """One line for everything that is not played, case by case."""
-    return [line for story in stories for line in story.problems]
