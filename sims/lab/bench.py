@@ -18,6 +18,7 @@ from sims.bodies.library import BodyLibrary
 from sims.building import load_building
 from sims.devices.look import Look
 from sims.devices.renderer import Renderer
+from sims.lab.feed_bench import feed_rows
 from sims.lab.run import RunRequest, run
 from sims.lab.scenes import Cast, random_scene
 from sims.lab.vision_bench import vision_rows
@@ -32,7 +33,8 @@ OUT = Path("data/runs/bench")
 def main() -> None:
     """Run everything, show it and keep it."""
     rows = [
-        *_real_time_factors(), *_views(), *_detector(), *vision_rows(OUT / "frames", CORNER), *palm_rows(100_000),
+        *_real_time_factors(), *feed_rows(OUT / "edge/feed.mcap", "corner-quiet"),
+        *_views(), *_detector(), *vision_rows(OUT / "frames", CORNER), *palm_rows(100_000),
     ]  # fmt: skip
     table = Table(
         "what", "figure", "unit", title=f"{platform.processor() or platform.machine()}, {platform.python_version()}"
