@@ -1,10 +1,6 @@
 """The main job, from the command line's own function to settled receipts, over real brokers and in both fidelities."""
 
 import json
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +11,7 @@ from sims.lab.run import RunRequest, run
 from smartstore.bus.recording import read_feed
 from smartstore.cli import run as tell
 from smartstore.wire import topics
+from tests.mosquitto import mosquitto_broker
 
 ROOT = Path(__file__).parents[1]
 ONE_VISIT = ROOT / "configs/scenarios/one-visit.yaml"
@@ -29,24 +26,8 @@ FIELDS = {
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[str]:
     """The address of a Mosquitto of the user's."""
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if program is None:
-        pytest.skip("mosquitto is not installed (Debian, Ubuntu: apt-get install mosquitto)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = tmp_path / "mosquitto.conf"
-    settings.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\n"
-    )
-    with subprocess.Popen([program, "-c", settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"mqtt://127.0.0.1:{port}"
-        process.terminate()
+    with mosquitto_broker(tmp_path) as url:
+        yield url
 
 
 def test_a_run_over_the_embedded_broker_and_over_mosquitto_gives_the_same_bytes(

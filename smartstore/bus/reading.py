@@ -62,8 +62,10 @@ class Recorded:
     message: Message
 
 
-def records(path: Path) -> Iterator[Any]:
+def records(path: Path, messages: bool = True) -> Iterator[Any]:
     """Every record of the file, and a :class:`Damage` in place of each part that is not whole.
+
+    Without ``messages`` chunks are passed over unread, which is quick: channels are in the summary as well.
 
     Raises:
         FeedError: there is no such file, or nothing in it says that it ever was a recording.
@@ -75,7 +77,7 @@ def records(path: Path) -> Iterator[Any]:
             yield Damage(0, "the first bytes are damaged")
         elif len(data) < len(MAGIC) + _HEAD.size:
             raise FeedError(f"{path}: is not an MCAP recording (it ends after its first bytes)")
-        yield from _walk(data)
+        yield from _walk(data, messages)
 
 
 def recorded(path: Path) -> Iterator[Recorded | Metadata | Attachment | Damage]:
@@ -144,7 +146,7 @@ def _opened(path: Path) -> Iterator["mmap.mmap | bytes"]:
         raise FeedError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _walk(data: "mmap.mmap | bytes") -> Iterator[Any]:
+def _walk(data: "mmap.mmap | bytes", messages: bool) -> Iterator[Any]:
     position, seen_end, checked = len(MAGIC), False, len(MAGIC)
     crc = zlib.crc32(data[: len(MAGIC)])
     while position < len(data):
@@ -157,7 +159,7 @@ def _walk(data: "mmap.mmap | bytes") -> Iterator[Any]:
                 return
             position = following
             continue
-        if opcode == Opcode.CHUNK:
+        if opcode == Opcode.CHUNK and messages:
             found, end = _chunk(data, position, end)
             yield from found
         elif opcode in _READ:

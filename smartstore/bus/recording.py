@@ -16,7 +16,7 @@ from mcap.records import Metadata
 from mcap.writer import CompressionType, Writer
 
 from smartstore.bus import foxglove
-from smartstore.bus.reading import Damage, FeedError, Recorded, log, recorded
+from smartstore.bus.reading import Damage, FeedError, Recorded, log, recorded, records
 from smartstore.domain.geometry import CameraModel
 from smartstore.wire import messages, topics
 from smartstore.wire.codec import JSON, Packet, WireError, decode
@@ -179,7 +179,7 @@ def feed_metadata(path: Path) -> dict[str, str]:
     Raises:
         FeedError: there is no such file, or it is no recording.
     """
-    for record in recorded(path):
+    for record in records(path, messages=False):
         if isinstance(record, Metadata) and record.name == PROFILE:
             return dict(record.metadata)
     return {}

@@ -7,6 +7,7 @@ import heapq
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,7 @@ from smartstore.wire import topics
 from smartstore.wire.codec import decode
 from smartstore.wire.messages import Message
 
+FIRST_MESSAGES, APART_NS = 50, 10_000_000_000
 Part = Recorded | Metadata | Attachment
 
 
@@ -94,27 +96,33 @@ class Cut:
 
 
 def event_ages(path: Path) -> Iterator[tuple[float, Part]]:
-    """The parts of a feed, each with its age: event seconds since the first message of a device.
+    """The parts of a feed, each with its age: event seconds since the feed began.
 
     What has no event time of its own (a status, metadata) has the age of what came before it.
     """
-    first_ns = first_event_ns(path)
+    parts = (part for part in recorded(path) if not isinstance(part, Damage))
+    waiting: list[Part] = []
+    first: list[int] = []
+    for part in parts:
+        waiting.append(part)
+        if isinstance(part, Recorded) and is_device_data(part.channel.topic):
+            first.append(part.message.publish_time)
+        if len(first) == FIRST_MESSAGES:
+            break
+    began_ns = _began_ns(first)
     age_s = 0.0
-    for part in recorded(path):
-        if isinstance(part, Damage):
-            continue
+    for part in chain(waiting, parts):
         if isinstance(part, Recorded) and has_event_time(part.channel.topic):
-            age_s = (part.message.publish_time - first_ns) / 1e9
+            age_s = max(0.0, (part.message.publish_time - began_ns) / 1e9)
         yield age_s, part
 
 
-def first_event_ns(path: Path) -> int:
-    """The event time of the earliest message of a device in a feed; 0 in an empty one."""
-    return min(
-        (part.message.publish_time for part in recorded(path)
-         if isinstance(part, Recorded) and is_device_data(part.channel.topic)),
-        default=0,
-    )  # fmt: skip
+def _began_ns(first: list[int]) -> int:
+    """The earliest of the first messages of devices, but for those whose clock is far from that of most."""
+    if not first:
+        return 0
+    middle = sorted(first)[len(first) // 2]
+    return min(t_ns for t_ns in first if abs(t_ns - middle) <= APART_NS)
 
 
 def is_device_data(topic: str) -> bool:
@@ -236,4 +244,4 @@ def _refuse_same(out: Path, feeds: list[Path]) -> None:
             raise FeedError(f"{out}: is the recording itself; give the new one another name")
 
 
-__all__ = ["PROFILE", "Cut", "FeedCopy", "cut", "event_ages", "faults_of", "first_event_ns", "merge", "repair"]
+__all__ = ["PROFILE", "Cut", "FeedCopy", "cut", "event_ages", "faults_of", "merge", "repair"]

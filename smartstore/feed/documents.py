@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from mcap.records import Attachment
 
-from smartstore.bus.reading import FeedError, recorded
+from smartstore.bus.reading import FeedError, records
 from smartstore.bus.recording import feed_metadata
 from smartstore.site import Site, load_site
 
@@ -81,7 +81,7 @@ def _restore(feed: Path, folder: Path, metadata: Mapping[str, str]) -> Path:
     for file, text in ((store, metadata[DOCUMENT]), (catalogue, metadata[CATALOGUE])):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    for record in recorded(feed):
+    for record in records(feed, messages=False):
         if isinstance(record, Attachment):
             picture = _within(feed, folder, catalogue.parent / record.name)
             picture.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smartstore.bus.reading import Recorded, recorded
+from mcap.records import Channel
+
+from smartstore.bus.reading import Recorded, records
 from smartstore.bus.recording import packet_of
 from smartstore.embedded import EmbeddedStore
 from smartstore.faults import Faults
@@ -81,7 +83,7 @@ def device_packets(feed: Path, part: Cut = WHOLE, faults: Faults | None = None) 
 
 def has_pictures(feed: Path, part: Cut = WHOLE) -> bool:
     """Whether a part of a recording has pictures, which somebody has to look at."""
-    names = (record.channel.topic for record in recorded(feed) if isinstance(record, Recorded))
+    names = (record.topic for record in records(feed, messages=False) if isinstance(record, Channel))
     return any(part.covers(name) and (found := topics.find(name)) and found[0] is topics.FRAME for name in names)
 
 
