@@ -165,3 +165,15 @@ def test_a_view_from_the_past_and_places_that_are_none_are_left(site: Site) -> N
     assert follower.observe(view(0.5, a=(2.5, 3.0))) == []
     (state,) = follower.observe(view(1.1, a=(float("nan"), 3.0)))
     assert state.tracks == ()
+
+
+def test_a_pipeline_that_is_saved_and_loaded_goes_on_with_them(site: Site) -> None:
+    story = Story(site)
+    feed = sorted([*story.tracks(), *story.scales(), *story.gates()], key=lambda received: received.key)
+    whole, first = Pipeline(site), Pipeline(site)
+    events = [event for received in feed for event in whole.feed(received)]
+    half = next(n for n, received in enumerate(feed) if received.t_ns > at(13))
+    again = [event for received in feed[:half] for event in first.feed(received)]
+    second = Pipeline(site)
+    second.load(first.save())
+    assert again + [event for received in feed[half:] for event in second.feed(received)] == events
