@@ -73,8 +73,8 @@ class Door:
             self._service.note_lock(client.name, now_ns, locked_s)
 
 
-_ASKED = (words.Enrolment, words.ConsentGiven, words.Presentation, words.TokenShown, words.Revocation)
-_FIELDS = {"body", "query", "path", "after", "limit", "person"}.union(*(word.model_fields for word in _ASKED))
+_ASKED = (words.Enrolment, words.ConsentGiven, words.Presentation, words.TokenShown, words.Revocation, words.AuditQuery)
+_FIELDS = {"body", "query", "path", "person"}.union(*(word.model_fields for word in _ASKED))
 """Names that a problem may repeat, since they are ours."""
 _WHO = {"WWW-Authenticate": "Bearer"}
 
@@ -185,12 +185,9 @@ def _desk(app: FastAPI, service: PalmService, door: Door, clock: _Clock) -> None
             raise ProblemError(404, "no such visit")
 
     @app.get("/v1/audit", tags=["desk"], responses=_says(), dependencies=[Depends(door.role("desk"))])
-    def audit(
-        after: Annotated[int, Query(ge=0, le=2**62)] = 0,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> list[words.AuditLine]:  # fmt: skip
+    def audit(query: Annotated[words.AuditQuery, Query()]) -> list[words.AuditLine]:
         """Entries of the audit trail, the oldest first."""
-        return [audit_line(entry) for entry in service.audit(after, limit)]
+        return [audit_line(entry) for entry in service.audit(query.after, query.limit)]
 
 
 def _problems(app: FastAPI) -> None:

@@ -84,6 +84,13 @@ class VisitHeld(_Word):
     state: Literal["issued", "admitted", "revoked"]
 
 
+class AuditQuery(_Word):
+    """Which entries of the audit trail."""
+
+    after: int = Field(default=0, ge=0, le=2**62, description="Only entries with a higher number")
+    limit: int = Field(default=100, ge=1, le=1000, description="At most so many")
+
+
 class AuditLine(_Word):
     """Who did what when to whom, with what outcome."""
 
