@@ -4,7 +4,7 @@ Every event names the visit it belongs to, the event time it happened at (``t_ns
 the observation it follows from, so that the same observation can never be booked twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from smartstore.domain.items import Candidate
 
@@ -16,7 +16,7 @@ class VisitOpened:
     visit: str
     t_ns: int
     caused_by: str
-    token: str
+    token: str = field(repr=False)
     party_size: int
 
 
