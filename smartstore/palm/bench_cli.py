@@ -31,7 +31,7 @@ def bench(
         list[int] | None, typer.Option(min=1, max=20_000_000, help="How many are enrolled; may be said several times")
     ] = None,
     palms: Annotated[
-        int, typer.Option(min=1, help="Palms shown of enrolled people, and of strangers; of these more among few")
+        int, typer.Option(min=1, help="Palms shown of enrolled people, and as many of strangers")
     ] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Other people, other captures")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the results")] = OUT,

@@ -46,6 +46,10 @@ def test_the_rates_are_those_of_the_services_own_decisions() -> None:
     shown = zip(who, maker.templates(population.captured(who)), population.liveness(who), strict=True)
     let_in = [matcher.identify(template, alive).person == str(person) for person, template, alive in shown]
     assert result.at_options.fnmr == pytest.approx(1 - np.mean(let_in))
+    nobody = maker.templates(population.captured((1 << 40) + np.arange(200)))
+    strange = np.concatenate([matcher.distances(template) for template in nobody])
+    one = {rates.most_distance: rates.fmr_of_one for rates in result.curve if rates.most_distance < 0.36}
+    assert [one[most] for most in one] == pytest.approx([float(np.mean(strange <= most)) for most in one], abs=1e-4)
     rates = [(rates.fnmr, rates.fmr) for rates in result.curve]
     assert rates[0][0] > 0.9 and rates[0][1] == 0
     assert [fnmr for fnmr, _ in rates] == sorted((fnmr for fnmr, _ in rates), reverse=True)
