@@ -24,6 +24,31 @@ def check(file: Annotated[Path, typer.Argument(help="Store document")]) -> None:
 
 
 @app.command()
+def new(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="File for the store document")],
+    name: Annotated[str, typer.Option(prompt="Name of the store", help="Name of the store")] = "My store",
+    width: Annotated[float, typer.Option(prompt="Width of the room, m", help="Along the entry wall, m")] = 6.0,
+    depth: Annotated[float, typer.Option(prompt="Depth of the room, m", help="Away from it, m")] = 8.0,
+    ceiling: Annotated[float, typer.Option(prompt="Height of the ceiling, m", min=2.4, max=6, help="m")] = 3.0,
+    coolers: Annotated[int, typer.Option(prompt="Coolers along the right wall", min=0, max=20, help="How many")] = 1,
+    currency: Annotated[str, typer.Option(prompt="Currency, ISO 4217", help="ISO 4217")] = "EUR",
+    catalogue: Annotated[Path, typer.Option(prompt="Catalogue of what is sold", help="Catalogue document")] = Path(
+        "data/catalogues/corner.yaml"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Write over FILE where there is one")] = False,
+) -> None:
+    """Lay out a new store from a few answers; what is not given as an option is asked for."""
+    from smartstore.site.edit import EditError, save_text
+    from smartstore.site.new import Wishes, new_store
+
+    if out.exists() and not force:
+        raise EditError(f"{out}: is there already; name another file, or say --force")
+    wishes = Wishes(name, width, depth, catalogue, ceiling, coolers, currency)
+    save_text(new_store(wishes, out), out)
+    typer.echo(f"{out}: written; {_parts(out)}")
+
+
+@app.command()
 def lint(
     store: Store,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON and nothing else")] = False,

@@ -97,10 +97,10 @@ def _fixture(axes: Any, fixture: Fixture, detailed: bool) -> None:
             axes.plot([a[0], b[0]], [a[1], b[1]], color=FACE, lw=0.6, zorder=4)
     facings = sum(len(shelf.facings) for shelf in fixture.shelves)
     note = f"\n{len(fixture.shelves)} × {facings / max(len(fixture.shelves), 1):.2g}" if detailed and facings else ""
-    upright = abs(fixture.normal[0]) > 0.71
+    along = (fixture.facing_deg + 90.0 + 89.9) % 180.0 - 89.9
     axes.text(
-        *corners.mean(axis=0), fixture.id + note, ha="center", va="center", fontsize=7, zorder=5,
-        rotation=90 if upright and fixture.depth_m < 0.9 else 0, linespacing=1.0,
+        *corners.mean(axis=0), fixture.id + note, ha="center", va="center", fontsize=7, zorder=5, rotation=along,
+        rotation_mode="anchor", linespacing=1.0,
     )  # fmt: skip
 
 
@@ -113,8 +113,8 @@ def _gate(axes: Any, site: Site, gate: Gate) -> None:
     start, end = (middle - 0.55 * into, middle + 0.25 * into)[:: 1 if gate.kind == "entry" else -1]
     axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 1.8}, zorder=6)
     axes.text(
-        *(middle - 0.8 * into), gate.id, ha="center", va="center", fontsize=8, color=colour,
-        rotation=90 if abs(into[0]) > 0.7 else 0,
+        *(middle - 0.35 * into + 0.3 * np.array([abs(into[1]), abs(into[0])])), gate.id, ha="center", va="center",
+        fontsize=8, color=colour, rotation=0 if abs(into[0]) > 0.7 else 90,
     )  # fmt: skip
 
 

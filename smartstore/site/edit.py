@@ -98,9 +98,13 @@ def save(document: Document, path: Path) -> None:
         EditError: it has errors, each of them in ``problems``; the file is as it was.
         OSError: it cannot be written.
     """
+    save_text(written(document), path)
+
+
+def save_text(text: str, path: Path) -> None:
+    """The same with the text of a document."""
     from smartstore.site import check_text
 
-    text = written(document)
     if problems := check_text(text, path):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise EditError(f"nothing was written, the result would not do: {problems[0]}{more}", problems)
