@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -23,8 +22,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from smartstore.bus.access import MqttAddress, parse_url, why_not
 from smartstore.bus.acks import Acknowledgements
-from smartstore.bus.base import ROOM, BusError, Inbox, may_lose
-from smartstore.wire import topics
+from smartstore.bus.base import BusError
+from smartstore.bus.inbox import ROOM, Inbox, may_lose, qos_of
 from smartstore.wire.codec import JSON, Packet
 
 log = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ class MqttBus:
                 self.address.host, self.address.port, keepalive=30, clean_start=clean, properties=session
             )
         except (OSError, ValueError) as error:
-            raise self._unreachable(error) from error
+            raise BusError(why_not(self.address, self._refusal, error)) from error
         self._client.loop_start()
         with self._state:
             self._state.wait_for(lambda: self._connected or self._refusal, self._timeout_s)
@@ -96,7 +95,7 @@ class MqttBus:
         if not self._opened:
             self._client.disconnect()
             self._client.loop_stop()
-            raise self._unreachable("no answer to MQTT 5 CONNECT")
+            raise BusError(why_not(self.address, self._refusal, "no answer to MQTT 5 CONNECT"))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -220,11 +219,8 @@ class MqttBus:
             raise BusError(f"certificates for {self.address} cannot be loaded ({trusted}): {error}") from error
         self._client.tls_set_context(context)
 
-    def _unreachable(self, why: object) -> BusError:
-        return BusError(why_not(self.address, self._refusal, why))
-
     def _send_subscriptions(self, filters: list[str]) -> int:
-        _, mid = self._client.subscribe([(name, SubscribeOptions(qos=_channel_qos(name))) for name in filters])
+        _, mid = self._client.subscribe([(name, SubscribeOptions(qos=qos_of(name))) for name in filters])
         return mid or 0
 
     def _send(self, packet: Packet) -> paho.MQTTMessageInfo:
@@ -275,18 +271,11 @@ class MqttBus:
         found = message.properties
         content_type = getattr(found, "ContentType", JSON)
         user = dict(getattr(found, "UserProperty", ()))
-        qos = min(message.qos, _channel_qos(message.topic))  # rumqttd delivers with the QoS of the subscription
+        qos = min(message.qos, qos_of(message.topic))  # rumqttd delivers with the QoS of the subscription
         packet = Packet(message.topic, bytes(message.payload), content_type, user, qos, message.retain)
         if self._owed is not None and message.qos == 1:
             self._owed.came(message.mid, packet if qos == 1 and not may_lose(message.topic) else None)
         self._inbox.put(packet)
-
-
-@lru_cache(maxsize=4096)
-def _channel_qos(topic: str) -> int:
-    """The quality of service of a topic or filter: its channel's, 1 where it is none of ours or several."""
-    found = topics.find(topic)
-    return found[0].qos if found is not None else 1
 
 
 def _settled(qos: int, info: paho.MQTTMessageInfo) -> bool:

@@ -12,8 +12,9 @@ import pytest
 
 from smartstore.bus.access import parse_url
 from smartstore.bus.acks import Acknowledgements
-from smartstore.bus.base import Bus, BusError, Inbox, MemoryHub
+from smartstore.bus.base import Bus, BusError, MemoryHub
 from smartstore.bus.broker import EmbeddedBroker
+from smartstore.bus.inbox import Inbox
 from smartstore.bus.mqtt import MqttBus
 from smartstore.wire.codec import Packet
 from smartstore.wire.topics import matches
