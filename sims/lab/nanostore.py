@@ -21,8 +21,8 @@ from sims.lab.gauntlet_play import figures
 from sims.lab.nanostore_script import Story, read_scripts, slug_of, story_of
 from sims.lab.play import play_edge
 from sims.scenario import Scenario
-from smartstore.formats.nanostore import NanoStoreError, open_nanostore
-from smartstore.formats.nanostore_store import NanoStore, catalogue_document, store_document
+from smartstore.formats.nanostore import NanoStoreError, document_files, open_nanostore
+from smartstore.formats.nanostore_store import NanoStore
 from smartstore.settings import parse_settings
 
 OUT = Path("data/runs/nanostore")
@@ -147,11 +147,7 @@ def winner_scores(data: Path) -> list[tuple[str, float]]:
 
 def _written(story: Story, store: NanoStore, folder: Path) -> Path:
     """The store of a story's day as files."""
-    day = replace(store, goods=story.goods)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in (
-        ("store.yaml", store_document(day, story.planogram, "catalogue.yaml")),
-        ("catalogue.yaml", catalogue_document(day, story.planogram)),
-    ):
-        (folder / name).write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    for name, text in document_files(replace(store, goods=story.goods), story.planogram):
+        (folder / name).write_text(text, encoding="utf-8")
     return folder / "store.yaml"

@@ -7,13 +7,14 @@ case, the packets of a feed in event time; and a table of all that had to be rep
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
 
 from smartstore.formats.nanostore_feed import Timed, track_packets, weight_packets
+from smartstore.formats.nanostore_goods import Placement
 from smartstore.formats.nanostore_source import Finding, Findings, NanoStoreError, documents, feed_files
 from smartstore.formats.nanostore_store import (
     NanoStore,
@@ -25,7 +26,9 @@ from smartstore.formats.nanostore_store import (
     store_document,
 )
 
-__all__ = ["Case", "Finding", "Import", "NanoStoreError", "open_nanostore", "store_files"]
+__all__ = ["Case", "Finding", "Import", "NanoStoreError", "document_files", "open_nanostore", "store_files"]
+
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,7 @@ def open_nanostore(folder: Path) -> Import:
 
 def store_files(store: NanoStore) -> Iterator[tuple[str, str]]:
     """Names and texts of the store's documents: store, catalogue, and planogram as a table."""
-    for name, data in (
-        ("store.yaml", store_document(store, store.planogram, "catalogue.yaml")),
-        ("catalogue.yaml", catalogue_document(store, store.planogram)),
-    ):
-        yield name, yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+    yield from document_files(store, store.planogram)
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(("facing", "shelf", "first_plate", "last_plate", "gtin", "name"))
@@ -97,3 +96,12 @@ def store_files(store: NanoStore) -> Iterator[tuple[str, str]]:
             (facing_id(place), shelf_id(place.gondola, place.shelf), *ends, place.gtin, store.goods[place.gtin].name)
         )
     yield "planogram.csv", table.getvalue()
+
+
+def document_files(store: NanoStore, planogram: Sequence[Placement]) -> Iterator[tuple[str, str]]:
+    """Names and texts of store document and catalogue with this planogram."""
+    for name, data in (
+        ("store.yaml", store_document(store, planogram, "catalogue.yaml")),
+        ("catalogue.yaml", catalogue_document(store, planogram)),
+    ):
+        yield name, yaml.dump(data, Dumper=DUMPER, sort_keys=False, allow_unicode=True, width=120)
