@@ -4,6 +4,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,9 @@ from smartstore.bus.credentials import password_hash, write_credentials
 from smartstore.bus.mqtt import MqttBus
 from smartstore.bus.roles import Members, accounts, acl_text
 from smartstore.cli import run as tell
-from smartstore.wire.codec import Packet
+from smartstore.wire import topics
+from smartstore.wire.codec import Packet, encode
+from smartstore.wire.messages import ScaleBatch
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "configs/mosquitto/mosquitto.conf"
@@ -252,6 +255,40 @@ def test_a_refusal_is_counted_where_it_is_told(shop: Field) -> None:
         camera.publish(Packet(f"{ROOT}/sys/c1/status", b"{}", qos=1))
         assert camera.flush()
         assert camera.refused == 3
+
+
+@needs_mosquitto
+def test_a_store_is_served_with_tls_and_credentials(shop: Field, tmp_path: Path) -> None:
+    """The service as a process: it hears a scale, an app hears it, and the password is in no line of its log."""
+    command = [
+        sys.executable, "-m", "smartstore", "serve", "--store", str(CORNER), "--any-token", "--no-frames",
+        "--broker", str(shop.address), "--credentials", str(shop.clients / "service-main.yaml"), "--log-level", "debug",
+        "--db", f"sqlite:///{tmp_path / 'journal.db'}", "--state", str(tmp_path / "state"),
+    ]  # fmt: skip
+    log = tmp_path / "log"
+    with shop.bus("app") as app, shop.bus("scale-g1") as scale, log.open("wb") as written:
+        app.subscribe(f"{ROOT}/sys/service-main/status", f"{ROOT}/sys/service/main/progress")
+        while app.receive(0.2) is not None:
+            pass  # what was retained before
+        with subprocess.Popen(command, stdout=written, stderr=written, cwd=REPOSITORY) as process:
+            try:
+                status = app.receive(60)
+                assert status is not None, log.read_text()
+                assert b'"online"' in status.payload
+                for seq in range(40):
+                    batch = ScaleBatch(seq=seq, t_ns=(seq + 1) * 200_000_000, period_ns=16_666_667, plates=["x"],
+                                       grams=[[1.0]] * 12)  # fmt: skip
+                    scale.publish(encode(topics.SCALE, "corner", "g1", batch))
+                deadline = time.monotonic() + 30
+                processed = b""
+                while b'"messages":40' not in processed and time.monotonic() < deadline:
+                    packet = app.receive(1)
+                    processed = packet.payload if packet is not None else processed
+                assert b'"messages":40' in processed
+            finally:
+                process.terminate()
+    assert str(shop.access("service-main").password) not in log.read_text()
+    assert process.returncode == 0
 
 
 @needs_mosquitto
