@@ -16,7 +16,7 @@ from sims.truth import read_truth
 from smartstore.palm.api import create_app
 from smartstore.palm.client import PalmClient
 from smartstore.palm.tokens import Verifier
-from smartstore.service import entry_check
+from smartstore.service import EntryCheck
 from smartstore.wire.codec import decode
 from smartstore.wire.messages import GateEvent
 from tests.smartstore.palm.people import SECOND, SIGNER, a_service
@@ -65,7 +65,7 @@ def test_a_story_is_told_with_the_service_behind_http_and_no_palm_is_on_the_wire
         figures=StickFigures(),
     )  # fmt: skip
     packets = [packet for moment in simulation.run() for packet in moment.packets]
-    check, heard = entry_check(Verifier(SIGNER.key.public_key(), "corner")), [decode(packet) for packet in packets]
+    check, heard = EntryCheck(Verifier(SIGNER.key.public_key(), "corner")), [decode(packet) for packet in packets]
     entries = [r.message for r in heard if r and isinstance(r.message, GateEvent) and r.message.kind == "entry"]
     for entry in entries:
         check(entry)
