@@ -132,7 +132,8 @@ class Attributor:
         for meeting in self._meetings.due(now_ns, known.owners, final):
             events += self._bookings.met(meeting, holdings)
         for exchange in self._exchanges.due(now_ns, holdings, self._reached(known)):
-            events += self._bookings.exchanged(exchange)
+            if not self._meetings.at_work((exchange.giver, exchange.taker), exchange.t_ns, exchange.t_ns):
+                events += self._bookings.exchanged(exchange)
         self._sightings.forget(now_ns)
         self._bookings.forget(list(known.inside))
         return events

@@ -132,14 +132,15 @@ class Meetings:
         found = []
         for (a, b), stay in ready:
             one, other = owners.get(a), owners.get(b)
-            if one and other and one != other and not self._at_work((one, other), stay):
+            if one and other and one != other and not self.at_work((one, other), stay.start_ns, stay.last_ns):
                 found.append(Meeting((one, other), stay.start_ns, stay.last_ns, stay.together_s))
         return sorted(found, key=lambda meeting: (meeting.t_start_ns, meeting.visits))
 
-    def _at_work(self, visits: tuple[str, str], stay: _Stay) -> bool:
+    def at_work(self, visits: tuple[str, str], start_ns: int, end_ns: int) -> bool:
+        """Whether one of these moved goods around that time, for which their hands were there."""
         margin = round(self.options.busy_s * NS_PER_S)
         return any(
-            visit in visits and start - margin <= stay.last_ns and stay.start_ns <= end + margin
+            visit in visits and start - margin <= end_ns and start_ns <= end + margin
             for visit, start, end in self._busy
         )
 

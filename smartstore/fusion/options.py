@@ -30,7 +30,7 @@ class AttributionOptions:
     """Changes less apart than this are explained together."""
     patience_s: float = 10.5
     """Nothing waits longer than this for company."""
-    sure: float = 0.75
+    sure: float = 0.7
     """Below this probability a change becomes a case, where no policy sets prices."""
     at_once_s: float = 0.5
     """Two things done at different places within this time need two hands."""
