@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from smartstore.console import CaFile, Credentials, print_table
 from smartstore.feed.cli import Feed, FeedUsageError, From, To, Topics, part_of
@@ -87,6 +88,7 @@ def replay(
     plan = load_faults(faults) if faults is not None else None
     check_whole(feed)
     packets = device_packets(feed, part, Faults(plan, seed) if plan is not None else None)
+    packets = _watched(packets)
     if broker is not None:
         played = _over(broker_access(broker, credentials, ca_file), feed, store, packets, pace, service)
     else:
@@ -145,6 +147,21 @@ def _worker(site: "Site", options: "VisionOptions") -> "VisionWorker":
     from smartstore.vision_service import vision_worker
 
     return vision_worker(site, options)
+
+
+def _watched(packets: "Packets") -> "Packets":
+    """Says on a terminal how much has been played."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield from packets
+        return
+    first_ns = -1
+    with console.status("0 s") as status:
+        for count, (t_ns, packet) in enumerate(packets):
+            first_ns = t_ns if first_ns < 0 else first_ns
+            if count % 100 == 0:
+                status.update(f"{(t_ns - first_ns) / 1e9:.0f} s played, {count} packets")
+            yield t_ns, packet
 
 
 def _speed(text: str) -> float | None:

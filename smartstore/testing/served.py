@@ -18,8 +18,12 @@ from smartstore.settings import Settings
 from smartstore.site import Site
 from smartstore.vision.worker import LazyVision
 from smartstore.vision_service import vision_worker
+from smartstore.wire import topics
+from smartstore.wire.codec import Packet, decode
 
-START_S = 20.0
+NAME = "main"
+START_S = 1.0
+"""So long the thread is waited for before it is looked whether it still runs."""
 
 
 class ServedStore:
@@ -31,14 +35,22 @@ class ServedStore:
     def __init__(self, site: Site, url: str, palm_key: Path | None = None, settings: Settings | None = None) -> None:
         self.site, self.url = site, url
         self._palm_key, self._settings = palm_key, settings or Settings()
-        self._ready = threading.Event()
+        self._ended = threading.Event()
         self._service: Service | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, name="served store", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait(START_S)
+        """Returns once the service hears what is published.
+
+        Raises:
+            BusError, TokenError: the broker or the key cannot be used.
+        """
+        with MqttBus(self.url) as ear:
+            ear.subscribe(topics.STATUS.topic(self.site.store, f"service-{NAME}"))
+            self._thread.start()
+            while not self._ended.is_set() and not _is_online(ear.receive(START_S)):
+                pass
         if self._error is not None:
             raise self._error
         return self
@@ -47,20 +59,26 @@ class ServedStore:
                  trace: TracebackType | None) -> None:  # fmt: skip
         if self._service is not None:
             self._service.stop()
-        self._thread.join(START_S)
+        self._thread.join()
+        if self._error is not None and kind is None:
+            raise self._error
 
     def _serve(self) -> None:
         site, options = self.site, self._settings
         try:
             check = EntryCheck(read_verifier(self._palm_key, site.store) if self._palm_key is not None else None)
-            will = status_packet(site.store, "main", "offline", 0)
+            will = status_packet(site.store, NAME, "offline", 0)
             vision = LazyVision(lambda: vision_worker(site, options.vision))
             pipeline = Pipeline(site, pipeline_options(options), vision)
             with MqttBus(self.url, will=will, keep_latest=options.service.keep_latest) as bus, Journal() as journal:
                 self._service = Service(bus, site, pipeline, journal, StubGateway(), check, settings=options)
-                self._ready.set()
                 self._service.run()
         except BaseException as error:  # noqa: BLE001 - it is raised in the test's own thread
             self._error = error
         finally:
-            self._ready.set()
+            self._ended.set()
+
+
+def _is_online(packet: Packet | None) -> bool:
+    received = decode(packet) if packet is not None else None
+    return received is not None and received.message.state == "online"

@@ -60,6 +60,28 @@ def test_a_difference_names_visit_item_and_quantity(project: pytest.Pytester) ->
     assert "Traceback" not in changed.stdout.str()
 
 
+DEVICES = """
+from smartstore.bus.mqtt import MqttBus
+
+
+def test_a_service_of_my_store_listens(smartstore_service, smartstore_site, smartstore_broker):
+    assert smartstore_service.url == smartstore_broker
+    with MqttBus(smartstore_broker) as bus:
+        bus.subscribe(f"smartstore/v1/{smartstore_site.store}/sys/#")
+        heard = {bus.receive(10).topic.rsplit("/", 1)[-1] for _ in range(2)}
+    assert heard == {"status", "progress"}
+"""
+
+
+def test_devices_of_ones_own_find_a_service(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_devices=DEVICES)
+    unnamed = ran(pytester)
+    unnamed.assert_outcomes(errors=1)
+    unnamed.stdout.fnmatch_lines(["*smartstore_store = stores/mine.yaml*"])
+    pytester.makepyprojecttoml(SETTINGS.replace("stores/mine.yaml", str(CORNER)))
+    ran(pytester).assert_outcomes(passed=1)
+
+
 def test_the_plugin_is_found_by_its_entry_point() -> None:
     (found,) = (entry for entry in entry_points(group="pytest11") if entry.value == "smartstore.testing.plugin")
     assert found.load().__name__ == found.name, "named like its module, it cannot be registered twice"
