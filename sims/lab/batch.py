@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from smartstore.service import quiet_collector
+
 Result = dict[str, Any]
 LOG = "runs.log"
 """In the folder of a batch: a line per run that was played, in the order in which they ended."""
@@ -108,6 +110,7 @@ def play_all(
 def _play(job: Job) -> Result:
     """A job's result with the CPU time it took; of one that fails the line for the user, and the trace for us."""
     with _ONE_AT_A_TIME:  # also on a Dask worker with several threads
+        quiet_collector()
         started = time.process_time()
         try:
             result = job.play()

@@ -125,8 +125,20 @@ def findings(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]], loo
 
 
 def is_clear(found: Sequence[Finding]) -> bool:
-    """Whether every measure that decides has its answer."""
-    return all(finding.clear for finding in found if BY_NAME[finding.measure].decides)
+    """Whether every measure that decides has its answer, or one design is better and nowhere worse by what matters."""
+    decisive = [finding for finding in found if BY_NAME[finding.measure].decides]
+    wins = any(
+        any(one.differs and _good(one) == (side > 0) for one in decisive)
+        and all(_at_worst(one, side) >= -BY_NAME[one.measure].matters for one in decisive)
+        for side in (1, -1)
+    )
+    return wins or all(finding.clear for finding in decisive)
+
+
+def _at_worst(finding: Finding, side: int) -> float:
+    """How good the measure may be for a side (1: B, -1: A) at the worse end of its interval; negative is bad."""
+    sign = side * BY_NAME[finding.measure].better
+    return min(sign * finding.low, sign * finding.high)
 
 
 def compare(
@@ -201,7 +213,7 @@ def in_words(comparison: Comparison) -> list[str]:
     if same:
         told.append(f"No difference that matters: {', '.join(same)}.")
     if unclear:
-        told.append(f"Not clear after {comparison.pairs} pairs: {', '.join(map(_told, unclear))}.")
+        told.append(f"By how much is not clear after {comparison.pairs} pairs: {', '.join(map(_told, unclear))}.")
     early = f", of {comparison.most_pairs} allowed" if comparison.pairs < comparison.most_pairs else ""
     failed = f"; {comparison.failed} of them failed and do not count" if comparison.failed else ""
     told.append(f"{comparison.pairs} pairs of runs{early}{failed}; all intervals together hold with 95 %.")

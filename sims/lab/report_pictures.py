@@ -59,7 +59,7 @@ def plan_with_paths(run: Run) -> bytes:
             x, y, _ = run.site.facings[change.facing].centre_m
             axes.plot(x, y, "^" if change.kind == "take" else "v", color=colour, mec="black", mew=0.5, ms=7, zorder=6)
     if len(run.people) <= 12:
-        axes.legend(loc="upper center", fontsize=7, ncols=2)
+        figure.legend(loc="outside lower center", fontsize=7, ncols=4)
     return _png(figure)
 
 

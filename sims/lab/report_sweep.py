@@ -12,7 +12,7 @@ from sims.lab.cost import Prices, cost_of
 from sims.lab.design import Design, unpacked
 from sims.lab.measures import BY_NAME, means, shown
 from sims.lab.play import building_of, site_of
-from sims.lab.report import Page, Picture, Section, Table, coverage_section, hardware_section
+from sims.lab.report_page import Page, Picture, Section, Table, coverage_section, hardware_section
 from sims.lab.sweep import SweepError, read_results, summary
 
 SHOWN = ("exact_receipts", "item_f1", "leak", "overcharge", "review_rate", "floor_idf1")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from sims.lab.compare import Comparison, compare, findings, in_words, is_clear, judge, look_points, spent
+from sims.lab.compare import Comparison, Finding, compare, findings, in_words, is_clear, judge, look_points, spent
 from sims.lab.cost import cost_of, load_prices
 from sims.lab.design import load_design
 from sims.lab.measures import BY_NAME, MEASURES
@@ -69,6 +69,21 @@ def test_a_difference_is_found_with_its_sign_and_sooner_when_it_is_large(shift: 
     assert all(one["floor_idf1"] != "higher" and one["review_rate"] != "lower" for one in named)
     early = findings(rows(random, most), rows(random, most, floor_idf1=-shift), look_points(40).index(most) + 1, 40)
     assert {one.measure: one.verdict for one in early}["floor_idf1"] == "lower"
+
+
+def test_one_that_is_better_and_nowhere_worse_needs_no_more_runs() -> None:
+    def found(**bounds: tuple[float, float]) -> list[Finding]:
+        ends = {measure.name: bounds.get(measure.name, (0.0, 0.0)) for measure in DECIDE}
+        return [
+            Finding(name, 0.5, 0.5, (low + high) / 2, low, high,
+                    "higher" if low > 0 else "lower" if high < 0 else "open")
+            for name, (low, high) in ends.items()
+        ]  # fmt: skip
+
+    assert is_clear(found(leak=(-0.09, -0.01), item_f1=(-0.01, 0.2)))
+    assert not is_clear(found(leak=(-0.09, -0.01), item_f1=(-0.1, 0.2)))
+    assert is_clear(found(leak=(0.01, 0.2), item_f1=(-0.2, 0.01)))
+    assert not is_clear(found(leak=(-0.01, 0.2)))
 
 
 def test_the_looks_together_spend_the_error_once() -> None:

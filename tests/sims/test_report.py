@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from sims.lab.explain_run import Run, read_run
-from sims.lab.report import MOST_BYTES, Page, Section, Table, report, write
+from sims.lab.report import report
 from sims.lab.report_data import goods, time_line, walks, zones
+from sims.lab.report_page import Page, Section, Table, write
+from sims.lab.report_run import MOST_BYTES
 from sims.lab.run import RunRequest, run
 from sims.lab.sweep import sweep
 from smartstore.cli import run as tell

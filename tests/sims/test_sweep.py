@@ -23,6 +23,7 @@ from smartstore.cli import run as tell
 ROOT = Path(__file__).parents[2]
 CORNER = ROOT / "configs/scenarios/corner-rush.yaml"
 TWO_FEWER = {"store": ["remove c3", "remove c4"]}
+NO_SHELF = {"store": ["remove s1", "remove s2", "remove s3"]}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def write_plan(folder: Path, design: Path, axes: dict[str, Any], seeds: str = "461-462") -> Path:
+def write_plan(folder: Path, design: Path, axes: dict[str, Any], seeds: str = "461") -> Path:
     path = folder / "plan.yaml"
     path.write_text(yaml.safe_dump({"schema": 1, "sweep": "s", "design": str(design), "seeds": seeds, "axes": axes}))
     return path
@@ -45,7 +46,7 @@ def write_plan(folder: Path, design: Path, axes: dict[str, Any], seeds: str = "4
 
 @pytest.fixture(scope="module")
 def plan(short: Path) -> Path:
-    return write_plan(short.parent, short, {"cameras": {"all": {}, "two fewer": TWO_FEWER}})
+    return write_plan(short.parent, short, {"cameras": {"all": {}, "two fewer": TWO_FEWER, "no shelf": NO_SHELF}})
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +61,10 @@ def test_a_sweep_has_a_row_per_run_in_the_order_of_its_plan(table: bytes, tmp_pa
     (tmp_path / RESULTS).write_bytes(table)
     (tmp_path / "plan.json").write_text("{}")
     _, rows = read_results(tmp_path)
-    assert [(row["cameras"], row["seed"]) for row in rows] == [
-        ("all", 461), ("all", 462), ("two fewer", 461), ("two fewer", 462),
-    ]  # fmt: skip
-    assert [row["item_f1"] for row in rows[:2]] == [1.0, 1.0]
-    assert rows[0]["hardware_minor"] - rows[2]["hardware_minor"] == 2 * 45000
-    assert rows[0]["bytes_per_s"] > rows[2]["bytes_per_s"]
+    assert [(row["cameras"], row["seed"]) for row in rows] == [("all", 461), ("two fewer", 461), ("no shelf", 461)]
+    assert rows[0]["item_f1"] == 1.0
+    assert rows[0]["hardware_minor"] - rows[1]["hardware_minor"] == 2 * 45000
+    assert rows[0]["bytes_per_s"] > rows[1]["bytes_per_s"]
     assert {row["failed"] for row in rows} == {None}
 
 
@@ -73,17 +72,17 @@ def test_killed_half_way_and_resumed_nothing_is_run_twice(plan: Path, table: byt
     command = [sys.executable, "-m", "smartstore", "sim", "sweep", str(plan), "--workers", "1", "--out", str(tmp_path)]
     log, runs = tmp_path / RUNS / LOG, tmp_path / RUNS
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        while not (log.is_file() and log.read_text().count("\n") >= 2):
+        while not (log.is_file() and log.read_text().count("\n") >= 1):
             assert process.poll() is None, "it ended before it could be killed"
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     finished = {path.name: path.stat().st_mtime_ns for path in runs.glob("*.json")}
-    assert 2 <= len(finished) < 4 and not (tmp_path / RESULTS).exists()
+    assert 1 <= len(finished) < 3 and not (tmp_path / RESULTS).exists()
     sweep(plan, 1, resume=True, out=tmp_path)
     assert (tmp_path / RESULTS).read_bytes() == table
     assert {name: (runs / name).stat().st_mtime_ns for name in finished} == finished
     played = [line.split("\t")[0] for line in log.read_text().splitlines()]
-    assert len(played) == len(set(played)) == 4
+    assert len(played) == len(set(played)) == 3
 
 
 @contextmanager
