@@ -9,7 +9,6 @@ it. Where scales are alive, facing changes are evidence for weight steps; elsewh
 and what hands may have done there unseen is doubt.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
 from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
-from smartstore.fusion.changes import Change, grouped, joined, of_step, with_grams
+from smartstore.fusion.changes import Change, joined, of_step, with_grams
 from smartstore.fusion.dips import DipFinder
 from smartstore.fusion.evidence import press_log, same_weight_log
 from smartstore.fusion.exchanges import Exchanges, Reached
@@ -33,6 +32,7 @@ from smartstore.fusion.reach import ReachMemory
 from smartstore.fusion.sightings import Sightings
 from smartstore.fusion.touches import FacingsSeen, OpenTouches
 from smartstore.fusion.unseen import Moved, UnseenPairs
+from smartstore.fusion.waiting import Waiting
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
@@ -69,10 +69,10 @@ class Attributor:
         self._placing = Placing(self.planogram, self._evidence)
         self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, options.hypotheses)
         self._reach = ReachMemory(site, self._evidence, options.reach)
-        self._changes: list[Change] = []
         self._touches = OpenTouches(options.touches)
         self._scales = LivingScales(site, self._options.scale_silent_s)
         self._sightings = Sightings(site, self._scales, options.sightings)
+        self._waiting = Waiting(site, self.planogram, self._options, self._scales, self._sightings, self._touches)
         self._dips = DipFinder(site, options.dips)
         self._unseen = UnseenPairs(self._scales.weighed, options.unseen)
         self._meetings = Meetings(site, options.meetings)
@@ -96,11 +96,11 @@ class Attributor:
                 self._sightings.felt(fact)
                 self._exchanges.felt(fact)
                 if self._site.facings_of_shelf(fact.shelf):
-                    self._changes.append(of_step(fact, self._site))
+                    self._waiting.changes.append(of_step(fact, self._site))
                 else:
                     self._sightings.ignored["step_on_bare_shelf"] += 1
             case FacingChange():
-                self._changes += self._sightings.see(fact)
+                self._waiting.changes += self._sightings.see(fact)
                 self._placing.seen(fact)
 
     @property
@@ -113,14 +113,14 @@ class Attributor:
         waiting = [
             since for since in (self._touches.since, self._unseen.since, self._meetings.since) if since is not None
         ]
-        return min([change.t_start_ns for change in self._changes] + waiting, default=None)
+        return min([change.t_start_ns for change in self._waiting.changes] + waiting, default=None)
 
     def decide(self, now_ns: int, known: Known, final: bool = False) -> list[ItemEvent]:
         """Everything that is due at ``now_ns``; with ``final`` everything there is."""
         events: list[ItemEvent] = []
         holdings = {visit: Counter(dict(held)) for visit, held in known.holdings.items()}
-        self._changes += self._sightings.unfelt(now_ns, final)
-        while group := self._due(now_ns, final):
+        self._waiting.changes += self._sightings.unfelt(now_ns, final)
+        while group := self._waiting.due(now_ns, final):
             events += self._decide_group(group, replace(known, holdings=holdings), holdings)
         for touch in self._touches.untold(now_ns, self._scales.weighed, final):
             doubted = self._bookings.touched(touch, known.owners.get(touch.track))
@@ -137,42 +137,6 @@ class Attributor:
         self._sightings.forget(now_ns)
         self._bookings.forget(list(known.inside))
         return events
-
-    def _is_due(self, change: Change, now_ns: int) -> bool:
-        """Whether others have had their say, and the same plates no longer move."""
-        waited_s = (now_ns - change.t_end_ns) / NS_PER_S
-        if change.step is None or waited_s > self._options.restless_s:
-            return waited_s >= self._options.view_wait_s
-        if waited_s < self._options.look_wait_s and self._awaits_look(change, now_ns):
-            return False
-        plates = [plate for plate, _ in change.step.plates]
-        soon_ns = change.t_end_ns + round(self._options.merge_s * NS_PER_S)
-        return waited_s >= self._options.step_wait_s and not self._scales.restless(change.fixture, plates, soon_ns)
-
-    def _awaits_look(self, change: Change, now_ns: int) -> bool:
-        """Whether only a camera can tell goods from those beside them, and one may still do so."""
-        assert change.step is not None
-        if change.step.grams >= 0 or not change.facings or not self._touches.watched(change.facings[0], now_ns):
-            return False
-        items, facing = self._site.items, self._site.facings[change.facings[0]]
-        beside = [items[self._site.facings[name].sku] for name in self.planogram.beside(facing.id)]
-        sigma = math.hypot(change.step.sigma_grams, items[facing.sku].grams_sigma)
-        twins = [item for item in beside if abs(item.grams - items[facing.sku].grams) < 3 * sigma]
-        return bool(twins) and self._sightings.beside(change, ()).seen is None
-
-    def _due(self, now_ns: int, final: bool) -> list[Change]:
-        """The oldest group of changes that hang together in time, once all are due or the first has waited enough."""
-        self._changes.sort(key=lambda change: (change.t_start_ns, change.caused_by))
-        join_ns, merge_ns = (round(s * NS_PER_S) for s in (self._options.join_s, self._options.merge_s))
-        together = grouped(self._changes, join_ns, max(join_ns, merge_ns))
-        groups = together if self._options.joint else [[change] for change in self._changes]
-        patience = round(self._options.patience_s * NS_PER_S)
-        for group in groups:
-            due = [change for change in group if final or self._is_due(change, now_ns)]
-            if len(due) == len(group) or (due and now_ns - due[0].t_end_ns > patience):
-                self._changes = [change for change in self._changes if change not in due]
-                return due
-        return []
 
     def _decide_group(self, group: list[Change], known: Known, holdings: Carts) -> list[ItemEvent]:
         moved = frozenset(
