@@ -7,6 +7,7 @@ it; and its files in a folder, which the ordinary readers read.
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -113,10 +114,10 @@ class Design:
             )
 
     def _told(self, error: Exception, folder: Path) -> str:
-        """What is wrong, with the files that the user knows."""
+        """What is wrong, with the files that the user knows, but not their lines: those are of the changed document."""
         line = " ".join(str(error).split())
         for name in (*PARTS, "edge"):
-            line = line.replace(str(folder / f"{name}.yaml"), self.sources.get(name, name))
+            line = re.sub(re.escape(str(folder / f"{name}.yaml")) + r"(:\d+)?", self.sources.get(name, name), line)
         return line if self.name in line else f"{self.name}: {line}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from sims.building import Building
 from sims.lab.explain_run import Run
@@ -145,7 +146,8 @@ def sensitivity(axis: str, measures: Sequence[tuple[str, str]], rows: Sequence[M
         for value in values:
             mine = np.array([float(row[name]) for row in rows if row[axis] == value and row[name] is not None])
             mean.append(mine.mean() if len(mine) else np.nan)
-            reach.append(1.96 * mine.std(ddof=1) / np.sqrt(len(mine)) if len(mine) > 1 else 0.0)
+            few = len(mine) < 2
+            reach.append(0.0 if few else stats.t.ppf(0.975, len(mine) - 1) * mine.std(ddof=1) / np.sqrt(len(mine)))
         axes.errorbar(at, mean, yerr=reach, marker="o", ms=4, capsize=3, lw=1.2 if numeric else 0, elinewidth=1.2,
                       color=BLUE)  # fmt: skip
         axes.set_title(title, fontsize=9)
