@@ -67,18 +67,54 @@ def _weights(site: Site) -> Iterator[Finding]:
     """Neighbours on load cells whose weights are within the noise."""
     for shelf in site.shelves.values():
         for one, other in pairwise(shelf.facings):
-            if one.sku == other.sku or not (one.plates and other.plates):
+            if not (one.plates and other.plates) or _apart(site, one.sku, other.sku):
                 continue
             a, b = site.items[one.sku], site.items[other.sku]
-            sigma = math.sqrt(a.grams_sigma**2 + b.grams_sigma**2 + 2 * CELL_GRAMS**2)
-            apart = abs(a.grams - b.grams)
-            if apart < APART_SIGMAS * sigma:
-                what = (
-                    f"'{a.name}' ({a.grams:g} g) beside '{b.name}' ({b.grams:g} g): scales cannot tell them apart, the "
-                    f"noise of the difference is {sigma:.1f} g"
-                )
-                remedy = f'put something of another weight between: site edit, "swap {other.id} FACING"'
-                yield Finding("warning", "equal-weights", f"{one.id} and {other.id}", _front(site, other), what, remedy)
+            what = (
+                f"'{a.name}' ({a.grams:g} g) beside '{b.name}' ({b.grams:g} g): scales cannot tell them apart, the "
+                f"noise of the difference is {_sigma(site, one.sku, other.sku):.1f} g"
+            )
+            swap = next(
+                (f"swap {mine.id} {better.id}" for mine in (other, one) for better in _better(site, mine)), None
+            )
+            remedy = f'site edit STORE "{swap}"' if swap else "put something of another weight between them"
+            yield Finding("warning", "equal-weights", f"{one.id} and {other.id}", _front(site, other), what, remedy)
+
+
+def _better(site: Site, mine: Facing) -> Iterator[Facing]:
+    """Facings of the same fixture with which ``mine`` could be swapped so that both have only neighbours apart."""
+    near = _beside(site, mine)
+    for shelf in site.fixtures[mine.fixture].shelves:
+        for place in shelf.facings:
+            if place.sku == mine.sku or place in near or not (_fits(site, mine, place) and _fits(site, place, mine)):
+                continue
+            here, there = (_apart(site, place.sku, beside.sku) for beside in near), _beside(site, place)
+            if all(here) and all(_apart(site, mine.sku, beside.sku) for beside in there):
+                yield place
+
+
+def _beside(site: Site, facing: Facing) -> list[Facing]:
+    row = site.shelves[facing.shelf].facings
+    at = row.index(facing)
+    return [*row[max(at - 1, 0) : at], *row[at + 1 : at + 2]]
+
+
+def _fits(site: Site, facing: Facing, place: Facing) -> bool:
+    """Whether what lies at one facing, in its columns, has room at another."""
+    wide, _, high = site.items[facing.sku].size_m
+    return facing.columns * wide <= place.width_m and high <= site.shelves[place.shelf].clear_m
+
+
+def _apart(site: Site, one: str, other: str) -> bool:
+    """Whether scales can tell two SKUs apart, or need not."""
+    apart = abs(site.items[one].grams - site.items[other].grams)
+    return one == other or apart >= APART_SIGMAS * _sigma(site, one, other)
+
+
+def _sigma(site: Site, one: str, other: str) -> float:
+    """The noise of the difference of two weights on two plates, one standard deviation, grams."""
+    a, b = site.items[one], site.items[other]
+    return math.sqrt(a.grams_sigma**2 + b.grams_sigma**2 + 2 * CELL_GRAMS**2)
 
 
 def _faces(site: Site, solids: Solids) -> Iterator[Finding]:

@@ -96,6 +96,14 @@ def test_neighbours_of_equal_weight_until_one_of_them_moves(store: Callable[...,
     )
 
 
+def test_the_swap_that_is_advised_helps(store: Callable[..., Path]) -> None:
+    before = found(store(), "equal-weights")
+    advised = [finding.remedy.split('"')[1] for finding in before if finding.remedy.startswith("site edit")]
+    assert len(advised) > len(before) / 2
+    for swap in advised[:3]:
+        assert len(found(store([swap]), "equal-weights")) < len(before)
+
+
 def test_faces_that_no_camera_sees_or_only_one(store: Callable[..., Path]) -> None:
     alone = store([f"remove {camera}" for camera in ("c1", "c2", "c3", "c4", "s1")] + ["remove scale g1"])
     assert {(f.level, f.where) for f in found(alone, "unseen-face")} == {("error", "g1"), ("warning", "g2")}
