@@ -22,9 +22,7 @@ def ask(out: Path, **answers: object) -> int:
     return run(["site", "new", str(out), *(word for key, value in given.items() for word in (f"--{key}", str(value)))])
 
 
-@pytest.mark.parametrize(
-    ("width", "depth", "coolers", "catalogue"), [(4, 4.5, 0, "kiosk"), (6, 8, 1, "corner"), (9.3, 7.1, 3, "forecourt")]
-)
+@pytest.mark.parametrize(("width", "depth", "coolers", "catalogue"), [(4, 4.5, 0, "kiosk"), (7.3, 6.1, 3, "forecourt")])
 def test_a_new_store_is_sound_and_nobody_objects(
     tmp_path: Path, width: float, depth: float, coolers: int, catalogue: str
 ) -> None:
