@@ -35,21 +35,32 @@ def nanostore(
     out: Annotated[Path, typer.Option(help="Folder for store.yaml, catalogue.yaml, and per case feed.mcap")],
 ) -> None:
     """Import the AiFi NanoStore: its store, and its recorded cases as feeds that can be replayed."""
-    from smartstore.formats.nanostore import open_nanostore, store_files
+    from smartstore.formats.nanostore import NanoStoreError, open_nanostore, store_files
     from smartstore.site import check_document
 
     data = open_nanostore(folder)
     for name, text in store_files(data.store):
         _write(out / name, text)
     problems = check_document(out / "store.yaml")
+    broken = 0
     for number, case in enumerate(data.cases, start=1):
         typer.echo(f"case {number} of {len(data.cases)}: {case.name}", err=True)
-        _record(out / case.name / "feed.mcap", data.feed(case), out / "store.yaml", case.name)
+        try:
+            packets = data.feed(case)
+        except NanoStoreError as error:
+            typer.echo(f"error: {error}; this case is left out", err=True)
+            broken += 1
+        else:
+            _record(out / case.name / "feed.mcap", packets, out / "store.yaml", case.name)
     _write(out / "findings.json", data.report())
     _show(data.findings)
     for problem in problems:
         typer.echo(f"the store lacks: {problem}", err=True)
-    typer.echo(f"{out}: store.yaml, catalogue.yaml, planogram.csv, findings.json, {len(data.cases)} feeds", err=True)
+    typer.echo(
+        f"{out}: store.yaml, catalogue.yaml, planogram.csv, findings.json, {len(data.cases) - broken} feeds", err=True
+    )
+    if broken:
+        raise typer.Exit(2)
 
 
 def _show(findings: "Sequence[Finding]") -> None:

@@ -148,6 +148,16 @@ def test_the_command_leaves_documents_feeds_and_findings(tmp_path: Path, capsys:
     assert not list(out.rglob("*.part"))
 
 
+def test_a_broken_case_is_one_line_and_stops_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = small_nanostore(tmp_path / "data"), tmp_path / "out"
+    (folder / "feeds/Case-0").mkdir()
+    (folder / "feeds/Case-0/plate_data.json").write_text("no\nJSON\n")
+    assert run(["import", "nanostore", str(folder), "--out", str(out)]) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and "Case-0/plate_data.json" in errors[0]
+    assert not (out / "case-0").exists() and (out / "case-a/feed.mcap").is_file()
+
+
 def receipts(site: Site, packets: list[Packet]) -> list[dict[str, int]]:
     """SKU to quantity of every receipt that the service writes."""
     with EmbeddedStore(site) as store:
