@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -204,6 +204,7 @@ def _without_pictures(catalogue: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in catalogue.items() if key != "pictures"}, "items": items}
 
 
+@cache
 def _schema(part: str) -> Mapping[str, Any]:
     schemas: Mapping[str, Any] = {
         "store": store_schema, "catalogue": catalogue_schema, "scenario": scenario_schema, "pipeline": settings_schema
