@@ -94,6 +94,8 @@ def cut(feed: Feed, out: Out, start: From = None, end: To = None, topics: Topics
     """Write a part of a recording: a span of time, some topics, or both."""
     from smartstore.feed.copying import cut as cut_out
 
+    if out.exists():
+        raise FeedUsageError(f"{out}: exists already; give the part a new name")
     count = cut_out(feed, out, part_of(start, end, topics))
     typer.echo(f"{out}: {count} messages")
 

@@ -7,6 +7,7 @@ import heapq
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +16,9 @@ from typing import Self
 from mcap.records import Attachment, Metadata
 
 from smartstore.bus.reading import Damage, FeedError, Recorded, check_whole, recorded
-from smartstore.bus.recording import PROFILE, feed_metadata, is_off_wire, new_writer
+from smartstore.bus.recording import feed_metadata, is_off_wire, new_writer, packet_of
 from smartstore.wire import topics
-from smartstore.wire.codec import decode
+from smartstore.wire.codec import WireError, decode
 from smartstore.wire.messages import Message
 
 FIRST_MESSAGES, APART_NS = 50, 10_000_000_000
@@ -181,7 +182,12 @@ def merge(feeds: list[Path], out: Path) -> tuple[int, int]:
         for described in (part for part in recorded(feeds[0]) if isinstance(part, Metadata | Attachment)):
             copy.add(described)
         for part in heapq.merge(*(_heard(feed) for feed in feeds), key=lambda part: part.message.log_time):
-            key = (part.channel.topic, part.message.publish_time, part.message.sequence, part.message.data)
+            key = (
+                part.channel.topic,
+                part.message.publish_time,
+                part.message.sequence,
+                blake2b(part.message.data).digest(),
+            )
             if key in seen:
                 doubles += 1
                 continue
@@ -210,9 +216,6 @@ def repair(feed: Path, out: Path, damaged: Callable[[Damage], None] = lambda _: 
 
 def faults_of(parts: Iterable[Recorded], path: Path) -> Mapping[str, int]:
     """What is wrong with whole messages, counted: unreadable ones, doubles, pictures without an end."""
-    from smartstore.bus.recording import packet_of
-    from smartstore.wire.codec import WireError
-
     counts = {"malformed": 0, "unknown topics": 0, "doubles": 0, "pictures cut off": 0}
     seen: set[tuple[str, int, int]] = set()
     for part in parts:
@@ -242,6 +245,3 @@ def _refuse_same(out: Path, feeds: list[Path]) -> None:
     for feed in feeds:
         if out.exists() and feed.exists() and os.path.samefile(out, feed):
             raise FeedError(f"{out}: is the recording itself; give the new one another name")
-
-
-__all__ = ["PROFILE", "Cut", "FeedCopy", "cut", "event_ages", "faults_of", "merge", "repair"]

@@ -15,7 +15,7 @@ from smartstore.wire.messages import Floor, People, SeenPerson, TrackedPerson, T
 
 M = TypeVar("M", People, Floor)
 NONE = -1.0
-LONGEST_FRAMES = 10_000_000
+LONGEST_FRAMES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

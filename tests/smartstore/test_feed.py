@@ -231,7 +231,7 @@ def test_any_flipped_bit_is_noticed_and_never_a_crash(feed: Path, tmp_path: Path
 
 def test_no_recording_is_written_over(feed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     size = feed.stat().st_size
-    assert "another name" in refused(capsys, "feed", "cut", feed, feed, "--from", "1")
+    assert "exists already" in refused(capsys, "feed", "cut", feed, feed, "--from", "1")
     assert "exists already" in refused(capsys, "feed", "merge", feed, feed, feed)
     assert "exists already" in refused(capsys, "feed", "check", feed, "--repair", feed)
     assert "exists already" in refused(capsys, "record", feed, "--broker", "mqtt://127.0.0.1:1")
