@@ -72,7 +72,7 @@ def import_planogram(
     """Import what lies where: the facings of a store document become those of a table."""
     from smartstore.formats.planogram_csv import put_on_shelves, read_planogram
     from smartstore.site import load_site
-    from smartstore.site.edit import moved_document, read_document, save
+    from smartstore.site.writing import moved_document, read_document, save
 
     places, site, document = read_planogram(file), load_site(store), read_document(store)
     changed = put_on_shelves(document, places, site.items)

@@ -38,8 +38,8 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Write over FILE where there is one")] = False,
 ) -> None:
     """Lay out a new store from a few answers; what is not given as an option is asked for."""
-    from smartstore.site.edit import EditError, save_text
     from smartstore.site.new import Wishes, new_store
+    from smartstore.site.writing import EditError, save_text
 
     if out.exists() and not force:
         raise EditError(f"{out}: is there already; name another file, or say --force")
@@ -100,7 +100,8 @@ def edit(
     (counter-clockwise), "add fixture {...}", "add camera {...}" (in the keys of the document), "add scale FIXTURE",
     "remove ID" (a fixture, camera or plate), "remove scale FIXTURE", "swap FACING FACING".
     """
-    from smartstore.site.edit import EditError, edited, moved_document, read_document, save
+    from smartstore.site.edit import edited
+    from smartstore.site.writing import EditError, moved_document, read_document, save
 
     target = out or store
     try:

@@ -65,7 +65,7 @@ def place_cameras(
     """Propose where to hang ceiling cameras, with the lens of the store's own; shelf cameras stay as they are."""
     from sims.lab.place import place, with_cameras
     from smartstore.site import load_site
-    from smartstore.site.edit import moved_document, read_document, save
+    from smartstore.site.writing import moved_document, read_document, save
 
     if (count is None) == (wanted is None):
         raise typer.BadParameter("say either --count or --coverage", param_hint="--count")

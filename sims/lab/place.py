@@ -9,9 +9,8 @@ each is exchanged for a better one as long as there is one. Shelf cameras stay w
 """
 
 import copy
-import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,22 +19,16 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import block_array, coo_array, csr_array, eye_array
 
 from sims.lab.coverage import FLOOR_STEP_M, Coverage, coverage
+from sims.lab.poses import Poses, poses_of
 from smartstore.domain.geometry import CameraModel
 from smartstore.site import Site, SurveyedCamera
-from smartstore.site.edit import Document, edited
-from smartstore.site.floor import edge_distances, inside
-from smartstore.site.sight import LEAST_PX_M, Solids, face_density, in_picture, seen
-from smartstore.site.targets import BODY_M, FacePoints, face_points, floor_points
+from smartstore.site.edit import edited
+from smartstore.site.sight import Solids, face_density, seen
+from smartstore.site.targets import BODY_M, face_points, floor_points
+from smartstore.site.writing import Document
 
 Array = NDArray[np.float64]
-Matrix = NDArray[np.float32]
 
-PLACES, NEAREST_M = 220, 0.6
-"""About so many places under the ceiling, never closer together than this."""
-FROM_WALL_M = 0.25
-HEADINGS_DEG = tuple(range(0, 360, 30))
-TILTS_DEG = (30.0, 45.0, 60.0)
-"""Of the axis, down from level."""
 TARGETS = 9000
 """Of all places that coverage looks at, at most about so many are looked at here."""
 WORTH = (0.2, 1.0, 0.3)
@@ -64,20 +57,11 @@ class Placement:
     after: Coverage
 
 
-@dataclass(frozen=True)
-class _Poses:
-    """Candidates, the store's own first: camera models, the place each hangs at, and what each sees, (c, n)."""
-
-    models: tuple[CameraModel, ...]
-    places: NDArray[np.intp]
-    sees: Matrix
-
-
 class _Choice:
     """Picks among candidates. ``fixed``: (n,) how many shelf cameras see each target; ``weights``: (n,), those of the
     ``floor`` first targets and those of the shelf faces both sum to 1; the first ``own`` poses are the store's."""
 
-    def __init__(self, poses: _Poses, fixed: Array, weights: Array, floor: int, own: int, say: Say) -> None:
+    def __init__(self, poses: Poses, fixed: Array, weights: Array, floor: int, own: int, say: Say) -> None:
         self._poses, self._fixed, self._weights, self._say = poses, fixed, weights, say
         self._floor, self._own = floor, own
         self._steps = np.array([*WORTH, 0.0], np.float32)
@@ -221,7 +205,7 @@ def with_cameras(document: Document, cameras: Sequence[SurveyedCamera]) -> Docum
 
 
 def _fewest(
-    site: Site, own: list[SurveyedCamera], choice: _Choice, poses: _Poses, before: Coverage, wanted: float, say: Say
+    site: Site, own: list[SurveyedCamera], choice: _Choice, poses: Poses, before: Coverage, wanted: float, say: Say
 ) -> Placement:
     """The placement with the fewest cameras that sees enough: quick choices upwards, then the solver one below."""
 
@@ -263,7 +247,7 @@ def _names(site: Site, own: list[SurveyedCamera], count: int) -> list[str]:
     return names + [next(free) for _ in range(count - len(names))]
 
 
-def _choice(site: Site, own: list[SurveyedCamera], say: Say) -> tuple[_Choice, _Poses]:
+def _choice(site: Site, own: list[SurveyedCamera], say: Say) -> tuple[_Choice, Poses]:
     """Candidates, what they see, and what that is worth."""
     solids, floor, faces = Solids(site), floor_points(site, FLOOR_STEP_M), face_points(site)
     stride = -(-(len(floor) + len(faces.points_m)) // TARGETS)
@@ -279,58 +263,6 @@ def _choice(site: Site, own: list[SurveyedCamera], say: Say) -> tuple[_Choice, _
         (face_density(rest, site, solids, faces) > 0).sum(axis=0),
     ]).astype(float)  # fmt: skip
     weights = np.concatenate([np.full(len(floor), 1 / len(floor)), faces.areas_m2 / faces.areas_m2.sum()])
-    poses = _poses(site, own, solids, bodies, faces)
+    poses = poses_of(site, own, solids, bodies, faces)
     say(f"{len(poses.models)} poses of cameras, {len(weights)} places to see")
     return _Choice(poses, fixed, weights, len(floor), len(own), say), poses
-
-
-def _poses(site: Site, own: list[SurveyedCamera], solids: Solids, bodies: Array, faces: FacePoints) -> _Poses:
-    height = float(np.median([camera.model.position_m[2] for camera in own]))
-    hung = np.array([camera.model.position_m for camera in own])
-    grid = _places(site, height)
-    eyes, points = np.concatenate([hung, grid]), np.concatenate([bodies, faces.points_m])
-    visible = ~solids.hide(eyes, points)
-    visible[:, len(bodies) :] &= _faces_from(site, faces, eyes, float(own[0].model.k[0, 0]))
-    models, places, rows = [], [], []
-    for number, eye in enumerate(eyes):
-        near = np.nonzero(visible[number])[0]
-        for model in [own[number].model] if number < len(own) else _aimed(own[0].model, eye):
-            row = np.zeros(len(points), np.float32)
-            row[near] = in_picture(model, points[near])
-            models.append(model)
-            places.append(number)
-            rows.append(row)
-    return _Poses(tuple(models), np.array(places), np.array(rows))
-
-
-def _aimed(lens: CameraModel, eye: Array) -> Iterator[CameraModel]:
-    """A camera at ``eye`` in all headings and tilts, its horizon level."""
-    for heading in np.radians(HEADINGS_DEG):
-        for tilt in np.radians(TILTS_DEG):
-            forward = np.array(
-                [math.cos(tilt) * math.cos(heading), math.cos(tilt) * math.sin(heading), -math.sin(tilt)]
-            )
-            right = np.array([math.sin(heading), -math.cos(heading), 0.0])
-            yield replace(lens, rotation=np.stack([right, np.cross(forward, right), forward]), position_m=eye)
-
-
-def _places(site: Site, height: float) -> Array:
-    """A grid (p, 3) under the ceiling, and places along the walls."""
-    walls = np.asarray(site.walls_m, float)
-    low, high = walls.min(axis=0), walls.max(axis=0)
-    step = max(NEAREST_M, math.sqrt(float(np.prod(high - low)) / PLACES))
-    axes = [
-        np.linspace(a + FROM_WALL_M, b - FROM_WALL_M, max(2, round((b - a) / step)))
-        for a, b in zip(low, high, strict=True)
-    ]
-    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-    free = inside(points, walls) & (edge_distances(points, walls).min(axis=1) >= FROM_WALL_M - 0.01)
-    return np.column_stack([points[free], np.full(int(free.sum()), height)])
-
-
-def _faces_from(site: Site, faces: FacePoints, eyes: Array, focal_px: float) -> NDArray[np.bool_]:
-    """Which face points (n) are seen from before their face, and with enough pixels, from each of the eyes: (c, n)."""
-    normals = np.array([site.fixtures[site.facings[name].fixture].normal for name in faces.facings])[faces.owners]
-    ray = eyes[:, None] - faces.points_m[None]
-    away = (ray[..., :2] * normals[None]).sum(axis=2)
-    return np.asarray(focal_px * away / (ray**2).sum(axis=2) >= LEAST_PX_M)

@@ -13,10 +13,10 @@ from typing import Any
 import yaml
 
 from smartstore.site.document import CatalogueDocument, ItemNode, parse
-from smartstore.site.edit import EditError
 from smartstore.site.lint import APART_SIGMAS, CELL_GRAMS, ROW_REACH_M
 from smartstore.site.sight import ROW_GAP_M
 from smartstore.site.source import read_source
+from smartstore.site.writing import EditError
 
 SMALLEST_M, LARGEST_M = (4.0, 4.5), (40.0, 40.0)
 """Width and depth of a room that this can lay out."""

@@ -8,7 +8,8 @@ import yaml
 
 from smartstore.cli import run
 from smartstore.site import check_document, load_site
-from smartstore.site.edit import EditError, edited, read_document, written
+from smartstore.site.edit import edited
+from smartstore.site.writing import EditError, read_document, written
 
 ROOT = Path(__file__).parents[2]
 CORNER = ROOT / "configs/stores/corner.yaml"
