@@ -67,35 +67,37 @@ def new_store(wishes: Wishes, out: Path) -> str:
         size = f"{wishes.width_m:g} x {wishes.depth_m:g} m"
         raise EditError(f"a room of {size} cannot be laid out; give {least_w:g}-{most_w:g} by {least_d:g}-{most_d:g} m")
     items = _items(wishes.catalogue)
-    places = list(_places(wishes))
     stock = _Stock(items)
-    fixtures = [_fixture(f"f{number}", place, stock) for number, place in enumerate(places, start=1)]
-    slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in wishes.name.lower()).strip("-")[:40] or "store"
-    w = wishes.width_m
+    fixtures = [_fixture(f"f{number}", place, stock) for number, place in enumerate(_places(wishes), start=1)]
+    catalogue = os.path.relpath(wishes.catalogue.resolve(), out.parent.resolve())
+    taxes = {item.tax_class: TAX_BASIS_POINTS.get(item.tax_class, 1900) for item in items}
+    cameras = list(_cameras(wishes, _aisles(wishes)))
     document = {
-        "schema": 1,
-        "store": slug,
-        "name": wishes.name,
-        "currency": wishes.currency,
-        "tax_classes": {item.tax_class: TAX_BASIS_POINTS.get(item.tax_class, 1900) for item in items},
-        "walls_m": [[0, 0], [w, 0], [w, wishes.depth_m], [0, wishes.depth_m]],
-        "ceiling_m": wishes.ceiling_m,
-        "catalogue": os.path.relpath(wishes.catalogue.resolve(), out.parent.resolve()),
-        "gates": [
-            {"id": "entry", "kind": "entry", "line_m": [[GATE_FROM_CORNER_M, 0], [GATE_FROM_CORNER_M + GATE_M, 0]]},
-            {
-                "id": "exit",
-                "kind": "exit",
-                "line_m": [[w - GATE_FROM_CORNER_M - GATE_M, 0], [w - GATE_FROM_CORNER_M, 0]],
-            },
-        ],
-        "palm_station_m": [GATE_FROM_CORNER_M + GATE_M / 2, -PALM_M],
-        "signs": [{"id": "sign-palm", "kind": "biometrics", "position_m": [0.4, -0.25]}],
-        "fixtures": fixtures,
-        "cameras": list(_cameras(wishes, _aisles(wishes))),
-    }
+        "schema": 1, "store": _slug(wishes.name), "name": wishes.name, "currency": wishes.currency,
+        "tax_classes": taxes, **_shell(wishes), "catalogue": catalogue, "fixtures": fixtures, "cameras": cameras,
+    }  # fmt: skip
     body = yaml.safe_dump(_rounded(document), default_flow_style=None, sort_keys=False, width=4000, allow_unicode=True)
     return HEAD.format(name=wishes.name) + body
+
+
+def _slug(name: str) -> str:
+    """A name as it may stand in topics."""
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")[:40] or "store"
+
+
+def _shell(wishes: Wishes) -> dict[str, Any]:
+    """The room: walls, ceiling, gates in the entry wall, palm station and sign before it."""
+    w, d, near, far = wishes.width_m, wishes.depth_m, GATE_FROM_CORNER_M, GATE_FROM_CORNER_M + GATE_M
+    return {
+        "walls_m": [[0, 0], [w, 0], [w, d], [0, d]],
+        "ceiling_m": wishes.ceiling_m,
+        "gates": [
+            {"id": "entry", "kind": "entry", "line_m": [[near, 0], [far, 0]]},
+            {"id": "exit", "kind": "exit", "line_m": [[w - far, 0], [w - near, 0]]},
+        ],
+        "palm_station_m": [(near + far) / 2, -PALM_M],
+        "signs": [{"id": "sign-palm", "kind": "biometrics", "position_m": [0.4, -0.25]}],
+    }
 
 
 @dataclass(frozen=True, slots=True)
