@@ -91,7 +91,7 @@ def test_after_deletion_the_template_is_nowhere_in_the_files_and_everybody_else_
 
 def test_among_many_whose_rows_move_from_page_to_page_nothing_is_left_behind(store: PalmStore, tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
-    people = {base64.b32encode(rng.bytes(10)).decode(): rng.bytes(144) for _ in range(600)}
+    people = {base64.b32encode(rng.bytes(10)).decode(): rng.bytes(144) for _ in range(400)}
     for batch in batched(people, 100):
         with store.transaction() as books:
             for person in batch:

@@ -76,7 +76,7 @@ def test_indexes_are_compared_on_the_same_palms() -> None:
 
 
 def test_a_bench_keeps_what_it_has_and_goes_on_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = ["palm", "bench", "--palms", "50", "--out", str(tmp_path)]
+    told = ["palm", "bench", "--palms", "40", "--out", str(tmp_path)]
     assert run([*told, "--people", "100"]) == 0
     before = json.loads((tmp_path / "bench.json").read_text())
     assert run([*told, "--people", "100", "--people", "200"]) == 0
