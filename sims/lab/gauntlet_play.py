@@ -110,7 +110,7 @@ def figures(played: Played, store: Path) -> Result:
     due = {visit.visit: dict(visit.lines) for visit in truth.visits}
     billed = {visit: receipt_lines(receipt) for visit, receipt in said.receipts.items()}
     shelf_of = {facing.id: facing.shelf for facing in site.facings.values()}
-    reviewed = after_review(billed, truth.changes, said.changes, shelf_of, truth.hand_overs, said.of_two)
+    reviewed = after_review(billed, truth.changes, said.changes, shelf_of, truth.hand_overs, said.of_two, truth.drops)
     prices = {sku: item.price_minor for sku, item in site.items.items()}
     over, under, value = money_amounts(due, billed, prices)
     doubts = sum(change.kind == "doubt" for _, change in said.changes)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from sims.lab.score import FATE_NS, MATCH_NS, Lines
-from sims.truth import TrueChange, TrueHandOver
+from sims.truth import TrueChange, TrueDrop, TrueHandOver
 from smartstore.wire.messages import ShelfChange
 
 REVIEW_NS = 3_000_000_000
@@ -26,12 +26,14 @@ def after_review(
     shelf_of: Mapping[str, str],
     hand_overs: Sequence[TrueHandOver] = (),
     of_two: Sequence[OfTwo] = (),
+    drops: Sequence[TrueDrop] = (),
 ) -> dict[str, dict[str, int]]:
     """What the receipts would say had a human settled every case by the truth.
 
     A case settles the nearest change of its shelf within 3 s that the product did not book right, and what the same
     hand moved with it. One of two visits settles what went from one to the other within 3 s: out of hand, or through
-    the shelf. Wrong bookings without a case stay as they are.
+    the shelf; and one within 3 s of the moment at which its visit left something on the floor settles that. Wrong
+    bookings without a case stay as they are.
     """
     lines = {visit: Counter(dict(items)) for visit, items in billed.items()}
     untold = _untold(true, found)
@@ -48,6 +50,12 @@ def after_review(
         if any(between == visits and abs(t_ns - given.t_ns) <= REVIEW_NS for _, t_ns, visits in of_two):
             lines.setdefault(given.visit or "", Counter())[given.sku] -= 1
             lines.setdefault(given.to_visit or "", Counter())[given.sku] += 1
+    for drop in drops:
+        if any(
+            c.kind == "doubt" and c.visit == drop.visit and abs(c.happened_ns - drop.t_ns) <= REVIEW_NS
+            for _, c in found
+        ):
+            lines.setdefault(drop.visit or "", Counter())[drop.sku] -= 1
     return {visit: {sku: n for sku, n in items.items() if n > 0} for visit, items in lines.items()}
 
 

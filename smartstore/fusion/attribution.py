@@ -30,6 +30,7 @@ from smartstore.fusion.placing import Placing
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import ReachMemory
 from smartstore.fusion.sightings import Sightings
+from smartstore.fusion.stoops import Stoops
 from smartstore.fusion.touches import FacingsSeen, OpenTouches
 from smartstore.fusion.unseen import Moved, UnseenPairs
 from smartstore.fusion.waiting import Waiting
@@ -77,6 +78,7 @@ class Attributor:
         self._unseen = UnseenPairs(self._scales.weighed, options.unseen)
         self._meetings = Meetings(site, options.meetings)
         self._exchanges = Exchanges(site, options.exchanges)
+        self._stoops = Stoops(site, options.stoops)
         self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, options.policy)
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
@@ -86,6 +88,7 @@ class Attributor:
                 self._touches.add(self._reach.observe(fact))
                 self._unseen.add(self._dips.observe(fact))
                 self._meetings.observe(fact)
+                self._stoops.observe(fact)
             case ScaleAlive():
                 self._scales.observe(fact)
                 self._exchanges.observe(fact)
@@ -111,7 +114,9 @@ class Attributor:
     def undecided_since(self) -> int | None:
         """The begin of the oldest change that is not yet decided; None when there is none."""
         waiting = [
-            since for since in (self._touches.since, self._unseen.since, self._meetings.since) if since is not None
+            since
+            for since in (self._touches.since, self._unseen.since, self._meetings.since, self._stoops.since)
+            if since is not None
         ]
         return min([change.t_start_ns for change in self._waiting.changes] + waiting, default=None)
 
@@ -131,6 +136,9 @@ class Attributor:
             events += self._bookings.unseen(pair)
         for meeting in self._meetings.due(now_ns, known.owners, final):
             events += self._bookings.met(meeting, holdings)
+        for stoop in self._stoops.due(now_ns, known.owners, final):
+            if not self._meetings.at_work((stoop.visit,), stoop.t_start_ns, stoop.t_end_ns):
+                events += self._bookings.stooped(stoop, holdings)
         for exchange in self._exchanges.due(now_ns, holdings, self._reached(known)):
             if not self._meetings.at_work((exchange.giver, exchange.taker), exchange.t_ns, exchange.t_ns):
                 events += self._bookings.exchanged(exchange)

@@ -18,12 +18,15 @@ from smartstore.fusion.meetings import Meeting
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.policy import PolicyOptions, threshold
 from smartstore.fusion.reach import Touch
+from smartstore.fusion.stoops import Stoop
 from smartstore.fusion.unseen import UnseenPair
 from smartstore.site import Site
 
 ItemEvent = ItemTaken | ItemReturned | CaseRaised
 HANDED = 0.75
 """Of meetings of hands, the share in which something changed hands."""
+LEFT = 0.75
+"""Of hands at the floor, the share that left something there."""
 EXCHANGED = 0.5
 """Of pairs of hands in one facing that looks as before, the share that moved something to and fro."""
 Carts = dict[str, Counter[str]]
@@ -172,6 +175,20 @@ class Bookings:
         held[exchange.sku] = max(held[exchange.sku], 1)
         caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{exchange.facing}:{exchange.t_ns}"
         return self._case_of_two([gift], exchange.t_ns, caused_by, exchange.facing)
+
+    def stooped(self, stoop: Stoop, holdings: Carts) -> list[ItemEvent]:
+        """The case of hands at the floor: something out of the cart may lie there now."""
+        held = [sku for sku, count in sorted(holdings.get(stoop.visit, {}).items()) if count > 0]
+        left = [
+            Candidate(stoop.visit, sku, -1, self._taken_at.get((stoop.visit, sku)), round(LEFT / len(held), 6))
+            for sku in held
+        ]
+        if not left:
+            return []
+        candidates = (*left[: self._most - 1], Candidate(None, "", 0, None, round(1 - LEFT, 6)))
+        caused_by = f"stoop:{stoop.visit}:{stoop.t_start_ns}"
+        case, place = caused_by.replace(":", "-"), left[0].facing or ""
+        return [CaseRaised(stoop.visit, stoop.t_ns, caused_by, case, place, candidates)]
 
     def _case_of_two(self, gifts: Sequence[Candidate], t_ns: int, caused_by: str, place: str) -> list[ItemEvent]:
         """One case for a giver and a taker; of ``gifts`` one may be right, or none."""

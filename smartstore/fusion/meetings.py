@@ -5,7 +5,7 @@ hands, or whether anything did: a meeting is doubt about what both carry.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -136,7 +136,7 @@ class Meetings:
                 found.append(Meeting((one, other), stay.start_ns, stay.last_ns, stay.together_s))
         return sorted(found, key=lambda meeting: (meeting.t_start_ns, meeting.visits))
 
-    def at_work(self, visits: tuple[str, str], start_ns: int, end_ns: int) -> bool:
+    def at_work(self, visits: Collection[str], start_ns: int, end_ns: int) -> bool:
         """Whether one of these moved goods around that time, for which their hands were there."""
         margin = round(self.options.busy_s * NS_PER_S)
         return any(

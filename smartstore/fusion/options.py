@@ -12,6 +12,7 @@ from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
 from smartstore.fusion.sightings import SightingOptions
+from smartstore.fusion.stoops import StoopOptions
 from smartstore.fusion.touches import TouchOptions
 from smartstore.fusion.unseen import UnseenOptions
 
@@ -67,6 +68,7 @@ class FusionOptions:
     unseen: UnseenOptions = field(default_factory=UnseenOptions)
     meetings: MeetingOptions = field(default_factory=MeetingOptions)
     exchanges: ExchangeOptions = field(default_factory=ExchangeOptions)
+    stoops: StoopOptions = field(default_factory=StoopOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
     joint: JointOptions = field(default_factory=JointOptions)

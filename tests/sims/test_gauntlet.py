@@ -24,7 +24,7 @@ from sims.lab.score import receipt_lines
 from sims.lab.scoreboard import FILE, board, falls, read_board
 from sims.lab.sequential import SequentialBaseline
 from sims.scenario import load_scenario
-from sims.truth import TrueChange, TrueHandOver
+from sims.truth import TrueChange, TrueDrop, TrueHandOver
 from smartstore.cli import run as tell
 from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.settings import Settings, parse_settings
@@ -134,6 +134,13 @@ def test_the_case_of_a_meeting_settles_what_those_two_handed_over(
     meeting = ("f1", int(t_s * SECOND), frozenset(who))
     lines = after_review({"v": {"a": 1, "b": 1}, "w": {}}, [], [], {}, [given], [meeting])
     assert lines == ({"v": {"b": 1}, "w": {"a": 1}} if moved else {"v": {"a": 1, "b": 1}, "w": {}})
+
+
+@pytest.mark.parametrize(("t_s", "who", "off"), [(11.0, "v", True), (18.0, "v", False), (11.0, "w", False)])
+def test_the_case_of_a_stoop_takes_off_what_was_left_on_the_floor(t_s: float, who: str, off: bool) -> None:
+    drop = TrueDrop(t_ns=10 * SECOND, person="v", visit="v", sku="a", grams=100.0, home="f1", x_m=0.0, y_m=0.0)
+    lines = after_review({"v": {"a": 1}}, [], [("f1", change(t_s, "doubt", who, None, 0))], {}, drops=[drop])
+    assert lines["v"] == ({} if off else {"a": 1})
 
 
 def result(family: str, seed: int, f1: float, doubts: int = 0, baseline: float | None = 0.5) -> dict[str, Any]:

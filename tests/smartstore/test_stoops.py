@@ -1,0 +1,49 @@
+"""Hands at the floor: what may have been left there is a case, and nobody's guess."""
+
+from dataclasses import replace
+
+import pytest
+
+from smartstore.domain.events import CaseRaised, ItemTaken
+from smartstore.site import Site, load_site
+from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, told
+
+AISLE = (4.6, 0.9)
+"""A place of the corner store that no shelf is near."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Site:
+    return load_site("configs/stores/corner.yaml")
+
+
+def stooping(site: Site, height_m: float, since_s: float, until_s: float) -> Walker:
+    """Somebody takes flour at 5 s, walks into the aisle and has a hand at some height there for some time."""
+    x, y = AISLE
+    shelf = before(site, "g1-1-a")
+    path = ((0.0, *shelf), (6.0, *shelf), (8.0, x, y), (25.0, x, y))
+    return Walker(1, path, ((4.5, 5.6, "g1-1-a"),), ((since_s, until_s, (x + 0.4, y, height_m)),))
+
+
+def story(site: Site, walker: Walker) -> list[ItemEvent]:
+    scale = FakeScale(site.fixtures["g1"]).move(5, plate(site, "g1-1-a"), -grams(site, "g1-1-a"))
+    return told(site, [scale], [walker], {1: "anna"}, until_s=25.0)
+
+
+def test_what_may_lie_on_the_floor_is_a_case_that_takes_it_off_the_cart(site: Site) -> None:
+    take, case = story(site, stooping(site, 0.15, 12, 13))
+    assert isinstance(take, ItemTaken) and isinstance(case, CaseRaised)
+    assert case.visit == "anna" and case.place == "g1-1-a" and abs(case.t_ns - at(12.5)) < 3e8
+    left, nothing = case.candidates
+    assert (left.visit, left.sku, left.quantity) == ("anna", take.sku, -1)
+    assert nothing.visit is None and left.probability + nothing.probability == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("height_m", "until_s"), [(0.15, 12.1), (0.6, 13.0)], ids=["in passing", "at the knee"])
+def test_hands_that_do_not_stay_at_the_floor_are_no_case(site: Site, height_m: float, until_s: float) -> None:
+    assert [type(event) for event in story(site, stooping(site, height_m, 12, until_s))] == [ItemTaken]
+
+
+def test_empty_hands_leave_nothing_on_the_floor(site: Site) -> None:
+    walker = replace(stooping(site, 0.15, 12, 13), reaches=())
+    assert told(site, [], [walker], {1: "anna"}, until_s=25.0) == []
