@@ -18,10 +18,10 @@ from mcap.reader import make_reader
 from smartstore.bus import foxglove
 from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus
-from smartstore.bus.reading import damages
-from smartstore.bus.recording import read_feed
+from smartstore.bus.reading import FeedError, damages
+from smartstore.bus.recording import McapRecorder, read_feed
 from smartstore.cli import run
-from smartstore.feed.documents import recorded_site
+from smartstore.feed.documents import recorded_site, store_documents
 from smartstore.feed.recording import open_recorder
 from smartstore.site import Site, load_site
 from smartstore.wire import messages, topics
@@ -307,3 +307,25 @@ def test_record_keeps_what_is_said_until_it_is_told_to_stop(site: Site, tmp_path
             assert recorder.wait() == 0
     assert list(read_feed(out)) == packets
     assert damages(out) == []
+
+
+@pytest.mark.parametrize(("metadata", "attached"), [
+    ({"catalogue_path": "/tmp/somewhere-else.yaml"}, ""), ({}, "../../../../../../tmp/somewhere-else.png"),
+])  # fmt: skip
+def test_a_recording_writes_nowhere_but_in_its_own_folder(
+    metadata: dict[str, str], attached: str, tmp_path: Path
+) -> None:
+    told = store_documents(CORNER) | metadata
+    (tmp_path / "picture").write_bytes(b"x")
+    files = {attached: tmp_path / "picture"} if attached else {}
+    with McapRecorder(tmp_path / "odd.mcap", "corner", told, files=files) as recorder:
+        recorder.write(a_picture(1), at(1))
+    with pytest.raises(FeedError, match="outside of its store's folder"):
+        recorded_site(tmp_path / "odd.mcap")
+    assert not list(Path("/tmp").glob("somewhere-else*"))
+
+
+def test_a_recording_without_its_store_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with McapRecorder(tmp_path / "bare.mcap", "corner", {}) as recorder:
+        recorder.write(a_picture(1), at(1))
+    assert "--store FILE" in refused(capsys, "replay", tmp_path / "bare.mcap")
