@@ -367,6 +367,7 @@ class Service:
         """What was missed is there, or will not come: decides on it."""
         self._mark("release")
         self.books.book(self._pipeline.release())
+        self._keep(least_s=0.0)  # what came twice is not heard a third time
         self._report()
 
     def _mark(self, mark: Mark) -> None:

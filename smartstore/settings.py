@@ -67,7 +67,7 @@ class ServiceOptions:
     """The journal is asked this often (wall time) for what people decided in review cases."""
     payments_s: float = 5.0
     """The payment provider is asked this often (wall time) for what it did not answer, and for disputes."""
-    keep_state_s: float = 10.0
+    keep_state_s: float = 20.0
     """The state is kept this often, in event time: so much is heard again after a crash."""
     listen_s: float = 1.0
     """After a break devices have so long (wall time) to say that they can send again what was missed."""

@@ -60,14 +60,13 @@ class _Pickler(pickle.Pickler):
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self._names = {id(thing): name for name, thing in fixed.items()}
 
-    def persistent_id(self, obj: object) -> str | None:
-        return self._names.get(id(obj))
-
     def reducer_override(self, obj: object) -> Any:
         """Messages are of closed copies of their types, which have no address; channels are compared by identity."""
+        name = self._names.get(id(obj))
+        if name is not None:
+            return _fixed, (name,)
         if isinstance(obj, messages.Message):
-            name = type(obj).__name__
-            return _message, (name, msgspec.msgpack.encode(obj))
+            return _message, (type(obj).__name__, msgspec.msgpack.encode(obj))
         if isinstance(obj, topics.Channel):
             return _channel, (obj.name,)
         return NotImplemented
@@ -78,8 +77,13 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file)
         self._fixed = fixed
 
-    def persistent_load(self, pid: Any) -> object:
-        return self._fixed[pid]
+    def find_class(self, module: str, name: str) -> Any:
+        return self._fixed.__getitem__ if (module, name) == (__name__, "_fixed") else super().find_class(module, name)
+
+
+def _fixed(name: str) -> object:
+    """Stands in a state for an object that is not written; whoever reads the state puts its own in."""
+    raise StateError(f"{name} has to be brought along")
 
 
 def _message(name: str, body: bytes) -> messages.Message:
