@@ -20,6 +20,7 @@ from smartstore.fusion.gates import BeamBroken, GateEntered, StaffEntered
 from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.fusion.visits import VisitKeeper, VisitOptions
+from smartstore.lateness import late_cases
 from smartstore.scales.candidates import CandidateFinder, CandidateOptions
 from smartstore.scales.steps import StepDetector, StepOptions
 from smartstore.site import Site
@@ -130,7 +131,7 @@ class Pipeline:
         """What was ignored, dropped or repaired so far, by name."""
         counts = self._timeline.counts
         out = Counter(self._stats)
-        out.update({"duplicates": counts.duplicates, "late": counts.late, "ahead": counts.ahead})
+        out.update({"duplicates": counts.duplicates, "late": counts.late, "old": counts.old, "ahead": counts.ahead})
         out.update({"beam_unclaimed": self._visits.unclaimed_beams})
         out.update({"plate_unknown": sum(scale.unknown_plates for scale in self._scales.values())})
         out.update(self._attributor.ignored)
@@ -139,7 +140,10 @@ class Pipeline:
 
     def feed(self, received: Received) -> list[StoreEvent]:
         """What follows from one more message."""
-        return self._work(self._timeline.observe(received))
+        events = self._work(self._timeline.observe(received))
+        for missed in self._timeline.missed():
+            events += late_cases(missed, [*self._visits.inside, *(left.visit for left in self._leaving)])
+        return events
 
     def hold(self) -> None:
         """From now on messages are only collected: some of those before them were missed and come again."""

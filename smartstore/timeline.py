@@ -43,7 +43,9 @@ class Counts:
 
     duplicates: int = 0
     late: int = 0
-    """Older than the watermark: dropped."""
+    """Older than the watermark, and never heard before: dropped; see :meth:`Timeline.missed`."""
+    old: int = 0
+    """Older than everything that is remembered of their device: an old message once more, as far as one can tell."""
     ahead: int = 0
     """Sent by a device whose clock runs away; held until others confirm its time."""
     dropped_ahead: int = 0
@@ -68,6 +70,9 @@ class Timeline:
     _watermark_ns: int = -1
     _arrivals: int = 0
     _held: bool = False
+    _missed: list[Received] = field(default_factory=list)
+    _forgotten_ns: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Up to when a stream's messages are not remembered any more."""
     _heap: list[tuple[tuple[int, str, str, int], int, Received]] = field(default_factory=list)
     _clocks: dict[str, _Clock] = field(default_factory=dict)
     _seen: dict[tuple[str, str], OrderedDict[tuple[int, int], None]] = field(default_factory=dict)
@@ -89,12 +94,16 @@ class Timeline:
 
     def observe(self, received: Received) -> list[Received]:
         """The messages that this one's arrival releases, in event-time order."""
+        if self._is_old(received):
+            self.counts.old += 1
+            return []
         if self._is_duplicate(received):
             self.counts.duplicates += 1
             return []
         self._arrivals += 1
         if received.t_ns <= self._watermark_ns:
             self.counts.late += 1
+            self._missed.append(received)
             return []
         clock = self._clock(received)
         if self._held:
@@ -120,11 +129,21 @@ class Timeline:
         self._advance()
         return self._release(self._watermark_ns)
 
+    def missed(self) -> list[Received]:
+        """The messages that came too late since this was asked last: what they said had no part in any decision."""
+        missed, self._missed = self._missed, []
+        return missed
+
     def flush(self) -> list[Received]:
         """All that still waits, in event-time order: the feed has ended."""
         if not self._heap:
             return []
         return self._release(max(entry[0][0] for entry in self._heap))
+
+    def _is_old(self, received: Received) -> bool:
+        """Whether nobody can say any more if this was heard: long decided, and of a time that is not remembered."""
+        forgotten_ns = self._forgotten_ns.get((received.channel.name, received.device), -1)
+        return received.t_ns <= min(forgotten_ns, self._watermark_ns)
 
     def _is_duplicate(self, received: Received) -> bool:
         """Whether (channel, device, seq) of the same time came before; a device that restarts counts anew."""
@@ -134,7 +153,9 @@ class Timeline:
             return True
         seen[key] = None
         if len(seen) > self.options.remembered:
-            seen.popitem(last=False)
+            (_, forgotten_ns), _ = seen.popitem(last=False)
+            stream = received.channel.name, received.device
+            self._forgotten_ns[stream] = max(forgotten_ns, self._forgotten_ns.get(stream, -1))
         return False
 
     def _clock(self, received: Received) -> _Clock:

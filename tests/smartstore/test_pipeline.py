@@ -1,6 +1,8 @@
 """From messages to facts: whole visits through all stages."""
 
 import random
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +11,7 @@ from smartstore.pipeline import Pipeline
 from smartstore.site import Site, load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import Received
-from smartstore.wire.messages import Frame
+from smartstore.wire.messages import Frame, GateEvent, People, ScaleBatch
 from tests.builders import at
 from tests.feeds import annas_visit
 
@@ -85,3 +87,54 @@ def test_what_cannot_be_used_is_counted(site: Site) -> None:
     pipeline.feed(Received(topics.FRAME, site.store, "c1", frame))
     pipeline.flush()
     assert pipeline.stats["unused_frame"] == 1
+
+
+# Later than the bound
+
+
+def delayed(feed: list[Received], late: Callable[[Received], bool], by_s: float = 3.0) -> list[Received]:
+    """The same feed, in which some messages arrive later than all that is of the next seconds."""
+    return sorted(feed, key=lambda received: received.t_ns + (by_s * 1e9 if late(received) else 0))
+
+
+def hand_on_the_shelf(received: Received) -> bool:
+    batch = received.message
+    if not isinstance(batch, ScaleBatch):
+        return False
+    return any(max(plate) - min(plate) > 100 for plate in zip(*batch.grams, strict=True))  # type: ignore[type-var]
+
+
+def test_evidence_that_comes_too_late_is_counted_and_its_visits_go_to_review(site: Site, feed: list[Received]) -> None:
+    assert any(map(hand_on_the_shelf, feed))
+    pipeline = Pipeline(site)
+    events = [event for received in delayed(feed, hand_on_the_shelf) for event in pipeline.feed(received)]
+    cases = [event for event in events if isinstance(event, CaseRaised) and event.case.startswith("late-")]
+    assert {case.visit for case in cases} == {"anna"}
+    assert pipeline.stats["late"] == sum(map(hand_on_the_shelf, feed))
+
+
+def test_a_late_entry_is_a_case_of_the_visit_that_nobody_saw_come(site: Site, feed: list[Received]) -> None:
+    pipeline = Pipeline(site)
+    story = delayed(feed, lambda r: isinstance(r.message, GateEvent) and r.message.kind == "entry")
+    events = [event for received in story for event in pipeline.feed(received)]
+    (case,) = [event for event in events if isinstance(event, CaseRaised) and event.case.startswith("late-")]
+    assert case.visit == "anna"
+
+
+def test_people_and_quiet_shelves_that_come_late_concern_nobody(site: Site, feed: list[Received]) -> None:
+    calm = [r for r in feed if isinstance(r.message, People) or (isinstance(r.message, ScaleBatch)
+            and not hand_on_the_shelf(r))][100:400:50]  # fmt: skip
+    pipeline = Pipeline(site)
+    for received in delayed(feed, lambda r: r in calm):
+        assert not [e for e in pipeline.feed(received) if isinstance(e, CaseRaised) and e.case.startswith("late-")]
+    assert pipeline.stats["late"] == len(calm)
+
+
+def test_old_messages_once_more_change_nothing_however_old_they_are(site: Site, feed: list[Received]) -> None:
+    pipeline = Pipeline(site)
+    pipeline._timeline.options = replace(pipeline._timeline.options, remembered=50)
+    story = [one for n, received in enumerate(feed) for one in ([received, feed[n // 2]] if n % 7 == 0 else [received])]
+    events = [event for received in story for event in pipeline.feed(received)] + pipeline.flush()
+    assert events == played(site, feed)
+    assert pipeline.stats["old"] > 10
+    assert pipeline.stats["late"] == 0
