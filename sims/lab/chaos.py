@@ -166,11 +166,11 @@ class Campaign:
         while t_ns is not None and self._due and self._due[0][0] <= t_ns:
             wait_s = float(self._rng.uniform(0.0, 0.4)) + 1.5 * len(self._strikes)
             self._strikes.append((time.monotonic() + wait_s, self._due.pop(0)[1]))
-        while self._strikes and self._strikes[0][0] <= time.monotonic():
-            self._strike(self._strikes.pop(0)[1])
         if not self._product.running:
             self.counts["restarts"] += 1
             self._product.start()
+        if self._strikes and self._strikes[0][0] <= time.monotonic():
+            self._strike(self._strikes.pop(0)[1])
         self._outbox.attend()
         while (packet := self._app.receive(0)) is not None:
             self._hear(packet)
