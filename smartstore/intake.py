@@ -37,7 +37,7 @@ class Intake:
         """
         if channel.sender != "device":
             return None
-        if not self._knows(channel, device):
+        if not self.knows(channel, device):
             return "unknown_device"
         second = processed_ns // 1_000_000_000
         if second != self._second or now_s - self._since_s >= 1.0:
@@ -49,7 +49,8 @@ class Intake:
         self.heard_s[device] = now_s
         return None
 
-    def _knows(self, channel: Channel, device: str) -> bool:
+    def knows(self, channel: Channel, device: str) -> bool:
+        """Whether the store has such a device."""
         if channel is topics.TRACKS and len(self._trackers) < MOST_TRACKERS:
             self._trackers.add(device)
         return device in (self._trackers if channel is topics.TRACKS else self._known.get(channel, ()))

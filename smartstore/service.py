@@ -274,6 +274,8 @@ class Service:
     def _refuses(self, channel: topics.Channel, device: str) -> str | None:
         if channel in (topics.STATUS, topics.REPLAYED):
             return None
+        if self._recall.waiting and channel.sender == "device":  # a flood was asked for
+            return None if self._intake.knows(channel, device) else "unknown_device"
         return self._intake.refuses(channel, device, self._pipeline.processed_ns, time.monotonic())
 
     def _listens(self, channel: topics.Channel, device: str) -> bool:
@@ -334,7 +336,7 @@ class Service:
             self.books.book(self._pipeline.release())
         elif entry == "finish":
             self.books.book(self._pipeline.flush())
-        elif isinstance(entry, Packet) and (received := self._understood(entry)) is not None:
+        elif isinstance(entry, Packet) and (received := decode(entry)) is not None and self._admits(received):
             self._take(received)
 
     def _ask_for_the_lost(self, heard: bool) -> None:

@@ -53,7 +53,7 @@ class Life:
     folder: Path
     heard: list[Packet] = field(default_factory=list)
 
-    def run(self, packets: Sequence[Packet], catch_up: bool = True) -> Journal:
+    def run(self, packets: Sequence[Packet], gateway: str | None = None) -> Journal:
         """One life: takes up what is there, hears packets, and is gone without a word."""
         hub = MemoryHub()
         with hub.connect() as bus, hub.connect() as ear, InputLog(self.folder / "state", "p") as inputs:
@@ -64,7 +64,8 @@ class Life:
             service = Service(bus, self.site, pipeline, journal, gateway, EntryCheck(None), settings=SETTINGS,
                               frames=False, inputs=inputs)  # fmt: skip
             before = service._resume()
-            if before and catch_up:
+            service._recall.keepers |= {gateway} if gateway else set()
+            if before:
                 service._catch_up()
             for packet in packets:
                 service.handle(packet)
@@ -167,3 +168,17 @@ def test_a_gateway_sends_again_what_was_asked_for(site: Site, feed: list[Packet]
     answer = decode(again[-1])
     assert answer is not None
     assert (answer.channel, answer.message.session, answer.message.messages) == (topics.REPLAYED, 9, len(later))
+
+
+def test_what_was_asked_for_is_no_flood(site: Site, tmp_path: Path) -> None:
+    """A gateway sends again in a moment what two minutes of an outage held back."""
+    life = Life(site, tmp_path)
+    life.run([])
+    life.run(outage := [people(site, n) for n in range(1800)], gateway="building")
+    assert life.counts["too_many"] == 0
+    assert life.counts["received"] == len(outage)
+
+
+def people(site: Site, number: int) -> Packet:
+    message = messages.People(seq=number, t_ns=10**18 + number * 66_000_000, width=640, height=360, people=[])
+    return encode(topics.PEOPLE, site.store, "c1", message)
