@@ -4,6 +4,7 @@ In: palms, tokens. Out: visits, or the reason why not. A gate that is told to wa
 the next palm comes.
 """
 
+import ssl
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,8 +35,8 @@ class PalmClient:
         self, url: str, key: str, ca_file: str | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
         head = {"Authorization": f"Bearer {key}"}
-        verify: Any = ca_file or True
-        self._http = httpx.Client(base_url=url, headers=head, timeout=10, verify=verify, transport=transport)
+        trusted = ssl.create_default_context(cafile=ca_file)
+        self._http = httpx.Client(base_url=url, headers=head, timeout=10, verify=trusted, transport=transport)
 
     def __enter__(self) -> Self:
         return self
