@@ -77,7 +77,7 @@ def replay(
     """Play a recording as if it were live, and show the receipts that follow from it."""
     from smartstore.bus.access import broker_access
     from smartstore.bus.reading import check_whole
-    from smartstore.faults import Faults, load_faults
+    from smartstore.faults import Faults, Restart, load_faults
     from smartstore.feed.live import paced
     from smartstore.feed.receipts import receipts_document, receipts_text
     from smartstore.feed.replay import device_packets
@@ -86,6 +86,8 @@ def replay(
     if broker is not None and (settings or palm_key or any_token):
         raise FeedUsageError("with --broker the service there has its own settings and keys; leave those options out")
     plan = load_faults(faults) if faults is not None else None
+    if plan is not None and any(isinstance(fault, Restart) for fault in plan.faults):
+        raise FeedUsageError(f"{faults}: a replay restarts neither broker nor service; use smartstore sim run --faults")
     check_whole(feed)
     packets = device_packets(feed, part, Faults(plan, seed) if plan is not None else None)
     packets = _watched(packets)

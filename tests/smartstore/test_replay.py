@@ -116,6 +116,7 @@ def test_the_command_says_what_the_library_says(
 @pytest.mark.parametrize(("words", "says"), [
     (["--speed", "fast"], "fast"), (["--speed", "0"], "neither a factor"), (["--from", "900"], "devices say nothing"),
     (["--store", "nowhere.yaml"], "nowhere.yaml"), (["--faults", "nowhere.yaml"], "nowhere.yaml"),
+    (["--faults", str(CORNER.parents[1] / "faults/restarts.yaml")], "a replay restarts neither"),
     (["--palm-key", "nowhere.pem"], "nowhere.pem"), (["--broker", "mqtt://127.0.0.1:1"], "127.0.0.1:1"),
     (["--broker", "mqtt://127.0.0.1:1", "--any-token"], "leave those options out"),
 ])  # fmt: skip
