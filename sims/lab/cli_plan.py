@@ -69,8 +69,9 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
             minutes, seconds = divmod(round(step.left_s), 60)
             failed = f", {step.failed} failed" if step.failed else ""
             bar.update(task, completed=step.done, total=step.total, description=f"{minutes}:{seconds:02d} left{failed}")
-            if not console.is_terminal and 10 * step.done // max(1, step.total) > tenths:
-                tenths = 10 * step.done // max(1, step.total)
+            now = 10 * step.done // max(1, step.total)
+            if not console.is_terminal and now != tenths:
+                tenths = now
                 console.print(str(step), highlight=False, soft_wrap=True)
 
         try:
