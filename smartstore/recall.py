@@ -45,8 +45,12 @@ class Recall:
         self._since_ns, self._asked_at = max(since_ns, 0), time.monotonic()
         self._send()
 
-    def note(self, device: str, message: messages.Status | messages.Replayed) -> None:
-        """A device said whether it is there and keeps what it sends, or that it has sent everything again."""
+    def note(self, device: str, message: messages.Status | messages.Replayed) -> bool:
+        """A device said whether it is there and keeps what it sends, or that it has sent everything again.
+
+        Whether it is one that keeps what it sends, and was not known before.
+        """
+        new = device not in self.keepers
         if isinstance(message, messages.Replayed):
             if message.session == self._session and device in self.keepers:
                 self._answered.add(device)
@@ -55,8 +59,10 @@ class Recall:
                 self.keepers.add(device)
             if self.waiting:  # it may have been away when it was asked
                 self._send()
+            return new
         else:
             self.keepers.discard(device)
+        return False
 
     def _send(self) -> None:
         request = messages.Replay(seq=0, t_ns=self._since_ns, since_ns=self._since_ns, session=self._session)

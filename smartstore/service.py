@@ -193,7 +193,8 @@ class Service:
         if received is None:
             return
         if isinstance(received.message, messages.Status | messages.Replayed):
-            self._recall.note(received.device, received.message)
+            if self._recall.note(received.device, received.message):
+                self._keep(least_s=0.0)  # the next run has to know whom to wait for
             return
         if received.channel is topics.FINISH:
             self.finish()

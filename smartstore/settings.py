@@ -69,7 +69,7 @@ class ServiceOptions:
     """The payment provider is asked this often (wall time) for what it did not answer, and for disputes."""
     keep_state_s: float = 20.0
     """The state is kept this often, in event time: so much is heard again after a crash."""
-    listen_s: float = 1.0
+    listen_s: float = 3.0
     """After a break devices have so long (wall time) to say that they can send again what was missed."""
     catch_up_s: float = 30.0
     """Those that can have so long (wall time) to do so."""

@@ -42,6 +42,8 @@ RUSH = Path("configs/scenarios/corner-rush.yaml")
 OUT = Path("data/runs/chaos")
 SERVICE = "main"
 AHEAD_S, PATIENCE_S = 6.0, 180.0
+SETTINGS = "service: {catch_up_s: 150, database_s: 150}\n"
+"""A machine on which everything is killed is slow: nothing may be given up because of that."""
 Database = Literal["sqlite", "postgresql"]
 Blow = Literal["service", "broker", "database"]
 
@@ -120,8 +122,10 @@ class Campaign:
             self._server = stack.enter_context(PostgresServer()) if self._database == "postgresql" else None
             db = self._server.create("chaos") if self._server else f"sqlite:///{self._folder.resolve() / 'journal.db'}"
             self._broker = stack.enter_context(EmbeddedBroker())
+            settings = self._folder / "settings.yaml"
+            settings.write_text(SETTINGS)
             self._product = ProductProcess(self._feed.store, self._broker.url, self._folder, self._feed.palms, SERVICE,
-                                           frames=False, db=db)  # fmt: skip
+                                           frames=False, settings=settings, db=db)  # fmt: skip
             line = stack.enter_context(MqttBus(self._broker.url, "building"))
             self._app = stack.enter_context(MqttBus(self._broker.url, "app"))
             self._app.subscribe(*(f"{topics.ROOT}/{self._feed.name}/{below}/#" for below in ("event", "sys")))
