@@ -91,7 +91,7 @@ def undisturbed(site: Site, feed: list[Packet], tmp_path_factory: pytest.TempPat
 def test_receipts_are_the_same_however_often_the_service_dies(
     site: Site, feed: list[Packet], undisturbed: Life, tmp_path: Path
 ) -> None:
-    cuts = [0, *sorted(np.random.default_rng(7).integers(1, len(feed), 12).tolist()), len(feed)]
+    cuts = [0, *sorted(np.random.default_rng(7).integers(1, len(feed), 7).tolist()), len(feed)]
     life = Life(site, tmp_path)
     for start, end in pairwise(cuts):
         journal = life.run(feed[max(0, start - 50) : end])  # the last ones before the crash come again
