@@ -153,7 +153,7 @@ class Attributor:
         known = replace(known, moved=moved)
         group = self._merged([self._sightings.beside(change, group) for change in group], known)
         group = [part for change in group for part in self._parted(change, known)]
-        hypotheses = [self._explanations(change, known) for change in group]
+        hypotheses = [self._following(group[:i], change, known) for i, change in enumerate(group)]
         may_hold = {
             visit: holdings.get(visit, Counter()) + self._bookings.doubt.get(visit, Counter())
             for visit in {*holdings, *self._bookings.doubt}
@@ -194,6 +194,16 @@ class Attributor:
         movable = frozenset(sku for t_ns, sku in known.moved if t_ns < change.t_start_ns)
         carts = (known.holdings, self._bookings.doubt, movable)
         return self._hypotheses.all(change, explanations, list(known.inside), self._reacher(change, known), *carts)
+
+    def _following(self, earlier: Sequence[Change], change: Change, known: Known) -> list[Hypothesis]:
+        """What a change may be after others that are not booked yet: what they left at its facings can be taken."""
+        here = [other for other in earlier if other.step and set(other.facings) & set(change.facings)]
+        said = [self._explanations(other, known)[0] for other in here]
+        puts = [(best.facing, best.sku, -best.quantity) for best in said if best.visit and best.quantity < 0]
+        if not puts:
+            return self._explanations(change, known)
+        with self.planogram.supposing(puts):
+            return self._explanations(change, known)
 
     def _with_things(self, change: Change, explanations: list[Explanation]) -> list[Explanation]:
         """Nothing was sold, too, where what goes weighs like a thing that lies there and is no goods."""
@@ -255,7 +265,7 @@ class Attributor:
         one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen, main_ns=main_ns)
         smaller = min(abs(a.step.grams), abs(b.step.grams))
         rest = press_log(smaller, self._evidence) + self._options.merge_nats
-        apart = self._explanations(a, known)[0].score + self._explanations(b, known)[0].score
+        apart = self._explanations(a, known)[0].score + self._following([a], b, known)[0].score
         return one if self._explanations(one, known)[0].score + rest > apart else None
 
     def _parted(self, change: Change, known: Known) -> list[Change]:

@@ -5,7 +5,8 @@ In: decided takes and put-backs. Out: the prior probability that a change at a f
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from smartstore.site import Site
@@ -143,6 +144,18 @@ class Planogram:
         """``count`` of ``sku`` came to ``facing``."""
         if self.options.living and sku != self.site.facings[facing].sku:
             self.strays.setdefault(facing, Counter())[sku] += count
+
+    @contextmanager
+    def supposing(self, puts: Iterable[tuple[str, str, int]]) -> Iterator[None]:
+        """As if these (facing, SKU, count) had been put back."""
+        kept = self.strays
+        self.strays = {facing: strays.copy() for facing, strays in kept.items()}
+        for facing, sku, count in puts:
+            self.returned(facing, sku, count)
+        try:
+            yield
+        finally:
+            self.strays = kept
 
     def laid(self, facing: str, grams: float) -> None:
         """Something that no cart misses came to ``facing``."""
