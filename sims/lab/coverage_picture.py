@@ -1,7 +1,9 @@
 """Pictures of a coverage: the plan with how many cameras see each place, and every shelf face by pixels per metre."""
 
+import io
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from sims.lab.coverage import Coverage
 from smartstore.site import Fixture, Site
 from smartstore.site.draw import draw_store
 from smartstore.site.sight import CLASSES_PX_M
+from smartstore.site.writing import write_whole
 
 SEEN_COLOURS = ("#b2182b", "#fdae61", "#a6d96a", "#1a7f4b")
 """For none, one, two, three cameras or more."""
@@ -21,14 +24,17 @@ ACROSS = 4
 
 
 def draw(folder: Path, site: Site, found: Coverage) -> None:
-    """Writes ``plan.png``, ``faces.png`` and ``coverage.json``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    draw_floor(folder / "plan.png", site, found)
-    draw_faces(folder / "faces.png", site, found)
-    (folder / "coverage.json").write_text(json.dumps(found.document(), indent=2) + "\n", encoding="utf-8")
+    """Writes ``plan.png``, ``faces.png`` and ``coverage.json``. Raises EditError where they cannot be written."""
+    with suppress(FileExistsError):  # a file of that name is told of when one is written into it
+        folder.mkdir(parents=True, exist_ok=True)
+    for name, figure in (("plan.png", floor_figure(site, found)), ("faces.png", faces_figure(site, found))):
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png")
+        write_whole(folder / name, drawn.getvalue())
+    write_whole(folder / "coverage.json", (json.dumps(found.document(), indent=2) + "\n").encode())
 
 
-def draw_floor(path: Path, site: Site, found: Coverage) -> None:
+def floor_figure(site: Site, found: Coverage) -> Any:
     """The plan; colours say how many cameras are likely to see somebody who stands there."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch, Rectangle
@@ -61,10 +67,10 @@ def draw_floor(path: Path, site: Site, found: Coverage) -> None:
         f"{site.name}: cameras that see a standing person, {people}\n"
         f"of the floor {one:.1%} is seen by one or more, {two:.1%} by two, {three:.1%} by three", fontsize=10,
     )  # fmt: skip
-    figure.savefig(path)
+    return figure
 
 
-def draw_faces(path: Path, site: Site, found: Coverage) -> None:
+def faces_figure(site: Site, found: Coverage) -> Any:
     """All shelf faces as they are seen from the front, coloured by the class of their best camera."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
@@ -84,7 +90,7 @@ def draw_faces(path: Path, site: Site, found: Coverage) -> None:
         loc="outside lower center", ncols=4, frameon=False, fontsize=9,
     )  # fmt: skip
     figure.suptitle(f"{site.name}: pixels per metre of the best camera, classes of IEC 62676-4:2025", fontsize=11)
-    figure.savefig(path)
+    return figure
 
 
 def _draw_face(axes: Any, site: Site, found: Coverage, fixture: Fixture) -> None:

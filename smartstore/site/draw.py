@@ -2,6 +2,7 @@
 gates, dimensions and a scale bar. In: a :class:`Site`. Out: an SVG or PNG file, or marks in axes of matplotlib.
 """
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from smartstore.site.gates import inward
 from smartstore.site.parts import Fixture, Gate, Site, SurveyedCamera
+from smartstore.site.writing import write_whole
 
 FORMATS = (".svg", ".png", ".pdf")
 MARGIN_M = 1.1
@@ -22,7 +24,7 @@ CEILING, SHELF, FACE, SCALE, ENTRY, EXIT, SIGN = (
 
 
 def draw_plan(site: Site, path: Path) -> None:
-    """Writes the annotated plan as the ending of ``path`` says: .svg, .png or .pdf."""
+    """Writes the annotated plan as the ending of ``path`` says: .svg, .png or .pdf; raises EditError."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -52,7 +54,9 @@ def draw_plan(site: Site, path: Path) -> None:
             f"{site.name}: {len(site.fixtures)} fixtures, {len(site.facings)} facings, {len(site.cameras)} cameras, "
             f"{cells} load cells, ceiling {site.ceiling_m:g} m", fontsize=10,
         )  # fmt: skip
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+        drawn, ending = io.BytesIO(), path.suffix.removeprefix(".")
+        figure.savefig(drawn, format=ending, metadata={"Date": None} if ending == "svg" else None)
+    write_whole(path, drawn.getvalue())
 
 
 def draw_store(axes: Any, site: Site, detailed: bool = False) -> None:

@@ -20,7 +20,10 @@ Document = MutableMapping[str, Any]
 
 
 class EditError(Exception):
-    """An operation that cannot be carried out: one line. ``problems``: what would be wrong with the result."""
+    """An operation that cannot be carried out, or a file that cannot be read or written: one line.
+
+    ``problems``: what would be wrong with the result.
+    """
 
     def __init__(self, text: str, problems: Sequence[Problem] = ()) -> None:
         self.problems = list(problems)
@@ -59,8 +62,7 @@ def save(document: Document, path: Path) -> None:
     """Writes a document where ``site check`` finds nothing wrong with it, and all of it or nothing.
 
     Raises:
-        EditError: it has errors, each of them in ``problems``; the file is as it was.
-        OSError: it cannot be written.
+        EditError: it has errors, each of them in ``problems``, or it cannot be written; the file is as it was.
     """
     save_text(written(document), path)
 
@@ -72,10 +74,18 @@ def save_text(text: str, path: Path) -> None:
     if problems := check_text(text, path):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise EditError(f"nothing was written, the result would not do: {problems[0]}{more}", problems)
+    write_whole(path, text.encode("utf-8"))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file, or leaves it as it was. Raises :class:`EditError` where it cannot be written."""
     work = path.with_name(f".{path.name}.partial")
     try:
-        work.write_text(text, encoding="utf-8")
+        work.write_bytes(data)
         work.replace(path)
+    except OSError as error:
+        why = (error.strerror or "cannot be used").lower()
+        raise EditError(f"{path}: cannot be written: {why}; make room or name another place") from error
     finally:
         with suppress(OSError):
             work.unlink(missing_ok=True)

@@ -94,6 +94,18 @@ def test_pictures_and_figures_of_a_coverage(tmp_path: Path) -> None:
     assert all(path.stat().st_size > 2000 for path in tmp_path.iterdir())
 
 
+def test_results_that_cannot_be_written_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    taken, kiosk = tmp_path / "taken", str(STORES / "kiosk.yaml")
+    taken.write_text("mine")
+    for command in (
+        ["sim", "coverage", kiosk, "--out", str(taken)],
+        ["site", "draw", kiosk, "--out", str(tmp_path / "none/plan.svg")],
+    ):
+        assert run(command) == 2
+        assert "cannot be" in (error := capsys.readouterr().err) and error.count("\n") == 1
+    assert taken.read_text() == "mine" and [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
 def test_somebody_shops_in_a_new_store(tmp_path: Path, scenario: Callable[..., Scenario]) -> None:
     out = tmp_path / "new.yaml"
     answers = ["--name", "New", "--width", "5", "--depth", "6", "--ceiling", "3", "--coolers", "1", "--currency", "EUR"]
