@@ -53,7 +53,7 @@ class Life:
     folder: Path
     heard: list[Packet] = field(default_factory=list)
 
-    def run(self, packets: Sequence[Packet], gateway: str | None = None) -> Journal:
+    def run(self, packets: Sequence[Packet], keeper: str | None = None) -> Journal:
         """One life: takes up what is there, hears packets, and is gone without a word."""
         hub = MemoryHub()
         with hub.connect() as bus, hub.connect() as ear, InputLog(self.folder / "state", "p") as inputs:
@@ -64,7 +64,7 @@ class Life:
             service = Service(bus, self.site, pipeline, journal, gateway, EntryCheck(None), settings=SETTINGS,
                               frames=False, inputs=inputs)  # fmt: skip
             before = service._resume()
-            service._recall.keepers |= {gateway} if gateway else set()
+            service._recall.keepers |= {keeper} if keeper else set()
             if before:
                 service._catch_up()
             for packet in packets:
@@ -174,7 +174,7 @@ def test_what_was_asked_for_is_no_flood(site: Site, tmp_path: Path) -> None:
     """A gateway sends again in a moment what two minutes of an outage held back."""
     life = Life(site, tmp_path)
     life.run([])
-    life.run(outage := [people(site, n) for n in range(1800)], gateway="building")
+    life.run(outage := [people(site, n) for n in range(1800)], keeper="building")
     assert life.counts["too_many"] == 0
     assert life.counts["received"] == len(outage)
 
