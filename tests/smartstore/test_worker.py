@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from smartstore.cli import _vision_worker
 from smartstore.domain.geometry import CameraModel
 from smartstore.domain.people import PeopleView, SeenPerson
 from smartstore.settings import read_settings
@@ -21,6 +20,7 @@ from smartstore.vision.face_reader import FaceReader
 from smartstore.vision.movement import MovementOptions
 from smartstore.vision.tracker import FloorTracker
 from smartstore.vision.worker import LazyVision, Shot, VisionWorker
+from smartstore.vision_service import vision_worker
 from smartstore.wire.messages import SeenFacing
 
 SOMEBODY = SeenPerson((1.0, 2.0, 30.0, 60.0), 0.9, np.zeros((17, 3)), np.zeros(0))
@@ -272,7 +272,7 @@ def test_the_settings_choose_between_eight_bits_and_the_exact_networks(
     monkeypatch.setattr("smartstore.vision.detector.compile_network", lambda path, threads: asked.append(path.name))
     settings = tmp_path / "settings.yaml"
     settings.write_text(said or "{}")
-    _vision_worker(site, read_settings(settings).vision)
+    vision_worker(site, read_settings(settings).vision)
     assert asked == loaded
 
 
