@@ -40,7 +40,8 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write_plan(folder: Path, design: Path, axes: dict[str, Any], seeds: str = "461") -> Path:
     path = folder / "plan.yaml"
-    path.write_text(yaml.safe_dump({"schema": 1, "sweep": "s", "design": str(design), "seeds": seeds, "axes": axes}))
+    plan = {"schema": 1, "sweep": "s", "design": str(design), "seeds": seeds, "axes": axes}
+    path.write_text(yaml.safe_dump(plan, sort_keys=False))
     return path
 
 
