@@ -24,9 +24,8 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	@$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest -q; code=$$?; wait $$types || code=1; exit $$code  # on two cores
 
 bench: $(STAMP)
 	$(BIN)/python -m sims.lab.bench

@@ -87,7 +87,7 @@ def test_a_store_without_shelf_cameras_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_short_trial_runs_from_story_to_figures(tmp_path: Path) -> None:
-    result = trial(Trial(seeds=(31,), visits=2, people="true", out=tmp_path))
+    result = trial(Trial(seeds=(31,), visits=1, people="true", out=tmp_path))
     assert result["all"]["items_moved"] >= 1
     assert result["all"]["recall"] == 1.0
     assert (tmp_path / "facings.json").is_file() and (tmp_path / "failures.jpg").is_file()

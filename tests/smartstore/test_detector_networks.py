@@ -99,10 +99,18 @@ def test_weights_without_joints_are_refused(ultralytics_weights: Path) -> None:
         UltralyticsPoseDetector(ultralytics_weights / "yolo11n.pt")
 
 
-def test_rendered_shoppers_are_found_with_their_joints(detector: OpenVinoDetector) -> None:
+@pytest.fixture(scope="module")
+def rendered() -> list[tuple[LabelledPicture, people.Picture]]:
+    """Pictures of people and outfits that the networks were not trained on, as the cameras send them."""
     dataset = pytest.importorskip("sims.lab.dataset", reason="no renderer here: the networks were not tried on people")
+    return _rendered(dataset, pictures=8)
+
+
+def test_rendered_shoppers_are_found_with_their_joints(
+    detector: OpenVinoDetector, rendered: list[tuple[LabelledPicture, people.Picture]]
+) -> None:
     pairs = []
-    for labelled, image in _rendered(dataset, pictures=8):
+    for labelled, image in rendered:
         pairs += match(labelled, detector.detect([image])[0])
     big = [pair for pair in pairs if pair.height_px > 40]
     assert len(big) >= 6
@@ -116,11 +124,10 @@ def test_rendered_shoppers_are_found_with_their_joints(detector: OpenVinoDetecto
     assert np.median(shoulders) < 0.06
 
 
-def test_joints_that_the_filter_does_not_want_are_left_out(detector: OpenVinoDetector) -> None:
-    dataset = pytest.importorskip("sims.lab.dataset", reason="no renderer here: the networks were not tried on people")
-    image = max(
-        (image for _, image in _rendered(dataset, pictures=6)), key=lambda image: len(detector.detect([image])[0])
-    )
+def test_joints_that_the_filter_does_not_want_are_left_out(
+    detector: OpenVinoDetector, rendered: list[tuple[LabelledPicture, people.Picture]]
+) -> None:
+    image = max((image for _, image in rendered), key=lambda image: len(detector.detect([image])[0]))
     asked: list[int] = []
 
     def never(index: int, box: tuple[float, float, float, float]) -> bool:
@@ -134,7 +141,6 @@ def test_joints_that_the_filter_does_not_want_are_left_out(detector: OpenVinoDet
 
 
 def _rendered(dataset: object, pictures: int) -> list[tuple[LabelledPicture, people.Picture]]:
-    """Fresh pictures of people and outfits that the networks were not trained on, as the cameras send them."""
     import itertools
 
     import cv2

@@ -137,7 +137,7 @@ def renderer(building: Building) -> Renderer:
     return Renderer(building, Look.shipped())
 
 
-@pytest.mark.parametrize(("camera", "seed"), [("s1", 1), ("s2", 2), ("s3", 1)])
+@pytest.mark.parametrize(("camera", "seed"), [("s1", 7), ("s2", 7), ("s3", 7)])
 def test_a_camera_off_its_survey_is_aligned_by_the_shelves(
     corner: Site, building: Building, renderer: Renderer, camera: str, seed: int
 ) -> None:
