@@ -4,6 +4,7 @@ In: rows of ``report_data`` and results of sweeps. Out: PNG bytes, at most a hun
 """
 
 import io
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -132,8 +133,23 @@ def seen_floor(building: Building, floor_m: Array, chance: Array, step_m: float)
     return _png(figure)
 
 
+def mean_over_seeds(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[float, float]:
+    """The mean of a measure, and how far its 95 % interval reaches to either side; 0 where there is only one seed.
+
+    Points that share a seed share its people and its luck, so each seed counts once, with its mean over the points.
+    """
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for row in rows:
+        if row[name] is not None:
+            by_seed[row["seed"]].append(float(row[name]))
+    each = np.array([np.mean(values) for values in by_seed.values()])
+    if len(each) < 2:
+        return float(each.mean()) if len(each) else float("nan"), 0.0
+    return float(each.mean()), float(stats.t.ppf(0.975, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each)))
+
+
 def sensitivity(axis: str, measures: Sequence[tuple[str, str]], rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """How each measure changes along an axis: means over everything else, bars are 95 % intervals of the mean."""
+    """How each measure changes along an axis: means over everything else, bars are 95 % intervals over seeds."""
     values = list(dict.fromkeys(row[axis] for row in rows))
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     at = np.array(values, float) if numeric else np.arange(len(values), dtype=float)
@@ -144,10 +160,9 @@ def sensitivity(axis: str, measures: Sequence[tuple[str, str]], rows: Sequence[M
     for axes, (name, title) in zip(grid.flat, measures, strict=False):
         mean, reach = [], []
         for value in values:
-            mine = np.array([float(row[name]) for row in rows if row[axis] == value and row[name] is not None])
-            mean.append(mine.mean() if len(mine) else np.nan)
-            few = len(mine) < 2
-            reach.append(0.0 if few else stats.t.ppf(0.975, len(mine) - 1) * mine.std(ddof=1) / np.sqrt(len(mine)))
+            middle, ends = mean_over_seeds([row for row in rows if row[axis] == value], name)
+            mean.append(middle)
+            reach.append(ends)
         axes.errorbar(at, mean, yerr=reach, marker="o", ms=4, capsize=3, lw=1.2 if numeric else 0, elinewidth=1.2,
                       color=BLUE)  # fmt: skip
         axes.set_title(title, fontsize=9)

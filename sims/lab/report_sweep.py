@@ -55,7 +55,7 @@ def _points(rows: Sequence[Mapping[str, Any]], currency: str) -> Section:
 def _sensitivity(axis: str, rows: Sequence[Mapping[str, Any]]) -> Section:
     measures = [(name, BY_NAME[name].title) for name in SHOWN]
     return Section(f"Along {axis}", [
-        Picture(f"Measures along {axis}: means over everything else, bars are 95 % intervals",
+        Picture(f"Measures along {axis}: means over everything else, bars are 95 % intervals over seeds",
                 f"Six small plots of measures against {axis}; the table of points has the numbers",
                 pictures.sensitivity(axis, measures, rows))
     ])  # fmt: skip

@@ -15,6 +15,7 @@ from sims.lab.explain_run import Run, read_run
 from sims.lab.report import report
 from sims.lab.report_data import goods, time_line, walks, zones
 from sims.lab.report_page import Page, Section, Table, write
+from sims.lab.report_pictures import mean_over_seeds
 from sims.lab.report_run import MOST_BYTES
 from sims.lab.run import RunRequest, run
 from sims.lab.sweep import sweep
@@ -152,6 +153,15 @@ def test_a_sweep_has_a_report_of_its_own(tmp_path: Path) -> None:
     assert titles == ["points", "along-layout", "what-matters-most", "cost-against-receipts", "hardware", "coverage",
                       "failed-runs"]  # fmt: skip
     assert "impossible" in html.text and "15,340.00 EUR" in html.text and "14,440.00 EUR" in html.text
+
+
+def test_a_second_axis_that_changes_nothing_makes_no_interval_narrower() -> None:
+    """Points of a sweep play the same seeds: more points are no more luck."""
+    alone = [{"seed": seed, "leak": leak} for seed, leak in enumerate((0.1, 0.2, 0.4))]
+    mean, reach = mean_over_seeds(alone, "leak")
+    assert reach == pytest.approx(4.303 * np.std([0.1, 0.2, 0.4], ddof=1) / np.sqrt(3), rel=1e-3)
+    assert mean_over_seeds([*alone, *alone, *alone], "leak") == pytest.approx((mean, reach))
+    assert mean_over_seeds([*alone[:1], {"seed": 1, "leak": None}], "leak") == (0.1, 0.0)
 
 
 def test_what_is_written_stands_as_it_is(tmp_path: Path) -> None:
