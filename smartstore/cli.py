@@ -108,11 +108,13 @@ def serve(
     """Run a store: from what its devices say to settled receipts, until it is told to stop."""
     from smartstore.bus.access import broker_access
     from smartstore.ledger.inputs import InputLog
+    from smartstore.listening import EntryCheck
     from smartstore.metrics import Window
     from smartstore.palm.tokens import read_verifier
     from smartstore.payment.gateway import StubGateway, faults_of
     from smartstore.pipeline import Pipeline
-    from smartstore.service import EntryCheck, Patience, Service, pipeline_options
+    from smartstore.process import Patience
+    from smartstore.service import Service, pipeline_options
     from smartstore.settings import read_settings
     from smartstore.site import load_site
     from smartstore.state import fingerprint

@@ -10,10 +10,11 @@ from pathlib import Path
 from smartstore.bus.base import MemoryHub
 from smartstore.domain.people import FloorState
 from smartstore.ledger.journal import Journal
+from smartstore.listening import EntryCheck
 from smartstore.palm.tokens import read_verifier
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import Pipeline, Vision
-from smartstore.service import EntryCheck, Service, pipeline_options
+from smartstore.service import Service, pipeline_options
 from smartstore.settings import Settings, parse_settings
 from smartstore.site import Site
 from smartstore.wire import topics

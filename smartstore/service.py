@@ -9,7 +9,6 @@ state every few seconds of event time. The next run takes up the last state, hea
 asks the devices for what came meanwhile (see :mod:`smartstore.recall`).
 """
 
-import gc
 import logging
 import time
 from collections import Counter
@@ -26,20 +25,20 @@ from smartstore.intake import Intake
 from smartstore.ledger.books import Books
 from smartstore.ledger.inputs import Entry, InputLog, Mark
 from smartstore.ledger.journal import Journal
-from smartstore.palm.tokens import SingleAdmission, TokenError, Verifier
+from smartstore.listening import EntryCheck, Listener
 from smartstore.pipeline import PipelineOptions
+from smartstore.process import quiet_collector
 from smartstore.recall import Recall
 from smartstore.settings import Settings
 from smartstore.site import Site
 from smartstore.state import StateError, freeze, thaw
 from smartstore.vitals import DROPPED, Vitals, Watch
 from smartstore.wire import messages, topics
-from smartstore.wire.codec import Packet, Received, WireError, decode, encode
+from smartstore.wire.codec import Packet, Received, decode, encode
 
 log = logging.getLogger(__name__)
 
 DEFAULTS = Settings()
-_LOG_AGAIN_S = 60.0
 _WATCHED_S = 1.0
 _STALE_S = 0.5
 """Progress is repeated this often while nothing comes: a lost packet must not stop whoever waits for it."""
@@ -79,51 +78,6 @@ def status_packet(store: str, service: str, state: str, t_ns: int) -> Packet:
     return encode(topics.STATUS, store, f"service-{service}", status)
 
 
-class EntryCheck:
-    """Accepts entries whose token is signed, in time, for this visit and store, and was not used for another entry.
-
-    Without a ``verifier`` it accepts any entry. ``admission`` remembers which tokens were used.
-    """
-
-    def __init__(self, verifier: Verifier | None) -> None:
-        self._verifier = verifier
-        self.admission = SingleAdmission(verifier.leeway_s if verifier else 0.0)
-
-    def __call__(self, entry: messages.GateEvent) -> None:
-        if self._verifier is None:
-            return
-        if not entry.token:
-            raise TokenError("there is no token")
-        claims = self._verifier.verify(entry.token, entry.t_ns)
-        if claims.visit != entry.visit:
-            raise TokenError("token is for another visit")
-        if (entry.party_size or 1) > claims.party_size:
-            raise TokenError(f"token admits {claims.party_size}, not {entry.party_size}")
-        self.admission.use(claims, entry.event_id, entry.t_ns)
-
-
-def quiet_collector() -> None:
-    """Spares the garbage collector what was imported and most of its rounds: a tenth of the time of a busy service."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
-
-
-class Patience:
-    """Waits for a database that is away, ``patience_s`` seconds (wall time) in a row; then it is asked no more."""
-
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s, self._since = patience_s, 0.0
-
-    def __call__(self, attempts: int) -> bool:
-        if attempts == 1:
-            self._since = time.monotonic()
-            log.warning("the database cannot be reached; trying again for %g s", self._patience_s)
-        if time.monotonic() - self._since > self._patience_s:
-            return False
-        time.sleep(min(0.05 * attempts, 1.0))
-        return True
-
-
 class Service:
     """One store's software on an open bus. :meth:`run` it, or hand it packets with :meth:`handle`.
 
@@ -137,19 +91,19 @@ class Service:
         pictures: Path | None = None, inputs: InputLog | None = None, watch: Watch | None = None,
     ) -> None:  # fmt: skip
         self._bus, self._store, self._pipeline, self._journal = bus, site.store, pipeline, journal
-        self._entry_check, self._name, self._options, self._frames = entry_check, name, settings.service, frames
+        self._entry_check, self._name, self._options = entry_check, name, settings.service
         self.books = Books(bus.publish, site, journal, gateway, settings.settlement, name, pictures)
         self._inputs, self._connections = inputs, bus.connections
         self._site, self._intake, self._watch = site, Intake(site, settings.service.most_per_s), watch
         self._recall = Recall(bus.publish, site.store, name, self._options.listen_s, self._options.catch_up_s)
         self._shown_ns, self._reported_ns, self._reported_at, self._kept_ns = -1, -1, 0.0, -1
         self._verdicts_at = self._provider_at = self._watched_at = self._advanced_at = 0.0
-        self._named: dict[str, float] = {}
         self._stopping = False
         self.counts: Counter[str] = self.books.counts
         """Packets by fate: received, malformed, unknown_topic, unknown_field, refused_token, failed, and
         unknown_device and too_many, which are not received; events, too: repeated_events, after_settling; and how
         often a feed has ``finished``."""
+        self._listener = Listener(name, self._intake, entry_check, frames, self.books.album.see, self.counts)
 
     def run(self) -> None:
         """Works until :meth:`stop` is called or the bus is closed.
@@ -189,7 +143,7 @@ class Service:
 
     def handle(self, packet: Packet) -> None:
         """Takes one packet through everything."""
-        received = self._understood(packet)
+        received = self._listener.understood(packet, self._pipeline.processed_ns, self._recall.waiting)
         if received is None:
             return
         if isinstance(received.message, messages.Status | messages.Replayed):
@@ -228,36 +182,13 @@ class Service:
             self._provider_at = now
             self.books.hear_provider()
 
-    def _understood(self, packet: Packet) -> Received | None:
-        """The message of a packet that is for us and in order; others are counted."""
-        found = topics.find(packet.topic)
-        if found is not None and (why := self._refuses(found[0], found[2])) is not None:
-            self._drop(why, packet.topic if why == "too_many" else why, packet.topic)
-            return None
-        if found is not None and found[0] is topics.FRAME:
-            self.books.album.see(found[2], packet)
-        if found is not None and not self._listens(found[0], found[2]):
-            return None
-        self.counts["received"] += found is None or found[0] not in (topics.STATUS, topics.REPLAYED)
-        try:
-            received = decode(packet)
-        except WireError as error:
-            self._drop("malformed", error.device, str(error))
-            return None
-        if received is None:
-            self.counts["unknown_topic"] += 1
-            return None
-        if received.unknown_fields:
-            self.counts["unknown_field"] += 1
-        return received if self._admits(received) else None
-
     def _take(self, received: Received) -> None:
         """One message through the pipeline, and what follows into the books."""
         try:
             events = self._pipeline.feed(received)
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             topic = received.channel.topic(received.store, received.device)
-            self._drop("failed", topic, f"{topic}: {error!r}", trace=True)
+            self._listener.drop("failed", topic, f"{topic}: {error!r}", trace=True)
             return
         if events:
             self.books.book(events)
@@ -271,32 +202,6 @@ class Service:
             dict(self.counts), self._pipeline.stats, {name: heard.get(name) for name in (*site.cameras, *scales)},
             self._bus.lost, self._bus.refused, self._bus.connected,
         )  # fmt: skip
-
-    def _refuses(self, channel: topics.Channel, device: str) -> str | None:
-        if channel in (topics.STATUS, topics.REPLAYED):
-            return None
-        if self._recall.waiting and channel.sender == "device":  # a flood was asked for
-            return None if self._intake.knows(channel, device) else "unknown_device"
-        return self._intake.refuses(channel, device, self._pipeline.processed_ns, time.monotonic())
-
-    def _listens(self, channel: topics.Channel, device: str) -> bool:
-        if channel is topics.FINISH:
-            return device == self._name
-        return channel.sender == "device" and (channel is not topics.FRAME or self._frames)
-
-    def _admits(self, received: Received) -> bool:
-        """Whether a message may go on: an entry needs a token that is in order, but for staff, who open no visit."""
-        message = received.message
-        if not isinstance(message, messages.GateEvent) or message.kind != "entry":
-            return True
-        if message.staff and not message.visit:
-            return True
-        try:
-            self._entry_check(message)
-        except TokenError as error:
-            self._drop("refused_token", received.device, f"entry at {received.device}: {error}")
-            return False
-        return True
 
     def _resume(self) -> bool:
         """Takes up what the last run of the service left; whether there was one that heard something."""
@@ -337,7 +242,7 @@ class Service:
             self.books.book(self._pipeline.release())
         elif entry == "finish":
             self.books.book(self._pipeline.flush())
-        elif isinstance(entry, Packet) and (received := decode(entry)) is not None and self._admits(received):
+        elif isinstance(entry, Packet) and (received := decode(entry)) is not None and self._listener.admits(received):
             self._take(received)
 
     def _ask_for_the_lost(self, heard: bool) -> None:
@@ -402,14 +307,3 @@ class Service:
             self._reported_ns, self._advanced_at = processed_ns, self._reported_at
         dropped = sum(self.counts[fate] for fate in DROPPED)
         self.books.teller.progress(max(processed_ns, 0), self.counts["received"], dropped, self.counts["finished"])
-
-    def _drop(self, fate: str, device: str, text: str, trace: bool = False) -> None:
-        """Counts a packet that goes no further, and names it once per device and minute."""
-        self.counts[fate] += 1
-        now = time.monotonic()
-        if now - self._named.get(device, -_LOG_AGAIN_S) < _LOG_AGAIN_S:
-            return
-        if len(self._named) > 10_000:
-            self._named.clear()
-        self._named[device] = now
-        log.warning("%s: %s", fate.replace("_", " "), text[:500], exc_info=trace)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from smartstore.service import quiet_collector
+from smartstore.process import quiet_collector
 
 Result = dict[str, Any]
 LOG = "runs.log"

@@ -11,7 +11,7 @@ from pathlib import Path
 from smartstore.bus.recording import McapRecorder, read_timed_feed
 from smartstore.feed.documents import recorded_site
 from smartstore.feed.replay import device_packets, replay
-from smartstore.service import quiet_collector
+from smartstore.process import quiet_collector
 
 Row = tuple[str, float, str]
 

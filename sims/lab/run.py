@@ -30,7 +30,7 @@ from smartstore.bus.recording import McapRecorder
 from smartstore.faults import FaultPlan
 from smartstore.feed.receipts import receipts_document
 from smartstore.feed.recording import open_recorder
-from smartstore.service import quiet_collector
+from smartstore.process import quiet_collector
 from smartstore.settings import read_settings
 from smartstore.site import load_site
 

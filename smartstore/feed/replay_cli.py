@@ -130,7 +130,7 @@ def _here(
     from smartstore.feed.documents import recorded_palm_key, recorded_site
     from smartstore.feed.replay import has_pictures
     from smartstore.feed.replay import replay as play
-    from smartstore.service import quiet_collector
+    from smartstore.process import quiet_collector
     from smartstore.settings import read_settings
     from smartstore.site import load_site
 

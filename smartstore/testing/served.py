@@ -10,10 +10,11 @@ from typing import Self
 
 from smartstore.bus.mqtt import MqttBus
 from smartstore.ledger.journal import Journal
+from smartstore.listening import EntryCheck
 from smartstore.palm.tokens import read_verifier
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import Pipeline
-from smartstore.service import EntryCheck, Service, pipeline_options, status_packet
+from smartstore.service import Service, pipeline_options, status_packet
 from smartstore.settings import Settings
 from smartstore.site import Site
 from smartstore.vision.worker import LazyVision
