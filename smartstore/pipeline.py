@@ -10,10 +10,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Protocol, TypeVar
 
-import numpy as np
-
 from smartstore.domain.events import ItemReturned, ItemTaken, StoreEvent, VisitLeft
-from smartstore.domain.people import FloorState, FollowedPerson, FollowedView, PeopleView, SeenPerson
+from smartstore.domain.people import FloorState, PeopleView
 from smartstore.fusion.alive import ScaleAlive
 from smartstore.fusion.attribution import Attributor, Known, Watch, unwatched
 from smartstore.fusion.gates import BeamBroken, GateEntered, StaffEntered
@@ -26,6 +24,7 @@ from smartstore.scales.steps import StepDetector, StepOptions
 from smartstore.site import Site
 from smartstore.state import freeze, thaw
 from smartstore.timeline import Timeline
+from smartstore.views import followed_view, people_view
 from smartstore.vision.facings import FacingWatcher
 from smartstore.vision.followed import FloorFollower
 from smartstore.vision.tracker import FloorTracker
@@ -291,24 +290,3 @@ class Pipeline:
         if isinstance(event, ItemTaken | ItemReturned):
             held = self._holdings.setdefault(event.visit, Counter())
             held[event.sku] += event.quantity if isinstance(event, ItemTaken) else -event.quantity
-
-
-def people_view(camera: str, message: People) -> PeopleView:
-    """The people of a message as domain facts."""
-    people = []
-    for person in message.people:
-        joints = np.array(person.joints, float) if person.joints else np.zeros((17, 3))
-        left, top, right, bottom = person.box
-        box = (left, top, right, bottom)
-        people.append(SeenPerson(box, person.score, joints, np.array(person.appearance, float)))
-    return PeopleView(camera, message.t_ns, tuple(people))
-
-
-def followed_view(source: str, message: Tracks) -> FollowedView:
-    """The people of another system's message as domain facts."""
-    people = tuple(
-        FollowedPerson(p.person, p.x_m, p.y_m, p.sigma_m, p.score,
-                       {name: (joint[0], joint[1], joint[2], joint[3]) for name, joint in p.joints.items()})
-        for p in message.people
-    )  # fmt: skip
-    return FollowedView(source, message.t_ns, people)

@@ -23,8 +23,8 @@ from sims.lab.score import within
 from sims.truth import Truth
 from smartstore.bus.recording import read_feed
 from smartstore.domain.people import PeopleView, SeenPerson
-from smartstore.pipeline import people_view
 from smartstore.site import Site
+from smartstore.views import people_view
 from smartstore.vision.floor import FloorOptions, RayTable, locate
 from smartstore.vision.tracker import FloorTracker
 from smartstore.wire.codec import Received, WireError, decode
