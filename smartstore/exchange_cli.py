@@ -5,7 +5,7 @@ whole or not at all.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from smartstore.formats.cameras import Calibration
+    from smartstore.formats.mot import Timing
     from smartstore.site import Site
     from smartstore.wire.codec import Received
     from smartstore.wire.messages import Message
@@ -30,6 +31,8 @@ Camera = Annotated[str, typer.Option(help="Camera of the store")]
 Fps = Annotated[float, typer.Option(min=0.1, max=120, help="Frames per second")]
 Start = Annotated[str, typer.Option(help="When frame 1 was taken, UTC")]
 FIRST = "2026-01-05T09:00:00"
+EPOCH, LAST_YEAR = datetime(1970, 1, 1, tzinfo=UTC), 2114
+"""Times on the wire go from the one to a little after the other."""
 
 
 class ExchangeError(Exception):
@@ -221,7 +224,7 @@ def _write_cameras(found: "list[Calibration]", out: Path, fps: float) -> None:
     _write(out, yaml.safe_dump({"cameras": nodes}, sort_keys=False, default_flow_style=None, width=120))
 
 
-def _timing(start: str, fps: float) -> Any:
+def _timing(start: str, fps: float) -> "Timing":
     from smartstore.formats.mot import Timing
 
     try:
@@ -229,9 +232,9 @@ def _timing(start: str, fps: float) -> Any:
     except ValueError as error:
         raise ExchangeError(f"--start {start!r} is no time; write it like {FIRST}") from error
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    if moment.timestamp() < 0:
-        raise ExchangeError(f"--start {start!r} is before 1970")
-    return Timing(round(moment.timestamp()) * 1_000_000_000, fps)
+    if moment < EPOCH or moment.year > LAST_YEAR:
+        raise ExchangeError(f"--start {start!r} is not a time from {EPOCH.year} to {LAST_YEAR}")
+    return Timing((moment - EPOCH) // timedelta(microseconds=1) * 1000, fps)
 
 
 def _size_px(site: "Site", camera: str) -> tuple[int, int]:

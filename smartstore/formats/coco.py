@@ -14,7 +14,7 @@ from typing import Any
 from smartstore.domain.people import COCO_JOINTS
 from smartstore.formats.mot import Timing
 from smartstore.formats.text import FormatError, read_text
-from smartstore.wire.messages import People, SeenPerson
+from smartstore.wire.messages import LATEST_NS, People, SeenPerson
 
 _SEEN = {0: 0.0, 1: 0.5, 2: 1.0}
 _SKELETON = (
@@ -43,7 +43,7 @@ def read_coco(path: Path, timing: Timing) -> list[People]:
         ]
     except KeyError as error:
         raise FormatError(f"{path}: has no {error.args[0]!r} where COCO has it") from error
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise FormatError(f"{path}: is not COCO's keypoint format ({' '.join(str(error).split())})") from error
     if not messages:
         raise FormatError(f"{path}: has no pictures; there is nothing to import")
@@ -88,15 +88,16 @@ def _person(entry: dict[str, Any]) -> SeenPerson:
     flat = _numbers(entry.get("keypoints") or [0] * 51, 51)
     scores = _numbers(entry["scores"], 17) if "scores" in entry else [_SEEN.get(int(v), 1.0) for v in flat[2::3]]
     joints = [[x, y, min(max(s, 0.0), 1.0)] for x, y, s in zip(flat[::3], flat[1::3], scores, strict=True)]
-    score = min(max(float(entry.get("score", 1.0)), 0.0), 1.0)
+    (score,) = _numbers([entry.get("score", 1.0)], 1)
     seen = any(joint[2] > 0 for joint in joints)
-    return SeenPerson(box=[left, top, left + width, top + height], score=score, joints=joints if seen else [])
+    return SeenPerson(box=[left, top, left + width, top + height], score=min(max(score, 0.0), 1.0),
+                      joints=joints if seen else [])  # fmt: skip
 
 
 def _message(picture: dict[str, Any], frame: int, people: list[SeenPerson], timing: Timing) -> People:
     width, height = int(picture["width"]), int(picture["height"])
     t_ns = int(picture.get("t_ns", timing.t_ns(frame)))
-    if not (1 <= width <= 16384 and 1 <= height <= 16384) or t_ns < 0:
+    if not (1 <= width <= 16384 and 1 <= height <= 16384) or not 0 <= t_ns <= LATEST_NS:
         raise ValueError(f"picture {picture['id']} has no possible size or time")
     return People(seq=frame - 1, t_ns=t_ns, width=width, height=height, people=people)
 

@@ -50,7 +50,15 @@ def read_storage(path: Path) -> dict[str, Any]:
     text = read_text(path)
     try:
         found = _xml(text) if text.lstrip().startswith("<") else yaml.load(_plain(text), _Loader)
-    except (yaml.YAMLError, ElementTree.ParseError, ValueError, KeyError, TypeError) as error:
+    except (
+        yaml.YAMLError,
+        ElementTree.ParseError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise FormatError(f"{path}: is not a file of OpenCV's FileStorage ({_line(error)})") from error
     if not isinstance(found, dict):
         raise FormatError(f"{path}: is not a file of OpenCV's FileStorage (nothing has a name in it)")
@@ -74,7 +82,7 @@ def read_opencv(path: Path) -> Calibration:
         return Calibration(path.stem, size[0], size[1], k, distortion, rvec, place)
     except KeyError as error:
         raise FormatError(f"{path}: has no {error.args[0]}; write it with the calibration") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise FormatError(f"{path}: {_line(error)}") from error
 
 

@@ -44,11 +44,16 @@ def read_planogram(path: Path) -> list[Place]:
     if missing:
         raise FormatError(f"{path}: has no column {missing[0]!r}; its first line must name {', '.join(COLUMNS)}")
     places: dict[tuple[str, int], Place] = {}
-    for row in table:
-        place = _place(f"{path}:{table.line_num}", {name: row[names[name]] for name in COLUMNS})
-        if (place.shelf, place.position) in places:
-            raise FormatError(f"{path}:{table.line_num}: position {place.position} of {place.shelf} comes twice")
-        places[place.shelf, place.position] = place
+    try:
+        for row in table:
+            place = _place(f"{path}:{table.line_num}", {name: row[names[name]] for name in COLUMNS})
+            if (place.shelf, place.position) in places:
+                raise FormatError(f"{path}:{table.line_num}: position {place.position} of {place.shelf} comes twice")
+            places[place.shelf, place.position] = place
+    except csv.Error as error:
+        raise FormatError(
+            f"{path}:{table.line_num}: is no row of a table ({error}); look for a quote too many"
+        ) from error
     if not places:
         raise FormatError(f"{path}: has no rows; there is nothing to import")
     return [places[key] for key in sorted(places)]

@@ -195,6 +195,29 @@ def test_places_in_mot_become_tracks_of_another_system(
     assert tracks[1].t_ns - tracks[0].t_ns == 200_000_000
 
 
+@pytest.mark.parametrize(("start", "t_ns"), [
+    ("2026-01-05T09:00:00", 1_767_603_600_000_000_000), ("2026-01-05T10:00:00.25+01:00", 1_767_603_600_250_000_000),
+])  # fmt: skip
+def test_frames_are_as_late_as_the_first_one_was_taken(
+    start: str, t_ns: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes, out = tmp_path / "det.txt", tmp_path / "out.mcap"
+    boxes.write_text("1,-1,10,10,5,5,1\n")
+    told(capsys, "import", "mot", boxes, "--store", CORNER, "--camera", "c1", "--start", start, "--out", out)
+    assert [message.t_ns for message in people(out, "c1")] == [t_ns]
+
+
+@pytest.mark.parametrize("start", ["noon", "1969-12-31T23:00:00", "9999-01-01"])
+def test_a_time_that_no_message_can_have_is_one_line(
+    start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boxes, out = tmp_path / "det.txt", tmp_path / "out.mcap"
+    boxes.write_text("1,-1,10,10,5,5,1\n")
+    words = ("import", "mot", boxes, "--store", CORNER, "--camera", "c1", "--start", start, "--out", out)
+    assert start in refused(capsys, *words)
+    assert list(tmp_path.iterdir()) == [boxes]
+
+
 def test_a_planogram_comes_back_and_changes_what_it_says(
     site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,6 +294,11 @@ FILES = {
     "no.json": '{"images": [], "annotations": []}',
     "joints.json": '{"images": [{"id": 1, "width": 64, "height": 36}], "annotations": '
                    '[{"image_id": 1, "bbox": [0, 0, 5, 5], "keypoints": [1, 2]}]}',
+    "wide.json": '{"images": [{"id": 1, "width": 1e999, "height": 36}], "annotations": []}',
+    "late.json": '{"images": [{"id": 1, "width": 64, "height": 36, "t_ns": 1e30}], "annotations": []}',
+    "score.json": '{"images": [{"id": 1, "width": 64, "height": 36}], "annotations": '
+                  '[{"image_id": 1, "bbox": [0, 0, 5, 5], "score": NaN}]}',
+    "quote.csv": 'shelf,position,facings,gtin\n"' + "x" * 200_000,
     "head.csv": "shelf,position\n", "rows.csv": "shelf,position,facings,gtin\n",
     "shelf.csv": "shelf,position,facings,gtin\nz9,1,1,2000140009602\n",
     "item.csv": "shelf,position,facings,gtin\ng1-1,1,1,4012345000016\n",
@@ -278,6 +306,9 @@ FILES = {
     "twice.csv": "shelf,position,facings,gtin\ng1-1,1,1,2000140009602\ng1-1,1,2,2000140009602\n",
     "wide.csv": "shelf,position,facings,gtin\ng1-1,1,90,2000140009602\n",
     "none.yml": "%YAML:1.0\n---\ncamera_matrix: 4\n", "broken.yml": "%YAML:1.0\n---\na: [1,\n",
+    "deep.yml": "[" * 5000,
+    "inf.yml": "%YAML:1.0\n---\nimage_width: .inf\nimage_height: 4\nK: [1,0,0,0,1,0,0,0,1]\n"
+               "D: [0]\nR: [0,0,0]\nT: [0,0,0]\n",
     "tag.yml": "%YAML:1.0\n---\na: !!python/object/apply:os.system ['true']\n",
     "bomb.xml": '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><opencv_storage/>', "other.xml": "<html/>",
     "receipts.json": '[{"visit": "a", "lines": {}, "receipt": {"Total": "much"}}]', "visits.json": "{}",
@@ -287,10 +318,10 @@ FILES = {
 @pytest.mark.parametrize(("command", "says"), [
     *((f"import mot {name} --camera c1", name) for name in FILES if name.endswith(".txt")),
     *((f"import coco {name} --camera c1", name) for name in
-      ("list.json", "cut.json", "lonely.json", "no.json", "joints.json")),
+      ("list.json", "cut.json", "lonely.json", "no.json", "joints.json", "wide.json", "late.json", "score.json")),
     *((f"import planogram {name}", "") for name in FILES if name.endswith(".csv")),
     *((f"import opencv {name}", name) for name in
-      ("none.yml", "broken.yml", "tag.yml", "bomb.xml", "other.xml", "nowhere.yml")),
+      ("none.yml", "broken.yml", "deep.yml", "inf.yml", "tag.yml", "bomb.xml", "other.xml", "nowhere.yml")),
     ("import wildtrack nowhere", "extrinsic"), ("import mot nowhere.txt --camera c1", "nowhere.txt"),
     ("import mot short.txt", "--camera NAME"), ("import mot box.txt --camera c77", "box.txt"),
     ("import coco no.json --camera c77", "c77"), ("import mot inf.txt --camera c1 --start noon", "inf.txt"),
