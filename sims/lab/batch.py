@@ -90,7 +90,8 @@ def play_all(
     except OSError as error:
         raise BatchError(f"{folder}: {error.strerror}; give another folder with --out") from error
     results = {job.name: kept for job in jobs if resume and (kept := _kept(folder, job))}
-    left, had, started = [job for job in jobs if job.name not in results], len(results), time.monotonic()
+    left, had, failed = [job for job in jobs if job.name not in results], len(results), 0
+    started = time.monotonic()
     watch(Progress(had, len(jobs), 0.0, "none"))
     for job, result in _played(left, workers, scheduler):
         results[job.name] = {**result, "digest": job.digest()}
@@ -102,7 +103,7 @@ def play_all(
                 "and go on with --resume"
             ) from error
         pace_s = (time.monotonic() - started) / (len(results) - had)
-        failed = sum("failed" in one for one in results.values())
+        failed += "failed" in result
         watch(Progress(len(results), len(jobs), pace_s * (len(jobs) - len(results)), job.name, failed))
     return [results[job.name] for job in jobs]
 
