@@ -7,6 +7,7 @@ seed, every measure, and of a run that failed why. The same plan gives the same 
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,10 +49,10 @@ class Plan(Part):
     axes: Annotated[dict[str, list[Any] | dict[str, Any]], Field(min_length=1)]
 
     @property
-    def seed_list(self) -> list[int]:
+    def seed_range(self) -> range:
         """The seeds, one by one."""
         first, _, last = self.seeds.partition("-")
-        return list(range(int(first), int(last or first) + 1))
+        return range(int(first), int(last or first) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +113,19 @@ def read_sweep(path: Path) -> Sweep:
         plan = Plan.model_validate(document)
     except ValidationError as error:
         raise SweepError(f"{path}: {_problem(error)}") from error
-    if not plan.seed_list:
+    if not plan.seed_range:
         raise SweepError(f"{path}: seeds: {plan.seeds!r} is no range; write for example 1-10")
     design = load_design(path.parent / plan.design, settings=path.parent / plan.settings if plan.settings else None)
     design.check()
     prices = load_prices(path.parent / plan.prices if plan.prices else None)
     axes = [_axis(path, name, values) for name, values in plan.axes.items()]
+    seeds = plan.seed_range.stop - plan.seed_range.start  # as a number: len() is for what fits into memory
+    if (count := seeds * math.prod(map(len, axes))) > MOST_RUNS:
+        raise SweepError(f"{path}: axes: {count} runs are more than {MOST_RUNS}; cut an axis or take fewer seeds")
     points = tuple(
         Point(tuple(label for label, _ in chosen), tuple(edit for _, edit in chosen))
         for chosen in itertools.product(*axes)
     )
-    if len(points) * len(plan.seed_list) > MOST_RUNS:
-        raise SweepError(
-            f"{path}: axes: {len(points) * len(plan.seed_list)} runs are more than {MOST_RUNS}; cut an axis"
-        )
     return Sweep(plan, design, points, tuple(_runs(path, plan, design, points, prices)))
 
 
@@ -145,11 +145,11 @@ def sweep(
 
 
 def write_results(folder: Path, told: Sweep, results: Sequence[Result]) -> list[dict[str, Any]]:
-    """The table of all runs, as Parquet; what is said of the sweep stands beside it."""
+    """Write the table of all runs as Parquet, and what is said of the sweep beside it. Returns its rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    names, seeds = list(told.plan.axes), told.plan.seed_list
+    names, seeds = list(told.plan.axes), told.plan.seed_range
     rows: list[dict[str, Any]] = []
     for (point, seed), result in zip(itertools.product(told.points, seeds), results, strict=True):
         measures = result.get("row") or dict.fromkeys(m.name for m in MEASURES)
@@ -168,7 +168,7 @@ def write_results(folder: Path, told: Sweep, results: Sequence[Result]) -> list[
         )
     except OSError as error:
         raise SweepError(f"{error.filename or folder}: {error.strerror}; make room and go on with --resume") from error
-    return rows
+    return list(table.to_pylist())
 
 
 def read_results(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -228,7 +228,7 @@ def _runs(path: Path, plan: Plan, design: Design, points: Sequence[Point], price
                 raise SweepError(str(error)) from error
         told: Mapping[str, Any] = dict(zip(plan.axes, point.labels, strict=True))
         slug = "-".join(re.sub(r"[^\w.]+", "-", f"{_text(label)}").strip("-")[:24] for label in point.labels)
-        for seed in plan.seed_list:
+        for seed in plan.seed_range:
             about = yaml.safe_dump({"sweep": plan.sweep, "seed": seed, "axes": dict(told)}, sort_keys=False)
             runs.append(DesignRun(f"{number:04d}-{slug}-{seed}", varied, seed, prices, about))
     return runs

@@ -17,7 +17,7 @@ import yaml
 from sims.lab.batch import LOG, BatchError, play_all, run_all
 from sims.lab.cost import prices_schema
 from sims.lab.design import Design, DesignError, Edit, edit_schema, load_design
-from sims.lab.sweep import RESULTS, RUNS, read_results, read_sweep, sweep, sweep_schema
+from sims.lab.sweep import RESULTS, RUNS, read_results, read_sweep, summary, sweep, sweep_schema
 from smartstore.cli import run as tell
 
 ROOT = Path(__file__).parents[2]
@@ -144,10 +144,11 @@ def test_a_run_that_fails_is_told_and_stops_no_other(tmp_path: Path) -> None:
 def test_a_layout_that_cannot_be_is_a_failed_row(short: Path, tmp_path: Path) -> None:
     axes = {"store.fixtures.g2.origin_m": [[0.45, 3.5], [0.45, 2.3]]}  # the second one stands within g1
     _, rows = sweep(write_plan(tmp_path, short, axes, "461"), 1, out=tmp_path / "out")
+    assert summary(rows)[1][0][0] == "[0.45, 3.5]", "a value that is a list is told as text"
     assert rows[0]["failed"] is None
     assert "g1" in rows[1]["failed"] and rows[1]["item_f1"] is None
     _, kept = read_results(tmp_path / "out")
-    assert kept == rows[:0] + kept and kept[1]["failed"] == rows[1]["failed"]
+    assert kept == rows
 
 
 def test_a_full_disk_keeps_what_is_finished(short: Path, tmp_path: Path) -> None:
@@ -184,6 +185,16 @@ def test_what_cannot_be_swept_is_one_line_before_anything_runs(
     said = capsys.readouterr().err
     assert line in said and said.count("\n") == 1, said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("seeds", ["1-999999999999", "1-99999999999999999999"])
+def test_more_runs_than_anybody_can_wait_for_are_one_line(
+    seeds: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_plan(tmp_path, CORNER, {"scenario.shoppers.count": [1, 2]}, seeds)
+    assert tell(["sim", "sweep", str(path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "runs are more than 100000; cut an axis or take fewer seeds" in said and said.count("\n") == 1, said
 
 
 def test_a_store_without_cameras_is_one_line(short: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
