@@ -9,6 +9,6 @@ sys.modules["triton"] = None  # type: ignore[assignment]
 
 def pytest_collection_finish() -> None:
     """Spares the garbage collector what thousands of tests have imported: a tenth of their time."""
-    from smartstore.service import quiet_collector
+    from smartstore.process import quiet_collector
 
     quiet_collector()
