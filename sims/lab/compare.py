@@ -216,7 +216,9 @@ def in_words(comparison: Comparison) -> list[str]:
         told.append(f"By how much is not clear after {comparison.pairs} pairs: {', '.join(map(_told, unclear))}.")
     early = f", of {comparison.most_pairs} allowed" if comparison.pairs < comparison.most_pairs else ""
     failed = f"; {comparison.failed} of them failed and do not count" if comparison.failed else ""
-    told.append(f"{comparison.pairs} pairs of runs{early}{failed}; all intervals together hold with 95 %.")
+    told.append(
+        f"{comparison.pairs} pairs of runs{early}{failed}; the intervals of all that decides hold together with 95 %."
+    )
     return [sentence for sentence in told if sentence]
 
 
