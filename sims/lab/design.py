@@ -82,7 +82,7 @@ class Design:
             raise DesignError(f"{name}: {error}") from error
         return replace(self, name=name, documents=documents)
 
-    def unpack(self, folder: Path) -> "Files":
+    def unpack(self, folder: Path) -> None:
         """Write the documents as files."""
         documents = copy.deepcopy(dict(self.documents))
         documents["store"]["catalogue"] = "catalogue.yaml"
@@ -93,7 +93,6 @@ class Design:
             if document is not None:
                 text = yaml.dump(document, Dumper=_DUMPER, sort_keys=False, allow_unicode=True)
                 (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-        return Files(folder / "scenario.yaml", folder / "store.yaml", folder / "pipeline.yaml")
 
     def check(self) -> None:
         """Raises :class:`DesignError` where the documents cannot be played."""
@@ -144,9 +143,7 @@ def unpacked(design: Design) -> Files:
     return Files(folder / "scenario.yaml", folder / "store.yaml", folder / "pipeline.yaml")
 
 
-def load_design(
-    path: Path, store: Path | None = None, settings: Path | None = None, scenario: Path | None = None
-) -> Design:
+def load_design(path: Path, settings: Path | None = None, scenario: Path | None = None) -> Design:
     """The design that a scenario, a store or an edit document stands for.
 
     A store is played with ``scenario``, or with ``configs/scenarios/corner-rush.yaml``.
@@ -160,10 +157,10 @@ def load_design(
             edit = EditDocument.model_validate(document)
         except ValidationError as error:
             raise DesignError(f"{path}: {_problem(error)}") from error
-        return load_design(path.parent / edit.of, store, settings, scenario).changed(edit, edit.edit)
+        return load_design(path.parent / edit.of, settings, scenario).changed(edit, edit.edit)
     if "fixtures" in document:
         return _design(scenario or SCENARIO, path, settings, str(document.get("store", path.stem)))
-    return _design(path, store, settings, path.stem)
+    return _design(path, None, settings, path.stem)
 
 
 def _design(scenario_path: Path, store_path: Path | None, settings: Path | None, name: str) -> Design:

@@ -93,7 +93,7 @@ class Case:
         started = time.monotonic()
         settings = parse_settings(self.switches, f"--without {self.without}")
         if self.fidelity == "frames":
-            played = play_frames(self.document(), None, self.seed, self.switches)
+            played = play_frames(self.document(), self.seed, self.switches)
         else:
             played = play_edge(self.scenario(), self.store, self.seed, settings, baseline=True)
         return {

@@ -19,7 +19,6 @@ from sims.lab.score import money_amounts, receipt_lines, score
 from smartstore.site import Site
 
 Row = dict[str, float | int | None]
-PER_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

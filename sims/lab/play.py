@@ -94,7 +94,7 @@ def play_edge(scenario: Scenario, store: Path, seed: int, settings: Settings, ba
         return Played(read_truth(truth), said, None if rival is None else rival.carts, traffic)
 
 
-def play_frames(scenario: str, store: Path | None, seed: int, settings: Mapping[str, Any]) -> Played:
+def play_frames(scenario: str, seed: int, settings: Mapping[str, Any]) -> Played:
     """With pictures, over a broker; ``scenario`` is the text of its document, whose paths are absolute.
 
     Raises:
@@ -104,7 +104,7 @@ def play_frames(scenario: str, store: Path | None, seed: int, settings: Mapping[
         script, out, options = (Path(folder) / name for name in ("scenario.yaml", "run", "settings.yaml"))
         script.write_text(scenario)
         options.write_text(yaml.safe_dump(dict(settings)))
-        run(RunRequest(script, store, seed=seed, fidelity="frames", out=out, settings=options))
+        run(RunRequest(script, seed=seed, fidelity="frames", out=out, settings=options))
         said, traffic = Published(), Traffic()
         for packet in read_feed(out / "feed.mcap"):
             traffic.count(packet)

@@ -159,14 +159,14 @@ def _money(row: Any, prices: Prices) -> Section:
     due, leak, over = row["sales_minor"], row["leak_minor"], row["overcharge_minor"]
     lost = round(leak * prices.running.goods_share)
     lines = (
-        ("sales due", due, 1.0), ("billed", due - leak + over, None), ("leak: carried out and not billed", leak, None),
-        ("overcharge: billed and not carried out", over, None),
-        (f"leaked goods at cost ({prices.running.goods_share:.0%} of the price)", lost, None),
-        (f"reviews, {row['cases']} cases", row["review_minor"], None),
+        ("sales due", due), ("billed", due - leak + over), ("leak: carried out and not billed", leak),
+        ("overcharge: billed and not carried out", over),
+        (f"leaked goods at cost ({prices.running.goods_share:.0%} of the price)", lost),
+        (f"reviews, {row['cases']} cases", row["review_minor"]),
     )  # fmt: skip
     rows = tuple(
         (what, shown("sales_minor", value, prices.currency), f"{value / due:.2%}" if due else "–")
-        for what, value, _ in lines
+        for what, value in lines
     )
     return Section("Money", [Table("What was due, what was billed, what errors and reviews cost.",
                                    ("what", "amount", "of sales"), rows)])  # fmt: skip
