@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
+from smartstore.fusion.meetings import Meetings
 from smartstore.site import Site, load_site
-from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, told
+from tests.builders import FakeScale, ItemEvent, Walker, at, before, floor_states, grams, plate, told
 
 MIDDLE = (4.6, 0.9)
 """A place of the corner store that no shelf is near."""
@@ -67,9 +68,40 @@ def test_hands_of_one_party_may_meet(site: Site) -> None:
     assert [type(event) for event in events] == [ItemTaken]
 
 
-def test_whoever_moves_goods_just_then_has_their_hands_there_for_that(site: Site) -> None:
-    events = story(site, pair(site, 5.5, 7.5))
-    assert [type(event) for event in events] == [ItemTaken]
+def met(site: Site, *windows: tuple[float, float], at_g1: bool = False, walks: bool = False, busy: bool = False) -> int:
+    """How often two people met whose hands were together in ``windows`` (s), in the aisle or in gondola 1."""
+    x, y = MIDDLE
+    bodies = [((0.0, x + 0.35 * side, y), (30.0, x + 0.35 * side, y)) for side in (-1, 1)]
+    hands = [(x + 0.07 * side, y, 1.1) for side in (-1, 1)]
+    if at_g1:
+        gondola = site.fixtures["g1"]
+        ways = [gondola.point(0.5 + 0.35 * side, -0.4, 0.0)[:2] for side in (-1, 1)]
+        bodies = [((0.0, *way), (30.0, *way)) for way in ways]
+        hands = [gondola.point(0.5 + 0.07 * side, 0.02, 1.1) for side in (-1, 1)]
+    meetings = Meetings(site)
+    people = [Walker(i + 1, bodies[i], (), tuple((*window, hands[i]) for window in windows)) for i in (0, 1)]
+    for state in floor_states(site, people, 30.0):
+        tracks = tuple(replace(track, vy_m_s=0.7) if walks else track for track in state.tracks)
+        meetings.observe(replace(state, tracks=tracks))
+    if busy:
+        meetings.moved("ben", at(13.5), at(14))
+    return len(meetings.due(at(30), {1: "anna", 2: "ben"}, final=True))
+
+
+@pytest.mark.parametrize(
+    ("windows", "times"),
+    [([(11, 12.4)], 1), ([(11, 16)], 0), ([(11, 12.4), (13.6, 14.6)], 1), ([(11, 12.4), (19, 20.4)], 2)],
+    ids=["once", "they stand together", "twice in one go", "twice"],
+)
+def test_meetings_end_and_are_counted(site: Site, windows: list[tuple[float, float]], times: int) -> None:
+    assert met(site, *windows) == times
+
+
+def test_hands_in_a_shelf_hands_of_somebody_who_walks_and_hands_that_move_goods_do_not_meet(site: Site) -> None:
+    together = (11, 12.4)
+    assert met(site, together, at_g1=True) == 0
+    assert met(site, together, walks=True) == 0
+    assert met(site, together, busy=True) == 0
 
 
 def test_whoever_got_it_can_put_it_back_though_they_never_took_it(site: Site) -> None:

@@ -44,6 +44,16 @@ def test_hands_that_do_not_stay_at_the_floor_are_no_case(site: Site, height_m: f
     assert [type(event) for event in story(site, stooping(site, height_m, 12, until_s))] == [ItemTaken]
 
 
+def test_hands_in_the_lowest_shelf_are_not_at_the_floor(site: Site) -> None:
+    walker = stooping(site, 0.15, 12, 13)
+    gondola = site.fixtures["g1"]
+    x, y, _ = gondola.point(0.5, -0.4, 0.0)
+    walker = replace(walker, path=(*walker.path[:2], (8.0, x, y), (25.0, x, y)))
+    for into_m, cases in ((0.1, 0), (-0.2, 1)):
+        reach = ((12.0, 13.0, gondola.point(0.5, into_m, 0.15)),)
+        assert len(story(site, replace(walker, offers=reach))) == 1 + cases
+
+
 def test_empty_hands_leave_nothing_on_the_floor(site: Site) -> None:
     walker = replace(stooping(site, 0.15, 12, 13), reaches=())
     assert told(site, [], [walker], {1: "anna"}, until_s=25.0) == []
