@@ -15,7 +15,14 @@ import yaml
 
 from smartstore.formats.nanostore_feed import Timed, track_packets, weight_packets
 from smartstore.formats.nanostore_goods import Placement
-from smartstore.formats.nanostore_source import Finding, Findings, NanoStoreError, documents, feed_files
+from smartstore.formats.nanostore_source import (
+    Finding,
+    Findings,
+    NanoStoreError,
+    documents,
+    feed_files,
+    formed_like_the_set,
+)
 from smartstore.formats.nanostore_store import (
     NanoStore,
     assumptions,
@@ -65,9 +72,11 @@ class Import:
         for unknown in sorted(set(case.files) - {"plate_data", "full_targets"}):
             findings.add("a collection that nothing here reads", f"{case.name}: {unknown}", "left out")
         if "plate_data" in case.files:
-            packets += weight_packets(documents(case.files["plate_data"], findings), self.store, findings)
+            with formed_like_the_set(case.files["plate_data"]):
+                packets += weight_packets(documents(case.files["plate_data"], findings), self.store, findings)
         if "full_targets" in case.files:
-            packets += track_packets(documents(case.files["full_targets"], findings), case.name, findings)
+            with formed_like_the_set(case.files["full_targets"]):
+                packets += track_packets(documents(case.files["full_targets"], findings), case.name, findings)
         return sorted(packets, key=lambda timed: timed[0])
 
     def report(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.formats.nanostore_source import Findings, NanoStoreError, number, vector
+from smartstore.formats.nanostore_source import Findings, NanoStoreError, formed_like_the_set, number, vector
 
 Array = NDArray[np.float64]
 INCH_M = 0.0254
@@ -60,7 +60,7 @@ def read_gondolas(
     Raises:
         NanoStoreError: a part lacks its id or its size, or belongs to nothing.
     """
-    try:
+    with formed_like_the_set("store_meta"):
         frames = {int(g["id"]["id"]): g["coordinates"] for g in gondolas}
         boards = {(int(s["id"]["gondola_id"]["id"]), int(s["id"]["shelf_index"])): s["coordinates"] for s in shelves}
         on: dict[tuple[int, int], dict[int, Mapping[str, Any]]] = {}
@@ -78,8 +78,6 @@ def read_gondolas(
             )
             for number_, frame in sorted(frames.items())
         }
-    except (KeyError, TypeError, ValueError) as error:
-        raise NanoStoreError(f"store_meta: a part lacks {error}; fetch the folder again") from error
 
 
 def _gondola(

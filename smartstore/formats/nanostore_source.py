@@ -8,6 +8,7 @@ or cannot be as it is.
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,16 @@ SHOWN = 4
 
 class NanoStoreError(Exception):
     """Data that nothing can be made of: one line that names the file and what to do."""
+
+
+@contextmanager
+def formed_like_the_set(what: Path | str) -> Iterator[None]:
+    """Whatever is read in the block comes from ``what``; :class:`NanoStoreError` where its values have another form."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise NanoStoreError(f"{what}: is not of the form of the data set ({why}); fetch it again") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +73,11 @@ class Findings:
 def document(path: Path) -> dict[str, Any]:
     """The one JSON object in ``path``; raises :class:`NanoStoreError`."""
     try:
-        found = _plain(json.loads(_text(path)))
+        found = json.loads(_text(path))
     except json.JSONDecodeError as error:
         raise NanoStoreError(f"{path}: is not JSON ({error}); fetch it again") from error
+    with formed_like_the_set(path):
+        found = _plain(found)
     if not isinstance(found, dict):
         raise NanoStoreError(f"{path}: is not one JSON object; fetch it again")
     return found
@@ -83,14 +96,16 @@ def documents(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
             listed = json.loads(text)
         except json.JSONDecodeError as error:
             raise NanoStoreError(f"{path}: is not JSON ({error}); export it again") from error
-        yield from (_plain(one) for one in listed if isinstance(one, dict))
+        with formed_like_the_set(path):
+            plain = [_plain(one) for one in listed if isinstance(one, dict)]
+        yield from plain
         return
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         try:
             found = _plain(json.loads(line))
-        except json.JSONDecodeError:
+        except (KeyError, TypeError, ValueError):
             found = None
         if isinstance(found, dict):
             good += 1

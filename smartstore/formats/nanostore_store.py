@@ -13,7 +13,14 @@ from typing import Any
 
 from smartstore.formats.nanostore_geometry import INCH_M, Gondola, read_cameras, read_gondolas
 from smartstore.formats.nanostore_goods import Good, Placement, Plate, read_goods, read_planogram
-from smartstore.formats.nanostore_source import Findings, NanoStoreError, document, documents, number
+from smartstore.formats.nanostore_source import (
+    Findings,
+    NanoStoreError,
+    document,
+    documents,
+    formed_like_the_set,
+    number,
+)
 
 STORE = "nanostore"
 BOTTLE_GRAMS = 300.0
@@ -54,14 +61,20 @@ def read_store(folder: Path, findings: Findings) -> NanoStore:
         if not isinstance(parts, list) or not parts:
             raise NanoStoreError(f"{meta / name.capitalize()}.json: has no list '{name}'; fetch it again")
     calibration = document(meta / "calibration.json")
-    goods = read_goods(documents(folder / "products.json", findings), findings)
-    facings = list(documents(folder / "planogram.json", findings))
+    with formed_like_the_set(folder / "products.json"):
+        goods = read_goods(documents(folder / "products.json", findings), findings)
+    with formed_like_the_set(folder / "planogram.json"):
+        facings = list(documents(folder / "planogram.json", findings))
+        hung_m = _hung(facings)
     shelves, gondolas, plates = (listed[name] or [] for name in ("shelves", "gondolas", "plates"))
-    stands = read_gondolas(gondolas, shelves, plates, _hung(facings), findings)
+    stands = read_gondolas(gondolas, shelves, plates, hung_m, findings)
+    with formed_like_the_set(meta / "calibration.json"):
+        left, front, right, back = (float(inches) * INCH_M for inches in calibration["world_ltrb"])
+        cameras = read_cameras(calibration, findings)
     there = {(g, s, p) for g, one in stands.items() for s, board in one.shelves.items() for p in board.plates}
-    left, front, right, back = (float(inches) * INCH_M for inches in calibration["world_ltrb"])
-    store = NanoStore(stands, read_cameras(calibration, findings), (left, front, right, back), goods,
-                      read_planogram(facings, goods, there, findings))  # fmt: skip
+    with formed_like_the_set(folder / "planogram.json"):
+        planogram = read_planogram(facings, goods, there, findings)
+    store = NanoStore(stands, cameras, (left, front, right, back), goods, planogram)
     unplaced = [
         f"{good.gtin} {good.name}" for good in goods.values() if good.gtin not in {p.gtin for p in store.planogram}
     ]

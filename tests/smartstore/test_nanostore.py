@@ -124,7 +124,10 @@ def test_a_new_id_inside_is_the_same_shopper_and_a_gap_is_a_gap(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("file", "text"),
     [("store_meta/Gondolas.json", "[1"), ("store_meta/Plates.json", "{}"), ("products.json", "no\nobjects\n"),
-     ("store_meta/calibration.json", '{"world_ltrb": [0, 0, 9, 9], "cameras": {"1": {"K": 5}}}')],
+     ("store_meta/calibration.json", '{"world_ltrb": [0, 0, 9, 9], "cameras": {"1": {"K": 5}}}'),
+     ("store_meta/calibration.json", '{"cameras": {}}'), ("store_meta/calibration.json", '{"$binary": {}}'),
+     ("products.json", '{"product_id": 7}'), ("planogram.json", '{"plate_ids": ["g1"]}'),
+     ("planogram.json", '[{"$numberInt": "many"}]')],
 )  # fmt: skip
 def test_broken_data_is_one_line_and_exit_code_two(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, text: str
@@ -148,10 +151,15 @@ def test_the_command_leaves_documents_feeds_and_findings(tmp_path: Path, capsys:
     assert not list(out.rglob("*.part"))
 
 
-def test_a_broken_case_is_one_line_and_stops_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "text", ["no\nJSON\n", '{"document": 7}\n', '{"document": {"plate_data": {"plate_id": [1]}}}\n']
+)
+def test_a_broken_case_is_one_line_and_stops_no_other(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, out = small_nanostore(tmp_path / "data"), tmp_path / "out"
     (folder / "feeds/Case-0").mkdir()
-    (folder / "feeds/Case-0/plate_data.json").write_text("no\nJSON\n")
+    (folder / "feeds/Case-0/plate_data.json").write_text(text)
     assert run(["import", "nanostore", str(folder), "--out", str(out)]) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1 and "Case-0/plate_data.json" in errors[0]
