@@ -122,6 +122,7 @@ def ask_health(url: str, timeout_s: float = 5.0) -> list[str]:
     Raises:
         MetricsError: nobody answers there, or somebody else.
     """
+    from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import urlopen
 
@@ -135,5 +136,5 @@ def ask_health(url: str, timeout_s: float = 5.0) -> list[str]:
     except (URLError, OSError) as error:
         raise MetricsError(f"no service answers at {url} ({getattr(error, 'reason', error)}); start it with "
                            "--metrics-port, or give its address with --url") from error  # fmt: skip
-    except (ValueError, LookupError, TypeError) as error:
+    except (HTTPException, ValueError, LookupError, TypeError) as error:
         raise MetricsError(f"{url} is not the window of a service; give its address with --url") from error

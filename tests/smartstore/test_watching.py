@@ -118,6 +118,12 @@ def test_health_on_the_command_line_has_an_exit_code(capsys: pytest.CaptureFixtu
     assert "no service answers at" in shown.err
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port", "http://not here", "127.0.0.1", ""])
+def test_an_address_that_is_none_is_one_line(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tell(["health", "--url", url]) == 2
+    assert "give its address with --url" in capsys.readouterr().err
+
+
 def test_a_port_that_is_taken_is_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
