@@ -66,18 +66,14 @@ class Database:
 
     def _check(self, create: bool) -> None:
         at = shown(self.url)
-        version = self.attempt(lambda: _version(self.engine), f"cannot open the journal {at}")
+        version = _known(self.url, self.attempt(lambda: _version(self.engine), f"cannot open the journal {at}"))
         if version is None and not create:
             raise JournalError(f"{at} holds no journal; name the database of a service with --db")
         if version is None:
             self.attempt(lambda: _migrate(self.engine, NEWEST), f"cannot make the journal {at}")
-        elif version == "":
-            raise JournalError(f"{at} was written by an older smartstore; keep it, and name a new one")
         elif version < NEWEST:
             raise JournalError(f"{at} has tables of version {version}, older than {NEWEST}; "
                                f"`smartstore db upgrade --database {at}` brings them up to date")  # fmt: skip
-        elif version > NEWEST:
-            raise JournalError(f"{at} has tables of version {version}; this smartstore knows {NEWEST}: update it")
 
 
 def version_of(url: str) -> str | None:
@@ -88,26 +84,24 @@ def version_of(url: str) -> str | None:
     """
     engine = _engine(url, create=False)
     try:
-        found = _version(engine)
+        return _known(url, _version(engine))
     except SQLAlchemyError as error:
         raise JournalError(f"cannot open the journal {shown(url)}: {first_line(error)}") from error
     finally:
         engine.dispose()
-    if found == "":
-        raise JournalError(f"{shown(url)} was written by an older smartstore; keep it, and name a new one")
-    return found
 
 
 def upgrade(url: str, revision: str = NEWEST) -> None:
     """Brings the tables at ``url`` to a revision, up or down; "base" takes them away.
 
     Raises:
-        JournalError: there is no such revision, or the database cannot be changed.
+        JournalError: there is no such revision, the tables are none of ours, or the database cannot be changed.
     """
     if revision not in ("base", FIRST, NEWEST):
         raise JournalError(f"there is no version {revision}; there are {FIRST} to {NEWEST}, and base")
     engine = _engine(url, create=True)
     try:
+        _known(url, _version(engine))
         _migrate(engine, revision)
     except SQLAlchemyError as error:
         raise JournalError(f"cannot change the journal {shown(url)}: {first_line(error)}") from error
@@ -117,15 +111,24 @@ def upgrade(url: str, revision: str = NEWEST) -> None:
 
 def _version(engine: Engine) -> str | None:
     """The revision of the tables; None without tables, "" where they are of before the first revision."""
+    with engine.connect() as connection:
+        marked = _current(connection)
+    if marked is not None:
+        return marked
     tables = inspect(engine)
-    if tables.has_table("alembic_version"):
-        with engine.connect() as connection:
-            found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            return found
     if not tables.has_table("event"):
         return None
     columns = {column["name"] for column in tables.get_columns("receipt")} if tables.has_table("receipt") else set()
     return FIRST if "version" in columns else ""
+
+
+def _known(url: str, version: str | None) -> str | None:
+    """The version, if there are no tables or this program can walk from them; JournalError of others."""
+    if version == "":
+        raise JournalError(f"{shown(url)} was written by an older smartstore; keep it, and name a new one")
+    if version is not None and version > NEWEST:
+        raise JournalError(f"{shown(url)} has tables of version {version}; this smartstore knows {NEWEST}: update it")
+    return version
 
 
 def _migrate(engine: Engine, revision: str) -> None:

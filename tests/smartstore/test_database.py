@@ -95,6 +95,15 @@ def test_db_upgrade_and_check_say_what_they_find(tmp_path: Path, capsys: pytest.
     assert "there is no version 0815" in capsys.readouterr().err
 
 
+def test_tables_of_a_later_program_are_left_alone(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Journal(database_url).close()
+    with create_engine(database_url).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for command in (["upgrade"], ["check"]):
+        assert run(["db", *command, "--database", database_url]) == 2
+        assert f"has tables of version 9999; this smartstore knows {NEWEST}" in capsys.readouterr().err
+
+
 def test_check_finds_what_does_not_add_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Journal(f"sqlite:///{tmp_path / 'store.db'}") as journal:
         journal.append([OPENED])
