@@ -118,10 +118,16 @@ def url_of(db: str) -> str:
     return db if "://" in db else f"sqlite:///{db}"
 
 
+def file_of(db: str) -> Path | None:
+    """The file of a journal; None for one in memory or on a server."""
+    file = db.removeprefix("sqlite:///")
+    return None if "://" in file or file in ("", ":memory:") else Path(file)
+
+
 def state_folder(db: str, store: str, service: str) -> Path:
     """Where a service keeps what it needs after a crash: beside the file of the journal, or in data/runs."""
-    file = url_of(db).removeprefix("sqlite:///")
-    return Path("data/runs") / f"{store}-{service}.state" if "://" in file else Path(file).with_suffix(".state")
+    file = file_of(db)
+    return Path("data/runs") / f"{store}-{service}.state" if file is None else file.with_suffix(".state")
 
 
 def names_of(store: Path | None) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from smartstore.console import print_json, print_table
-from smartstore.ledger.cli import DEFAULT_DB, AsJson, Db, StoreFile, names_of, open_journal
+from smartstore.ledger.cli import DEFAULT_DB, AsJson, Db, StoreFile, file_of, names_of, open_journal
 
 if TYPE_CHECKING:
     from smartstore.domain.items import Candidate
@@ -105,9 +105,9 @@ def decide(
 
 
 def picture_folder(db: str) -> Path | None:
-    """Where pictures of cases lie: beside the file of the journal; None for a journal on a server."""
-    file = db.removeprefix("sqlite:///")
-    return None if "://" in file or file in ("", ":memory:") else Path(file).with_suffix(".pictures")
+    """Where pictures of cases lie: beside the file of the journal; None for one in memory or on a server."""
+    file = file_of(db)
+    return None if file is None else file.with_suffix(".pictures")
 
 
 def _case(journal: "Journal", name: str) -> "Case":

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from smartstore.cli import run
+from smartstore.ledger.cli import state_folder
 from smartstore.ledger.journal import Journal
 from smartstore.ledger.review_cli import picture_folder
 from smartstore.ledger.verdicts import read_cases
@@ -110,3 +111,8 @@ def test_pictures_lie_beside_the_file_of_the_journal() -> None:
     assert picture_folder("sqlite:////var/store.db") == Path("/var/store.pictures")
     assert picture_folder("postgresql+psycopg://h/d") is None
     assert picture_folder("sqlite://") is None
+
+
+@pytest.mark.parametrize("db", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "postgresql+psycopg://h/d"])
+def test_without_a_file_the_state_lies_among_the_runs(db: str) -> None:
+    assert state_folder(db, "corner", "main") == Path("data/runs/corner-main.state")
