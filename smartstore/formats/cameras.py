@@ -55,21 +55,26 @@ def calibration_of(model: CameraModel) -> Calibration:
     )  # fmt: skip
 
 
-def camera_node(found: Calibration, fps: float, kind: str = "ceiling") -> dict[str, Any]:
+def camera_node(found: Calibration, fps: float) -> dict[str, Any]:
     """The camera as a store document has it; its focal length is the mean of the two."""
     turn = rodrigues_matrix(found.rvec)
     place = -turn.T @ found.tvec_m
     forward = turn[2]
-    right = np.cross(forward, [0.0, 0.0, 1.0] if abs(forward[2]) < 0.999 else [0.0, 1.0, 0.0])
-    right /= np.linalg.norm(right)
-    roll = math.degrees(math.atan2(turn[0] @ np.cross(forward, right), turn[0] @ right))
     return {
-        "id": found.camera, "kind": kind, "position_m": _rounded(place), "look_at_m": _rounded(place + AIM_M * forward),
-        "roll_deg": round(roll, 6), "width_px": found.width_px, "height_px": found.height_px,
+        "id": found.camera, "kind": "ceiling", "position_m": _rounded(place),
+        "look_at_m": _rounded(place + AIM_M * forward), "roll_deg": round(roll_deg(forward, turn[0]), 6),
+        "width_px": found.width_px, "height_px": found.height_px,
         "focal_px": round(float(found.k[0, 0] + found.k[1, 1]) / 2, 4),
         "principal_px": [round(float(found.k[0, 2]), 4), round(float(found.k[1, 2]), 4)],
         "distortion": [float(value) for value in found.distortion], "fps": fps,
     }  # fmt: skip
+
+
+def roll_deg(forward: Array, right: Array) -> float:
+    """How far a camera is turned about its optical axis: ``right`` is the side of its picture in the world."""
+    level = np.cross(forward, [0.0, 0.0, 1.0] if abs(forward[2]) < 0.999 else [0.0, 1.0, 0.0])
+    level /= np.linalg.norm(level)
+    return math.degrees(math.atan2(right @ np.cross(forward, level), right @ level))
 
 
 def oblong(found: Calibration) -> bool:

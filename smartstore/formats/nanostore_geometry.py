@@ -5,16 +5,15 @@ shares of the picture). Out: fixtures and cameras in the form of a store documen
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from smartstore.formats.cameras import SQUARE, Array, rodrigues_matrix, roll_deg
 from smartstore.formats.nanostore_source import Findings, NanoStoreError, formed_like_the_set, number, vector
 
-Array = NDArray[np.float64]
 INCH_M = 0.0254
 PICTURE_PX = (1280, 720)
 """The shape that makes both focal lengths equal; the data has only shares of width and height."""
@@ -39,16 +38,6 @@ class Gondola:
     depth_m: float
     height_m: float
     shelves: Mapping[int, Board]
-
-
-def rodrigues(turn: Sequence[float]) -> Array:
-    """The rotation matrix of an axis times an angle in radians (Rodrigues' formula)."""
-    angle = float(np.linalg.norm(turn))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = np.asarray(turn, float) / angle
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.asarray(np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross)
 
 
 def read_gondolas(
@@ -118,7 +107,7 @@ def _gondola(
 def _pose(coordinates: Mapping[str, Any]) -> tuple[Array, Array]:
     """Place and rotation of a part in its parent."""
     moved = coordinates.get("transform") or {}
-    return np.array(vector(moved.get("translation"))), rodrigues(vector(moved.get("rotation")))
+    return np.array(vector(moved.get("translation"))), rodrigues_matrix(np.array(vector(moved.get("rotation"))))
 
 
 def read_cameras(calibration: Mapping[str, Any], findings: Findings) -> list[dict[str, Any]]:
@@ -142,7 +131,7 @@ def _camera(name: str, values: Mapping[str, Any], findings: Findings) -> dict[st
     if not np.allclose(turn.T @ turn, np.eye(3), atol=1e-3) or np.linalg.det(turn) < 0:
         raise ValueError("its rotation is none")
     fx, fy = k[0, 0] * width, k[1, 1] * height
-    if abs(fx - fy) > 0.002 * fx:
+    if abs(fx - fy) > SQUARE * fx:
         findings.add(
             "a camera's pixels are not square", f"camera {name}: {fx:.1f} and {fy:.1f} px", "mean focal length"
         )
@@ -153,15 +142,12 @@ def _camera(name: str, values: Mapping[str, Any], findings: Findings) -> dict[st
     if (off := math.degrees(math.acos(np.clip(cosine, -1, 1)))) > 0.5:
         findings.add("a camera's look_at is not in the middle of its picture", f"camera {name}: {off:.1f} degrees off",
                      "Tw counts")  # fmt: skip
-    right = np.cross(forward, [0.0, 0.0, 1.0] if abs(forward[2]) < 0.999 else [0.0, 1.0, 0.0])
-    right /= np.linalg.norm(right)
-    roll = math.degrees(math.atan2(turn[:, 0] @ np.cross(forward, right), turn[:, 0] @ right))
     target = place + forward * float(np.linalg.norm(aim))
     lens = [number(value) or 0.0 for value in values.get("dist_coeffs", ())][:5]
     return {
         "id": f"camera-{name}", "kind": "ceiling", "position_m": [round(float(v), 5) for v in place],
-        "look_at_m": [round(float(v), 5) for v in target], "roll_deg": round(roll, 4), "width_px": width,
-        "height_px": height, "focal_px": round(float(fx + fy) / 2, 3),
+        "look_at_m": [round(float(v), 5) for v in target], "roll_deg": round(roll_deg(forward, turn[:, 0]), 4),
+        "width_px": width, "height_px": height, "focal_px": round(float(fx + fy) / 2, 3),
         "principal_px": [round(float(k[0, 2]) * width, 3), round(float(k[1, 2]) * height, 3)],
         "distortion": lens + [0.0] * (5 - len(lens)), "fps": 5.0,
     }  # fmt: skip

@@ -12,12 +12,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
-from smartstore.formats.cameras import Calibration, five, rodrigues_vector
+from smartstore.formats.cameras import Array, Calibration, five, rodrigues_vector
 from smartstore.formats.text import FormatError, read_text
 
-Array = NDArray[np.float64]
 _NAMES = {
     "camera_matrix": ("camera_matrix", "K", "cameraMatrix", "Camera_Matrix"),
     "distortion": ("distortion_coefficients", "dist_coeffs", "D", "distCoeffs", "Distortion_Coefficients"),

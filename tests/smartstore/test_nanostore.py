@@ -11,8 +11,8 @@ import pytest
 from smartstore.bus.recording import feed_metadata, read_feed
 from smartstore.cli import run
 from smartstore.embedded import EmbeddedStore
+from smartstore.formats.cameras import rodrigues_matrix
 from smartstore.formats.nanostore import Import, open_nanostore, store_files
-from smartstore.formats.nanostore_geometry import rodrigues
 from smartstore.formats.nanostore_goods import gtin_of
 from smartstore.site import Site, check_document, load_site
 from smartstore.wire import topics
@@ -46,8 +46,8 @@ def test_short_codes_are_upc_e_and_leading_zeros_stay() -> None:
 
 
 def test_rodrigues_vectors_turn_by_their_length() -> None:
-    assert rodrigues([0.0, 0.0, -math.pi / 2]) @ [0.0, -1.0, 0.0] == pytest.approx([-1.0, 0.0, 0.0])
-    assert rodrigues([0.0, 0.0, 0.0]) == pytest.approx(np.eye(3))
+    assert rodrigues_matrix(np.array([0.0, 0.0, -math.pi / 2])) @ [0.0, -1.0, 0.0] == pytest.approx([-1.0, 0.0, 0.0])
+    assert rodrigues_matrix(np.zeros(3)) == pytest.approx(np.eye(3))
 
 
 def test_fixtures_stand_where_the_survey_has_them(small: Import, tmp_path: Path) -> None:
