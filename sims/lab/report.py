@@ -24,11 +24,10 @@ def report(
     Raises:
         ReportError, ExplainError, SweepError, PriceError: there is nothing to report on, or no room for it.
     """
-    listed = load_prices(prices)
     if (folder / RESULTS).is_file():
-        page = sweep_page(folder, listed, watch)
+        page = sweep_page(folder, load_prices(prices) if prices else None, watch)
     else:
-        page = run_page(read_run(folder, store), listed, settings, watch)
+        page = run_page(read_run(folder, store), load_prices(prices), settings, watch)
     file = out or folder / "report.html"
     write(file, page)
     return file

@@ -18,8 +18,8 @@ from sims.lab.sweep import SweepError, read_results, summary
 SHOWN = ("exact_receipts", "item_f1", "leak", "overcharge", "review_rate", "floor_idf1")
 
 
-def sweep_page(folder: Path, prices: Prices, watch: Callable[[str], None]) -> Page:
-    """The report of a sweep.
+def sweep_page(folder: Path, prices: Prices | None, watch: Callable[[str], None]) -> Page:
+    """The report of a sweep; its hardware at other ``prices`` than those that it was made with, if they are given.
 
     Raises:
         SweepError: there are no results, or every run failed.
@@ -30,11 +30,11 @@ def sweep_page(folder: Path, prices: Prices, watch: Callable[[str], None]) -> Pa
         raise SweepError(f"{folder}: all {len(rows)} runs failed, the first so: {rows[0]['failed']}")
     watch("drawing")
     axes: Sequence[str] = about["axes"]
-    sections = [_points(rows, about["currency"]), *(_sensitivity(axis, good) for axis in axes), _effects(axes, good)]
+    overall, own = means(good), Prices.model_validate(about["prices"])
+    sections = [_points(rows, own.currency), *(_sensitivity(axis, good) for axis in axes), _effects(axes, good)]
     if len({row["hardware_minor"] for row in good}) > 1:
-        sections.append(_trade(rows, about["currency"]))
-    sections += _base(about, prices, means(good).get("inside_mean", 0.0)) + _failures(axes, rows)
-    overall = means(good)
+        sections.append(_trade(rows, own.currency))
+    sections += _base(about, prices or own, overall.get("inside_mean", 0.0)) + _failures(axes, rows)
     facts = [("runs", f"{len(rows)}"), ("failed", f"{len(rows) - len(good)}")]
     facts += [(BY_NAME[name].title, shown(name, overall.get(name))) for name in SHOWN]
     told = f"{len(rows)} runs of “{about['design']}”, seeds {about['seeds']}, with {', '.join(axes)} varied."

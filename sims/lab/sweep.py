@@ -18,7 +18,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from sims.documents import Part, read_document
-from sims.lab.batch import Progress, Result, play_all
+from sims.lab.batch import Progress, Result, play_all, write_json
 from sims.lab.cost import Prices, load_prices
 from sims.lab.design import PARTS, Design, DesignError, Edit, load_design, unpacked
 from sims.lab.measures import MEASURES, means, row_of
@@ -161,11 +161,8 @@ def write_results(folder: Path, told: Sweep, results: Sequence[Result]) -> list[
     try:
         pq.write_table(table, folder / f".{RESULTS}.partial")
         (folder / f".{RESULTS}.partial").replace(folder / RESULTS)
-        (folder / PLAN).write_text(
-            json.dumps(
-                {**about, "currency": told.runs[0].prices.currency, "documents": told.design.documents}, indent=1
-            )
-        )
+        prices = told.runs[0].prices.model_dump(mode="json", by_alias=True)
+        write_json(folder / PLAN, {**about, "prices": prices, "documents": told.design.documents})
     except OSError as error:
         raise SweepError(f"{error.filename or folder}: {error.strerror}; make room and go on with --resume") from error
     return list(table.to_pylist())

@@ -12,13 +12,14 @@ import pytest
 import yaml
 
 from sims.lab.explain_run import Run, read_run
+from sims.lab.measures import BY_NAME
 from sims.lab.report import report
 from sims.lab.report_data import goods, time_line, walks, zones
 from sims.lab.report_page import Page, Section, Table, write
 from sims.lab.report_pictures import mean_over_seeds
 from sims.lab.report_run import MOST_BYTES
 from sims.lab.run import RunRequest, run
-from sims.lab.sweep import sweep
+from sims.lab.sweep import read_sweep, sweep, write_results
 from smartstore.cli import run as tell
 
 ROOT = Path(__file__).parents[2]
@@ -153,6 +154,17 @@ def test_a_sweep_has_a_report_of_its_own(tmp_path: Path) -> None:
     assert titles == ["points", "along-layout", "what-matters-most", "cost-against-receipts", "hardware", "coverage",
                       "failed-runs"]  # fmt: skip
     assert "impossible" in html.text and "15,340.00 EUR" in html.text and "14,440.00 EUR" in html.text
+
+
+def test_a_sweep_is_reported_with_the_prices_that_it_was_made_with(tmp_path: Path) -> None:
+    francs = (ROOT / "configs/prices.yaml").read_text().replace("currency: EUR", "currency: CHF")
+    (tmp_path / "prices.yaml").write_text(francs)
+    plan = {"schema": 1, "sweep": "s", "design": str(ROOT / "configs/scenarios/corner-rush.yaml"), "seeds": "1",
+            "prices": "prices.yaml", "axes": {"scenario.tail_s": [5]}}  # fmt: skip
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
+    write_results(tmp_path, read_sweep(tmp_path / "plan.yaml"), [{"row": dict.fromkeys(BY_NAME, 1.0)}])
+    text = report(tmp_path).read_text(encoding="utf-8")
+    assert "Devices and what they cost, CHF." in text and "EUR" not in text
 
 
 def test_a_second_axis_that_changes_nothing_makes_no_interval_narrower() -> None:
