@@ -139,7 +139,7 @@ class Attributor:
         for stoop in self._stoops.due(now_ns, known.owners, final):
             if not self._meetings.at_work((stoop.visit,), stoop.t_start_ns, stoop.t_end_ns):
                 events += self._bookings.stooped(stoop, holdings)
-        for exchange in self._exchanges.due(now_ns, holdings, self._reached(known)):
+        for exchange in self._exchanges.due(now_ns, holdings, self._reached(known), final):
             if not self._meetings.at_work((exchange.giver, exchange.taker), exchange.t_ns, exchange.t_ns):
                 events += self._bookings.exchanged(exchange)
         self._sightings.forget(now_ns)

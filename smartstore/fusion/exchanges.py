@@ -13,6 +13,8 @@ from smartstore.fusion.alive import ScaleAlive
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
+MEMORY_NS = 20 * NS_PER_S
+"""Steps are kept for longer than any disturbance that waits."""
 Reached = Callable[[Facing, int, int], Mapping[str, float]]
 """For every visit inside the log-likelihood ratio that it reached into a facing between two times."""
 
@@ -83,20 +85,22 @@ class Exchanges:
         """A weight changed."""
         self._steps.append(step)
 
-    def due(self, now_ns: int, holdings: Mapping[str, Mapping[str, int]], reached: Reached) -> list[Exchange]:
-        """The exchanges that can be told at ``now_ns``; carts are those of that time."""
+    def due(
+        self, now_ns: int, holdings: Mapping[str, Mapping[str, int]], reached: Reached, final: bool
+    ) -> list[Exchange]:
+        """The exchanges that can be told at ``now_ns``, with ``final`` all; carts are those of that time."""
         late_ns = now_ns - round(self.options.wait_s * NS_PER_S)
-        ready = [unrest for unrest in self._over.values() if unrest.end_ns <= late_ns]
+        ready = [unrest for unrest in self._over.values() if final or unrest.end_ns <= late_ns]
         found = []
         for unrest in ready:
             del self._over[unrest.plate, unrest.start_ns]
-            before_ns = self._told_ns.get(unrest.plate, -late_ns)
+            before_ns = self._told_ns.get(unrest.plate)
             self._told_ns[unrest.plate] = unrest.start_ns
-            again = unrest.start_ns - before_ns < self.options.most_s * NS_PER_S
+            again = before_ns is not None and unrest.start_ns - before_ns < self.options.most_s * NS_PER_S
             if not again and not self._explained(unrest):
                 for facing in self.site.facings_of_plate(unrest.plate):
                     found += self._of(facing, unrest, holdings, reached)
-        self._steps = [step for step in self._steps if step.t_end_ns > late_ns - 20 * NS_PER_S]
+        self._steps = [step for step in self._steps if step.t_end_ns > late_ns - MEMORY_NS]
         return found
 
     def _explained(self, unrest: _Unrest) -> bool:

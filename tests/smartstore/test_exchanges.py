@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemTaken
-from smartstore.domain.items import Candidate
+from smartstore.domain.items import Candidate, WeightStep
+from smartstore.fusion.alive import ScaleAlive
+from smartstore.fusion.exchanges import Exchanges
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
@@ -37,6 +39,26 @@ def test_two_hands_and_no_change_are_a_case_of_both(
         first = events[0]
         assert isinstance(first, CaseRaised) and first.place == PLACE and abs(first.t_ns - at(5.2)) < 5e8
         assert first.candidates[0] == Candidate("ben", sku, 1, PLACE, 0.5, "anna")
+
+
+@pytest.mark.parametrize(
+    ("grams_off", "final", "told_of"), [(0.0, False, 1), (0.0, True, 1), (-400.0, False, 0)],
+    ids=["as before", "the feed ends at once", "lighter than before"],
+)  # fmt: skip
+def test_a_plate_that_weighs_as_before_is_told_of_even_where_the_feed_ends(
+    site: Site, grams_off: float, final: bool, told_of: int
+) -> None:
+    place, sku = plate(site, PLACE), site.facings[PLACE].sku
+    exchanges = Exchanges(site)
+    for t_s, restless in ((4.9, ()), (5.0, ((place, at(5.0)),)), (5.8, ())):
+        exchanges.observe(ScaleAlive("g1", at(t_s), frozenset((place,)), restless))
+    if grams_off:
+        exchanges.felt(WeightStep("g1", "g1-1", at(5.0), at(5.8), grams_off, 1.0, ((place, grams_off),)))
+    now_ns = at(6.0 if final else 12.0)
+    found = exchanges.due(now_ns, {"anna": {sku: 1}}, lambda *_: {"anna": 3.0, "ben": 3.0}, final)
+    assert [(exchange.giver, exchange.taker, exchange.facing) for exchange in found] == [("anna", "ben", PLACE)][
+        :told_of
+    ]
 
 
 def test_goods_of_another_weight_that_were_put_into_their_neighbours_place_are_known_by_it(site: Site) -> None:
