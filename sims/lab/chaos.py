@@ -26,10 +26,10 @@ from rich.status import Status
 from sims.building import load_building
 from sims.chance import stream
 from sims.lab.chaos_check import Ledger, differences, read_ledger
-from sims.lab.postgres import PostgresServer
-from sims.lab.product import Palms, ProductProcess
+from sims.lab.postgres import PostgresError, PostgresServer, binaries
+from sims.lab.product import Palms, ProductError, ProductProcess
 from sims.lab.run import write_json
-from sims.publish import Outbox, Pacer
+from sims.publish import Outbox, PaceError, Pacer
 from sims.scenario import load_scenario
 from sims.simulation import Simulation
 from smartstore.bus.broker import EmbeddedBroker
@@ -253,7 +253,7 @@ def _row(name: str, campaign: Campaign, ledger: Ledger, wrong: list[str]) -> dic
 
 
 def main() -> None:
-    """The command line; exit code 1 on any difference."""
+    """The command line; exit code 1 on any difference, 2 where there is nothing to compare."""
     parser = argparse.ArgumentParser(prog="python -m sims.lab.chaos", description=(__doc__ or "").split("\n", 1)[0])
     for name, default in (("visits", 40), ("service", 50), ("broker", 10), ("database", 10), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
@@ -261,9 +261,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     plan = Plan(asked.visits, asked.service, asked.broker, asked.database, asked.seed)
+    if plan.visits < 1 or min(plan.service, plan.broker, plan.database, plan.seed) < 0:
+        parser.error("there is at least one visit, and nothing is struck less than never")
+    if "postgresql" in asked.on and binaries() is None:
+        parser.error("there is no PostgreSQL here; install it, or say --on sqlite")
     console = Console(stderr=True)
-    with console.status("chaos") as status:
-        rows = chaos(plan, asked.on, asked.out, watch=lambda text: _line(status, console, text))
+    try:
+        with console.status("chaos") as status:
+            rows = chaos(plan, asked.on, asked.out, watch=lambda text: _line(status, console, text))
+    except (ChaosError, PostgresError, PaceError, ProductError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
     _show(rows)
     sys.exit(any(row["differences"] for row in rows))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sims.chance import stream
-from sims.lab.chaos import Feed, Plan, blows, chaos
+from sims.lab.chaos import Feed, Plan, blows, chaos, main
 from sims.lab.chaos_check import Ledger, differences
 from sims.lab.product import Palms
 from smartstore.wire.messages import LineItem, Receipt, RetailTransaction, Tax, Tender
@@ -63,3 +63,18 @@ def test_what_is_equal_differs_in_nothing() -> None:
         "unreadable"])  # fmt: skip
 def test_every_difference_is_seen(change: dict[str, object], says: str) -> None:
     assert any(says in text for text in differences(replace(CALM, **change), CALM))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["--visits", "0", "--on", "sqlite"], "at least one visit"),
+    (["--service", "-1", "--on", "sqlite"], "less than never"),
+    (["--on", "postgresql"], "there is no PostgreSQL here"),
+])  # fmt: skip
+def test_what_cannot_be_played_is_said_before_anything_is(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["chaos", *arguments])
+    monkeypatch.setattr("sims.lab.chaos.binaries", lambda: None)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert says in capsys.readouterr().err
