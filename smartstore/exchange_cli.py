@@ -164,8 +164,7 @@ def export_mot(
     from smartstore.wire import topics
 
     if camera is not None:
-        said = list(_said(feed, topics.PEOPLE, camera))
-        _write(out, mot_of_people(received.message for received in said))
+        _write(out, mot_of_people(received.message for received in _said(feed, topics.PEOPLE, camera)))
     else:
         _write(out, mot_of_floor(received.message for received in _said(feed, topics.FLOOR, None)))
 
@@ -293,10 +292,7 @@ def _write_all(folder: Path, files: Iterable[tuple[str, str]]) -> None:
 
 def _write(path: Path, text: str) -> None:
     """The file, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    from smartstore.site.writing import write_whole
+
+    write_whole(path, text.encode("utf-8"))
     typer.echo(f"{path}: written")
