@@ -132,8 +132,10 @@ class Books:
             return
         for dispute in disputes:
             cause = f"dispute:{dispute.code}:{dispute.state}"
+            if self._journal.knows(PaymentDisputed, cause):
+                continue
             payer = self._journal.visit_of_payment(dispute.capture)
-            if payer is None or self._journal.knows(PaymentDisputed, cause):
+            if payer is None:
                 continue
             left_ns = self.cart(payer).left_ns
             self._journal.append(
