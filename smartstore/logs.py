@@ -9,8 +9,6 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-LEVELS = ("debug", "info", "warning", "error")
-
 
 class PlainLines(logging.Formatter):
     """Time, level, module and text; control characters in the text are shown, not done."""
