@@ -53,7 +53,7 @@ def edited(document: Document, operations: Sequence[str]) -> Document:
 
 
 def _move(document: Document, rest: str) -> None:
-    name, *by = rest.split()
+    name, *by = rest.split() or [""]
     numbers = _numbers(by, "metres")
     found, place, index = _find(document, name)
     if found == "plates" and len(numbers) == 1:
@@ -69,7 +69,7 @@ def _move(document: Document, rest: str) -> None:
 
 
 def _rotate(document: Document, rest: str) -> None:
-    name, *by = rest.split()
+    name, *by = rest.split() or [""]
     numbers = _numbers(by, "degrees")
     found, place, index = _find(document, name)
     if found not in {"fixtures", "cameras"}:

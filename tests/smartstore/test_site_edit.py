@@ -90,6 +90,8 @@ def test_facings_change_places_with_the_comments_that_name_them(tmp_path: Path) 
     ("operation", "said"),
     [
         ("fly k1 1 2", "there is no operation 'fly'"),
+        ("move", "say by how many metres"),
+        ("rotate", "say by how many degrees"),
         ("move k9 1 2", "there is no 'k9'"),
         ("move k1 1", "two numbers of metres"),
         ("move k1 one two", "'one two' are no metres"),
