@@ -10,7 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from smartstore.domain.items import Item
 from smartstore.site.aisles import aisle_findings
+from smartstore.site.document import ItemNode
 from smartstore.site.findings import Finding
 from smartstore.site.floor import ARM_REACH_M, BODY_RADIUS_M, Array, inside
 from smartstore.site.gates import inward
@@ -67,12 +69,12 @@ def _weights(site: Site) -> Iterator[Finding]:
     """Neighbours on load cells whose weights are within the noise."""
     for shelf in site.shelves.values():
         for one, other in pairwise(shelf.facings):
-            if not (one.plates and other.plates) or _apart(site, one.sku, other.sku):
-                continue
             a, b = site.items[one.sku], site.items[other.sku]
+            if not (one.plates and other.plates) or weighed_apart(a, b):
+                continue
             what = (
                 f"'{a.name}' ({a.grams:g} g) beside '{b.name}' ({b.grams:g} g): scales cannot tell them apart, the "
-                f"noise of the difference is {_sigma(site, one.sku, other.sku):.1f} g"
+                f"noise of the difference is {_sigma(a, b):.1f} g"
             )
             swap = next(
                 (f"swap {mine.id} {better.id}" for mine in (other, one) for better in _better(site, mine)), None
@@ -88,8 +90,9 @@ def _better(site: Site, mine: Facing) -> Iterator[Facing]:
         for place in shelf.facings:
             if place.sku == mine.sku or place in near or not (_fits(site, mine, place) and _fits(site, place, mine)):
                 continue
-            here, there = (_apart(site, place.sku, beside.sku) for beside in near), _beside(site, place)
-            if all(here) and all(_apart(site, mine.sku, beside.sku) for beside in there):
+            items, there = site.items, _beside(site, place)
+            here = all(weighed_apart(items[place.sku], items[beside.sku]) for beside in near)
+            if here and all(weighed_apart(items[mine.sku], items[beside.sku]) for beside in there):
                 yield place
 
 
@@ -105,16 +108,14 @@ def _fits(site: Site, facing: Facing, place: Facing) -> bool:
     return facing.columns * wide <= place.width_m and high <= site.shelves[place.shelf].clear_m
 
 
-def _apart(site: Site, one: str, other: str) -> bool:
+def weighed_apart(one: Item | ItemNode, other: Item | ItemNode) -> bool:
     """Whether scales can tell two SKUs apart, or need not."""
-    apart = abs(site.items[one].grams - site.items[other].grams)
-    return one == other or apart >= APART_SIGMAS * _sigma(site, one, other)
+    return one.sku == other.sku or abs(one.grams - other.grams) >= APART_SIGMAS * _sigma(one, other)
 
 
-def _sigma(site: Site, one: str, other: str) -> float:
+def _sigma(one: Item | ItemNode, other: Item | ItemNode) -> float:
     """The noise of the difference of two weights on two plates, one standard deviation, grams."""
-    a, b = site.items[one], site.items[other]
-    return math.sqrt(a.grams_sigma**2 + b.grams_sigma**2 + 2 * CELL_GRAMS**2)
+    return math.sqrt(one.grams_sigma**2 + other.grams_sigma**2 + 2 * CELL_GRAMS**2)
 
 
 def _faces(site: Site, solids: Solids) -> Iterator[Finding]:

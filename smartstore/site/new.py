@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from smartstore.site.document import CatalogueDocument, ItemNode, parse
-from smartstore.site.lint import APART_SIGMAS, CELL_GRAMS, ROW_REACH_M
+from smartstore.site.lint import ROW_REACH_M, weighed_apart
 from smartstore.site.sight import ROW_GAP_M
 from smartstore.site.source import read_source
 from smartstore.site.writing import EditError
@@ -161,7 +161,7 @@ class _Stock:
     def take(self, width_m: float, depth_m: float, clear_m: float) -> tuple[ItemNode, int, int] | None:
         """An item that fits, with columns and rows; None if none does."""
         fitting = [item for item in self._waiting if _fits(item, width_m, depth_m, clear_m)]
-        apart = [item for item in fitting if self._beside is None or _apart(item, self._beside)]
+        apart = [item for item in fitting if self._beside is None or weighed_apart(item, self._beside)]
         if not fitting:
             return None
         item = (apart or fitting)[0]
@@ -178,12 +178,6 @@ class _Stock:
 def _fits(item: ItemNode, width_m: float, depth_m: float, clear_m: float) -> bool:
     wide, deep, high = item.size_m
     return wide + 0.005 <= width_m and deep + 0.03 <= depth_m and high + 0.01 <= clear_m
-
-
-def _apart(one: ItemNode, other: ItemNode) -> bool:
-    """Whether scales can tell them apart."""
-    sigma = math.sqrt(one.grams_sigma**2 + other.grams_sigma**2 + 2 * CELL_GRAMS**2)
-    return one.sku == other.sku or abs(one.grams - other.grams) >= APART_SIGMAS * sigma
 
 
 def _fixture(name: str, place: _Place, stock: _Stock) -> dict[str, Any]:
