@@ -1,6 +1,7 @@
 """From the chosen explanation to the event: what is sure is booked, the rest becomes a case.
 
-In: decided changes with their probabilities, unexplained touches, and meetings of hands. Out: :class:`ItemTaken`,
+In: decided changes with their probabilities, unexplained touches, meetings of hands, exchanges
+and stoops. Out: :class:`ItemTaken`,
 :class:`ItemReturned`, :class:`CaseRaised`; and the living planogram follows.
 """
 
@@ -162,19 +163,14 @@ class Bookings:
         candidates = [
             Candidate(taker, sku, 1, self._taken_at.get((giver, sku)), share, giver) for giver, taker, sku in gifts
         ]
-        for _, taker, sku in gifts:
-            held = self.doubt.setdefault(taker, Counter())
-            held[sku] = max(held[sku], 1)
         caused_by = f"meeting:{meeting.visits[0]}:{meeting.visits[1]}:{meeting.t_start_ns}"
-        return self._case_of_two(candidates, meeting.t_ns, caused_by, candidates[0].facing or "")
+        return self._case_of_two(candidates, meeting.t_ns, caused_by)
 
     def exchanged(self, exchange: Exchange) -> list[ItemEvent]:
         """The case of two hands in one facing that looks as before: what one put back the other one may have taken."""
         gift = Candidate(exchange.taker, exchange.sku, 1, exchange.facing, EXCHANGED, exchange.giver)
-        held = self.doubt.setdefault(exchange.taker, Counter())
-        held[exchange.sku] = max(held[exchange.sku], 1)
         caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{exchange.facing}:{exchange.t_ns}"
-        return self._case_of_two([gift], exchange.t_ns, caused_by, exchange.facing)
+        return self._case_of_two([gift], exchange.t_ns, caused_by)
 
     def stooped(self, stoop: Stoop, holdings: Carts) -> list[ItemEvent]:
         """The case of hands at the floor: something out of the cart may lie there now."""
@@ -190,10 +186,13 @@ class Bookings:
         case, place = caused_by.replace(":", "-"), left[0].facing or ""
         return [CaseRaised(stoop.visit, stoop.t_ns, caused_by, case, place, candidates)]
 
-    def _case_of_two(self, gifts: Sequence[Candidate], t_ns: int, caused_by: str, place: str) -> list[ItemEvent]:
-        """One case for a giver and a taker; of ``gifts`` one may be right, or none."""
+    def _case_of_two(self, gifts: Sequence[Candidate], t_ns: int, caused_by: str) -> list[ItemEvent]:
+        """One case for a giver and a taker; of ``gifts`` one may be right, or none. The takers may hold them now."""
+        for gift in gifts:
+            held = self.doubt.setdefault(gift.visit or "", Counter())
+            held[gift.sku] = max(held[gift.sku], 1)
         nothing = Candidate(None, "", 0, None, round(1 - sum(gift.probability for gift in gifts), 6))
         candidates = (*gifts[: self._most - 1], nothing)
-        giver, taker = gifts[0].giver or "", gifts[0].visit or ""
+        giver, taker, place = gifts[0].giver or "", gifts[0].visit or "", gifts[0].facing or ""
         case = CaseRaised(giver, t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)
         return [case, replace(case, visit=taker, caused_by=f"{caused_by}:also", again=True)]
