@@ -1,4 +1,4 @@
-"""Who somebody is that has just appeared: nobody new, somebody who was lost, or somebody new.
+"""Who somebody is that has just appeared: nobody new, somebody who was lost, or somebody new; and who has gone.
 
 In: a tentative track and all others. Out: answers; nothing here changes a track.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from smartstore.domain.geometry import CameraModel
+from smartstore.vision.ground import Ground
 from smartstore.vision.tracks import Life, Track, TrackerOptions
 
 Unlike = Callable[[Track, Track], float]
@@ -59,3 +60,16 @@ def continued(born: Track, others: Iterable[Track], unlike: Unlike, t_ns: int, o
         if away < 1.0 and cost < least:
             best, least = lost, cost
     return best
+
+
+def stays(track: Track, ground: Ground, t_ns: int, options: TrackerOptions) -> bool:
+    """Whether a track is kept: who leaves over the exit is gone, and who is lost inside may turn up again."""
+    unseen_s, x_m, y_m = track.unseen_s(t_ns), float(track.mean[0]), float(track.mean[1])
+    if ground.beyond_exit_m(x_m, y_m) > options.left_m:
+        return False
+    if track.life is Life.TENTATIVE:
+        return unseen_s <= options.tentative_gap_s
+    if unseen_s <= options.forget_at_door_s:
+        return True
+    at_door = ground.from_exit_m(x_m, y_m) < options.exit_zone_m or ground.beyond_entry_m(x_m, y_m) > -0.1
+    return not at_door and unseen_s <= options.forget_s

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from smartstore.domain.people import FloorState, FloorTrack, FollowedPerson, FollowedView, Hand
 from smartstore.site import Site
 from smartstore.vision.association import Pairs, assign
+from smartstore.vision.births import stays
 from smartstore.vision.ground import Ground
-from smartstore.vision.tracks import Life, Track, TrackerOptions, distances, predict, update
+from smartstore.vision.tracks import Life, Track, TrackerOptions, begun, distances, predict, update
 
 Array = NDArray[np.float64]
 _SIDES = ("left", "right")
@@ -37,7 +38,6 @@ class FollowOptions:
     min_score: float = 0.3
     confirm_hits: int = 3
     confirm_s: float = 0.3
-    forget_s: float = 45.0
     away_m_s: float = 0.5
     """How much further off somebody may turn up for every second out of view, up to ``away_most_m``."""
     away_most_m: float = 2.5
@@ -94,7 +94,7 @@ class FloorFollower:
         for d, person in enumerate(seen):
             if d not in matched:
                 self._born(view, person, mean[d], cov[d])
-        self._people = [person for person in self._people if self._stays(person.track)]
+        self._people = [p for p in self._people if stays(p.track, self._ground, view.t_ns, self.motion)]
         return [self._state()]
 
     def _is_credible(self, person: FollowedPerson) -> bool:
@@ -161,23 +161,8 @@ class FloorFollower:
         return Hand(side, x, y, z, self.options.wrist_sigma_m / min(wrist[3], 1.0), t_ns)
 
     def _born(self, view: FollowedView, seen: FollowedPerson, mean: Array, cov: Array) -> None:
-        spread = np.zeros((5, 5))
-        spread[np.ix_([0, 1, 4], [0, 1, 4])] = cov
-        spread[2, 2] = spread[3, 3] = 0.7**2
-        track = Track(np.array([mean[0], mean[1], 0.0, 0.0, mean[2]]), spread, view.t_ns, view.t_ns)
+        track = Track(*begun(mean, cov), view.t_ns, view.t_ns)
         self._people.append(_Followed(track, {view.source: seen.name}))
-
-    def _stays(self, track: Track) -> bool:
-        """As for cameras: who leaves over the exit is gone, and who is lost inside may turn up again."""
-        unseen_s, (x_m, y_m) = track.unseen_s(self._t_ns), (float(track.mean[0]), float(track.mean[1]))
-        if self._ground.beyond_exit_m(x_m, y_m) > self.motion.left_m:
-            return False
-        if track.life is Life.TENTATIVE:
-            return unseen_s <= self.motion.tentative_gap_s
-        if unseen_s <= self.motion.forget_at_door_s:
-            return True
-        at_exit = self._ground.from_exit_m(x_m, y_m) < self.motion.exit_zone_m
-        return not at_exit and self._ground.beyond_entry_m(x_m, y_m) <= -0.1 and unseen_s <= self.options.forget_s
 
     def _state(self) -> FloorState:
         shown = [
@@ -187,6 +172,4 @@ class FloorFollower:
         return FloorState(self._t_ns, tuple(self._report(person) for person in shown))
 
     def _report(self, person: _Followed) -> FloorTrack:
-        x, y, vx, vy, _ = (float(value) for value in person.track.mean)
-        hands = person.hands if person.track.seen_ns == self._t_ns else ()
-        return FloorTrack(person.track.number, self._t_ns, x, y, vx, vy, person.track.sigma_m, hands)
+        return person.track.reported(self._t_ns, person.hands if person.track.seen_ns == self._t_ns else ())

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.people import FloorState, FloorTrack, PeopleView, SeenPerson
+from smartstore.domain.people import FloorState, PeopleView, SeenPerson
 from smartstore.site import Site
 from smartstore.site.survey import calibration_fault
 from smartstore.vision.association import Pairs, assign
-from smartstore.vision.births import continued, is_echo, missed_by, stands_apart
+from smartstore.vision.births import continued, is_echo, missed_by, stands_apart, stays
 from smartstore.vision.doubles import crowded, once_each
 from smartstore.vision.floor import FloorOptions, RayTable, Stands, locate, locate_all
 from smartstore.vision.ground import Ground
 from smartstore.vision.hands import HandOptions, HandTracker
 from smartstore.vision.likeness import Likeness, cosine_distances
-from smartstore.vision.tracks import Life, Track, TrackerOptions, distances, predict, update
+from smartstore.vision.tracks import Life, Track, TrackerOptions, begun, distances, predict, update
 
 Array = NDArray[np.float64]
 
@@ -210,11 +210,8 @@ class FloorTracker:
             near_entry = self._ground.from_entry_m(float(at[0]), float(at[1])) < self.options.entry_zone_m
             if not near_entry and not self._ground.is_free(at, 0.15):
                 continue
-            mean = np.array([at[0], at[1], 0.0, 0.0, seen.mean[d, 2]])
-            cov = np.zeros((5, 5))
-            cov[np.ix_([0, 1, 4], [0, 1, 4])] = seen.cov[d]
-            cov[2, 2] = cov[3, 3] = 0.7**2
-            track = Track(mean, cov, seen.t_ns, seen.t_ns, expected=near_entry, appearance=person.appearance.copy())
+            track = Track(*begun(seen.mean[d], seen.cov[d]), seen.t_ns, seen.t_ns, expected=near_entry,
+                          appearance=person.appearance.copy())  # fmt: skip
             track.shown = {seen.camera: 1}
             track.apart_from = {id(self._tracks[t]) for t in together}
             track.before = {**self._views, seen.camera: self._views[seen.camera] - 1}
@@ -297,21 +294,8 @@ class FloorTracker:
                     keep.seen_ns = max(keep.seen_ns, drop.seen_ns)
 
     def _forget(self) -> None:
-        self._tracks = [track for track in self._tracks if self._stays(track)]
+        self._tracks = [track for track in self._tracks if stays(track, self._ground, self._t_ns, self.options)]
         self._hands.keep(self._tracks)
-
-    def _stays(self, track: Track) -> bool:
-        unseen_s = track.unseen_s(self._t_ns)
-        x_m, y_m = float(track.mean[0]), float(track.mean[1])
-        if self._ground.beyond_exit_m(x_m, y_m) > self.options.left_m:
-            return False
-        if track.life is Life.TENTATIVE:
-            return unseen_s <= self.options.tentative_gap_s
-        if unseen_s <= self.options.forget_at_door_s:
-            return True
-        at_exit = self._ground.from_exit_m(x_m, y_m) < self.options.exit_zone_m
-        at_door = at_exit or self._ground.beyond_entry_m(x_m, y_m) > -0.1
-        return not at_door and unseen_s <= self.options.forget_s
 
     def _state(self) -> FloorState:
         shown = [
@@ -319,9 +303,5 @@ class FloorTracker:
             for track in self._tracks
             if track.life is not Life.TENTATIVE and track.unseen_s(self._t_ns) <= self.options.coast_s
         ]
-        return FloorState(self._t_ns, tuple(self._report(track) for track in sorted(shown, key=lambda t: t.number)))
-
-    def _report(self, track: Track) -> FloorTrack:
-        x, y, vx, vy, _ = (float(value) for value in track.mean)
-        hands = self._hands.of(track, self._t_ns)
-        return FloorTrack(track.number, self._t_ns, x, y, vx, vy, track.sigma_m, hands)
+        shown.sort(key=lambda track: track.number)
+        return FloorState(self._t_ns, tuple(t.reported(self._t_ns, self._hands.of(t, self._t_ns)) for t in shown))

@@ -12,8 +12,12 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from smartstore.domain.people import FloorTrack, Hand
+
 Array = NDArray[np.float64]
 MEASURED = [0, 1, 4]
+BIRTH_M_S = 0.7
+"""Spread of the speed of somebody who was just seen for the first time: half of a usual walk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,11 @@ class Track:
         """Seconds since the last match."""
         return (t_ns - self.seen_ns) / 1e9
 
+    def reported(self, t_ns: int, hands: tuple[Hand, ...]) -> FloorTrack:
+        """What others learn of a confirmed track."""
+        x, y, vx, vy, _ = (float(value) for value in self.mean)
+        return FloorTrack(self.number, t_ns, x, y, vx, vy, self.sigma_m, hands)
+
     def away_m(self, other: "Track") -> float:
         """Distance to another track on the floor."""
         return float(np.hypot(*(self.mean[:2] - other.mean[:2])))
@@ -150,6 +159,14 @@ class Track:
         share = max(1.0 / (self.hits + 1), min(1.0, dt_s / memory_s))
         mixed = self.appearance + share * (appearance - self.appearance)
         self.appearance = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+
+
+def begun(mean: Array, cov: Array) -> tuple[Array, Array]:
+    """The state of whoever is seen for the first time, from a measurement: they may walk in any direction."""
+    spread = np.zeros((5, 5))
+    spread[np.ix_(MEASURED, MEASURED)] = cov
+    spread[2, 2] = spread[3, 3] = BIRTH_M_S**2
+    return np.array([mean[0], mean[1], 0.0, 0.0, mean[2]]), spread
 
 
 def stacked(tracks: Sequence[Track]) -> tuple[Array, Array]:
