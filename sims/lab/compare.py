@@ -29,6 +29,8 @@ LOOKS = 5
 """A comparison is looked at after each fifth of its pairs."""
 SAME_FROM = 2
 """Not before the second look does a narrow interval count as no difference."""
+ALIKE = 1e-9
+"""Differences of shares that are closer to each other are the same."""
 OUT = Path("data/runs/compare")
 Verdict = Literal["higher", "lower", "no difference that matters", "open"]
 
@@ -90,7 +92,8 @@ def look_points(pairs: int) -> list[int]:
 
 def judge(differences: Sequence[float], measure: Measure, look: int, most_pairs: int) -> tuple[float, float, Verdict]:
     """The interval of a mean difference at a look (from 1), and what it says. Student's t: differences of means over a
-    run's many receipts are taken as near enough to normal."""
+    run's many receipts are taken as near enough to normal. Differences that are all the same have no spread to go by:
+    then so many of one sign must be too many for chance (sign test)."""
     points = look_points(most_pairs)
     share, before = points[look - 1] / points[-1], (points[look - 2] / points[-1] if look > 1 else 0.0)
     deciding = sum(one.decides for one in MEASURES)
@@ -98,6 +101,8 @@ def judge(differences: Sequence[float], measure: Measure, look: int, most_pairs:
     values = np.asarray(differences, float)
     mean, spread = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
     reach = 0.0 if spread == 0.0 else float(stats.t.ppf(1 - error / 2, len(values) - 1)) * spread
+    if measure.decides and np.ptp(values) < ALIKE < abs(mean) and 2.0 ** (1 - len(values)) > error:
+        reach = 1.0  # shares differ by no more
     low, high = mean - reach, mean + reach
     if low > 0 or high < 0:
         return low, high, "higher" if mean > 0 else "lower"

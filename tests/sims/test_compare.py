@@ -97,6 +97,16 @@ def test_the_looks_together_spend_the_error_once() -> None:
     assert early[0] < late[0] < late[1] < early[1]
 
 
+def test_a_few_pairs_that_differ_by_the_same_prove_nothing() -> None:
+    """One receipt of nine wrong on one side, twice: that comes about by chance, and is no interval without width."""
+    ones, others = [8 / 9, 7 / 9], [1.0, 8 / 9]
+    differences = [b - a for a, b in zip(ones, others, strict=True)]
+    low, high, verdict = judge(differences, DECIDE[0], 1, 4)
+    assert verdict == "open" and low < 0 < high
+    assert judge(differences * 10, DECIDE[0], 5, 20)[2] == "higher", "twenty of them are no chance"
+    assert judge([-9000.0, -9000.0], BY_NAME["hardware_minor"], 1, 4) == (-9000.0, -9000.0, "lower")
+
+
 def test_the_verdict_says_what_a_planner_wants_to_know() -> None:
     random = np.random.default_rng(463)
     a = rows(random, 40)
