@@ -26,6 +26,7 @@ Fault = Literal["decline", "down", "lost_answer"]
 """What goes wrong with a call: refused; not heard at all; carried out, but the answer is lost."""
 FaultOf = Callable[[str, str, int], Fault | None]
 """The fault of a call ("authorise", "capture", "refund", "void"), given its key and how often it came before."""
+_DECLINED = "declined by the issuer"
 A = TypeVar("A", Authorisation, Capture, Refund, Void)
 
 _TABLES = """
@@ -94,13 +95,13 @@ class StubGateway:
 
     def authorise(self, token: str, limit: Money, key: str) -> Authorisation:
         def carry_out(declined: bool) -> Authorisation:
-            return Authorisation(_code("A", key), limit, not declined, "declined by the issuer" if declined else "")
+            return Authorisation(_code("A", key), limit, not declined, _DECLINED if declined else "")
 
         return self._called("authorise", key, (token, limit), "", carry_out)
 
     def capture(self, authorisation: Authorisation, amount: Money, key: str) -> Capture:
         def carry_out(declined: bool) -> Capture:
-            reason = "declined by the issuer" if declined else self._refusal(authorisation, amount)
+            reason = _DECLINED if declined else self._refusal(authorisation, amount)
             return Capture(_code("C", key), amount, not reason, reason)
 
         return self._called("capture", key, (authorisation.code, amount), authorisation.code, carry_out)
@@ -109,7 +110,8 @@ class StubGateway:
         def carry_out(declined: bool) -> Refund:
             left = capture.amount.minor - self._sum("refund", capture.code)
             fits = capture.approved and amount.currency == capture.amount.currency and 0 < amount.minor <= left
-            reason = "" if fits and not declined else f"{amount} is not left of the captured {capture.amount}"
+            refusal = "" if fits else f"{amount} is not left of the captured {capture.amount}"
+            reason = refusal or (_DECLINED if declined else "")
             return Refund(_code("R", key), amount, not reason, reason)
 
         return self._called("refund", key, (capture.code, amount), capture.code, carry_out)
@@ -117,7 +119,7 @@ class StubGateway:
     def void(self, authorisation: Authorisation, key: str) -> Void:
         def carry_out(declined: bool) -> Void:
             used = self._sum("capture", authorisation.code) > 0
-            reason = "money was captured under it" if used else "declined by the issuer" if declined else ""
+            reason = "money was captured under it" if used else _DECLINED if declined else ""
             return Void(_code("V", key), not reason, reason)
 
         return self._called("void", key, (authorisation.code,), authorisation.code, carry_out)

@@ -43,6 +43,13 @@ def test_a_declined_token_is_refused_at_the_gate_and_at_the_till() -> None:
     assert not provider.capture(promise, Money(10, "EUR"), "v1").approved
 
 
+def test_a_declined_refund_says_why() -> None:
+    provider = StubGateway(lambda call, _key, _times: "decline" if call == "refund" else None)
+    capture = provider.capture(provider.authorise("token", LIMIT, "v1"), Money(300, "EUR"), "v1")
+    refused = provider.refund(capture, Money(200, "EUR"), "r1")
+    assert (refused.approved, refused.reason) == (False, "declined by the issuer")
+
+
 def test_two_providers_give_the_same_codes() -> None:
     assert StubGateway().authorise("t", LIMIT, "v1") == StubGateway().authorise("t", LIMIT, "v1")
     assert StubGateway().authorise("t", LIMIT, "v1").code != StubGateway().authorise("t", LIMIT, "v2").code
