@@ -70,13 +70,10 @@ def _show(findings: "Sequence[Finding]") -> None:
 
 def _write(path: Path, text: str) -> None:
     """The file, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        raise ImportingError(f"{path}: cannot be written ({error.strerror}); give another folder with --out") from error
+    from smartstore.site.writing import write_whole
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.encode("utf-8"))
 
 
 def _record(path: Path, packets: "Sequence[Timed]", store: Path, case: str) -> None:
