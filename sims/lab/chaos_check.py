@@ -13,6 +13,7 @@ import msgspec
 from smartstore.ledger.audit import audit
 from smartstore.ledger.cart import fold
 from smartstore.ledger.journal import Journal
+from smartstore.ledger.settlement import visit_of
 from smartstore.payment.gateway import StubGateway
 from smartstore.wire.messages import Receipt
 
@@ -65,7 +66,7 @@ def differences(found: Ledger, expected: Ledger) -> list[str]:
         if taken != total or found.captures.get(name, 0) != (total > 0):
             wrong.append(f"receipt {name}: {taken} captured in {found.captures.get(name, 0)} payments, due {total}")
         billed = {line.item_id: line.quantity for line in receipt.transaction.line_item}
-        if found.carts.get(name.partition("-")[2]) != billed:
+        if found.carts.get(visit_of(receipt.transaction)) != billed:
             wrong.append(f"receipt {name}: the replay of the journal gives another cart")
     return wrong + [f"captured for nobody: {name}" for name in sorted(set(found.captured) - set(found.receipts))]
 

@@ -70,6 +70,7 @@ def receipt(
 ) -> None:
     """Show one receipt; the newest version, where people's verdicts made several."""
     from smartstore.ledger.journal import JournalError
+    from smartstore.ledger.settlement import visit_of
     from smartstore.ledger.verdicts import cart_of
 
     with open_journal(db) as journal:
@@ -77,7 +78,7 @@ def receipt(
         if not versions:
             raise JournalError(f"there is no receipt {name} in this journal; `smartstore receipts` lists them")
         newest = versions[-1].transaction
-        cases = cart_of(journal, newest.transaction_id.removeprefix(f"{newest.business_unit_id}-")).cases
+        cases = cart_of(journal, visit_of(newest)).cases
     if as_json:
         print_json(newest)
     else:

@@ -6,6 +6,7 @@ verdicts: a new version of the receipt, and a refund of the difference.
 
 from smartstore.domain.events import CaseDecided, CaseRaised
 from smartstore.ledger.journal import Journal
+from smartstore.ledger.settlement import visit_of
 from smartstore.ledger.verdicts import Verdict, VerdictError, collect, decide
 
 
@@ -23,7 +24,7 @@ def refunded(
     if not by.strip():
         raise VerdictError("say who gives the money back: --by NAME")
     transaction = receipt.transaction
-    visit = transaction.transaction_id.removeprefix(f"{transaction.business_unit_id}-")
+    visit = visit_of(transaction)
     billed = {line.item_id: line.quantity for line in transaction.line_item}
     if what is None:
         lines = list(billed.items())

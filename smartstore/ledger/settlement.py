@@ -75,7 +75,7 @@ class Settlement:
         total = sum(line.total_minor for line in lines)
         tender = [] if held else self._pay(cart, total, [], settled_ns)
         status = self._status(cart, held, total, tender)
-        name = f"{self._store}-{cart.visit}"
+        name = f"{self._store}-{cart.visit}"  # see visit_of
         payment = (tender[0].authorization_code or "") if tender else ""
         event = VisitSettled(cart.visit, settled_ns, left.caused_by, name, total, priced.currency, payment, status)
         transaction = RetailTransaction(
@@ -147,6 +147,11 @@ def _as_sold(prices: PriceList, sold: RetailTransaction) -> PriceList:
     then = {line.item_id: line.regular_sales_unit_price for line in sold.line_item}
     items = {sku: replace(item, price_minor=then.get(sku, item.price_minor)) for sku, item in prices.items.items()}
     return replace(prices, items=items)
+
+
+def visit_of(sold: RetailTransaction) -> str:
+    """The visit that a receipt is of."""
+    return sold.transaction_id.removeprefix(f"{sold.business_unit_id}-")
 
 
 def iso_time(t_ns: int) -> str:
