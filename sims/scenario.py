@@ -185,7 +185,7 @@ class Scenario(Part):
             wanted.append(("shoppers.items.fixture", self.shoppers.items.fixture, stocked))
         wanted += mentions(self.script or (), building)
         if self.demand:
-            goods = {*building.fixtures, *building.facings, *(facing.sku for facing in building.facings.values())}
+            goods = {name for f in building.facings.values() for name in (f.fixture, f.id, f.sku)}
             wanted += [(f"demand.{key}", name, goods) for key, name in self.demand.names()]
         for key, name, known in wanted:
             if name not in known:

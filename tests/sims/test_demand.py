@@ -157,6 +157,8 @@ def test_the_same_seed_gives_the_same_people_and_another_one_others(corner: Buil
     ("keys", "line"),
     [
         ({"mix": {"g9": 0.5}}, r"demand.mix.g9: 'g9' is not in store corner"),
+        ({"mix": {"t1": 1.0}}, r"demand.mix.t1: 't1'"),  # a fixture, but nothing can be taken from it
+        ({"impulse": {"share": 0.2, "fixtures": ["t1"]}}, r"demand.impulse.fixtures\[0\]: 't1'"),
         ({"mix": {"g1": 0.7, "g2": 0.6}}, r"mix: shares add up to 1.3"),
         ({"hours": {12: 0}}, r"hours: nobody comes"),
         ({"affinities": [{"of": "g1", "with": "milk", "times": 2}]}, r"affinities\[0\].with: 'milk'"),
