@@ -4,7 +4,7 @@ In: a demand document, the building, a generator. Out: lists of facings. Weights
 by proportional fitting (W. E. Deming, F. F. Stephan, 1940), because affinities and impulse shift it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,12 +101,10 @@ def calibrated(demand: Demand, building: Building) -> Wants:
     fixtures = np.array([order[facing.fixture] for facing in facings])
     factors = np.ones(len(names))
     sudden = min(MOST_SUDDEN, demand.impulse.share * demand.items_per_visit / max(0.1, demand.items_per_visit - 1.0))
-    wants = Wants((), fixtures, np.zeros(0), _lifts(demand, facings), sudden, _places(demand, facings))
+    names_of = tuple(facing.id for facing in facings)
+    wants = Wants(names_of, fixtures, np.zeros(0), _lifts(demand, facings), sudden, _places(demand, facings))
     for _ in range(ROUNDS):
-        weights = (targets * factors / np.maximum(members, 1))[mine]
-        wants = Wants(
-            tuple(f.id for f in facings), fixtures, weights, wants.lifts, wants.impulse, wants.impulse_weights
-        )
+        wants = replace(wants, weights=(targets * factors / np.maximum(members, 1))[mine])
         random = stream(0, f"calibration/{demand.demand}")
         sizes = basket_sizes(demand, TRIES, random)
         picks, _ = wants.picks(sizes, random)
