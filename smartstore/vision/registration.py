@@ -80,9 +80,11 @@ def poses(
     """``model`` with the poses under which ``marks`` lie well on the RGB ``picture`` (h, w, 3), the best first; as
     surveyed where there are too few marks to say."""
     options = options or RegistrationOptions()
-    far, near = (_target(model, marks, picture, options, cut_px) for cut_px in (options.far_px, options.cut_px))
-    if len(near.points) < 50:
+    away = _from_edges(picture)
+    far = _target(model, marks, away, options)
+    if len(far.points) < 50:
         return [model]
+    near = replace(far, fields=_fields(away, options.cut_px, options.quiet_px), cut_px=options.cut_px)
     found = []
     for tilt, pan in _search(model, far, options):
         x, cost = np.array([tilt, pan, 0.0, 0.0, 0.0, 0.0, 0.0]), np.inf
@@ -99,9 +101,7 @@ def poses(
     return [_turned(model, x) for x in chosen]
 
 
-def _target(
-    model: CameraModel, marks: Marks, picture: NDArray[np.uint8], options: RegistrationOptions, cut_px: float
-) -> _Target:
+def _target(model: CameraModel, marks: Marks, away: NDArray[np.float32], options: RegistrationOptions) -> _Target:
     points, kind, weight = [], [], []
     for lines, share in ((marks.rails, 1.0), (marks.quiet, options.quiet_weight), (marks.goods, options.goods_weight)):
         at, level = _samples(model, lines, options)
@@ -110,8 +110,8 @@ def _target(
         weight.append(np.full(len(at), share / max(len(at), 1)))
     total = np.concatenate(weight)
     total /= max(float(total.sum()), 1e-9)
-    fields = _edge_fields(picture, cut_px, options.quiet_px)
-    return _Target(np.concatenate(points), np.concatenate(kind), total, fields, cut_px)
+    fields = _fields(away, options.far_px, options.quiet_px)
+    return _Target(np.concatenate(points), np.concatenate(kind), total, fields, options.far_px)
 
 
 _SCALE = np.array([0.005, 0.005, 0.005, 0.02, 0.02, 0.02, 0.005])
@@ -143,18 +143,25 @@ def _samples(
     return np.concatenate(points or [np.zeros((0, 3))]), np.concatenate(level or [np.zeros(0, bool)])
 
 
-def _edge_fields(picture: NDArray[np.uint8], cut_px: float, quiet_px: float) -> Array:
-    """Costs (3, h, w) in pixels: distance to the nearest level edge, to the nearest upright one, closeness to any."""
+def _from_edges(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How many pixels (3, h, w) it is to the nearest level edge, to the nearest upright one, and to any."""
     grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (0, 0), 1.2)
     dx, dy = cv2.Sobel(grey, cv2.CV_16S, 1, 0), cv2.Sobel(grey, cv2.CV_16S, 0, 1)
     edges = cv2.Canny(dx, dy, 40, 100) > 0
     flat = np.abs(dy) > np.abs(dx)
-    fields = []
-    for chosen in (edges & flat, edges & ~flat, edges):
-        away = cv2.distanceTransform(np.where(chosen, 0, 255).astype(np.uint8), cv2.DIST_L2, 5)
-        fields.append(np.minimum(away, cut_px).astype(np.float64))
+    return np.stack(
+        [
+            cv2.distanceTransform(np.where(chosen, 0, 255).astype(np.uint8), cv2.DIST_L2, 5)
+            for chosen in (edges & flat, edges & ~flat, edges)
+        ]
+    )
+
+
+def _fields(away: NDArray[np.float32], cut_px: float, quiet_px: float) -> Array:
+    """Costs (3, h, w) in pixels: distance to the nearest level edge, to the nearest upright one, closeness to any."""
+    fields = np.minimum(away, cut_px).astype(np.float64)
     fields[2] = cut_px * np.clip(1.0 - fields[2] / quiet_px, 0.0, 1.0)
-    return np.stack(fields)
+    return fields
 
 
 def _distances(model: CameraModel, points: Array, kind: Kinds, fields: Array, cut: float) -> Array:
