@@ -6,6 +6,7 @@ they cost does not depend on how fast a run is.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import msgspec
@@ -153,7 +154,7 @@ def check_plan(plan: FaultPlan, building: Building, own_broker: bool) -> None:
     """Whether a plan can be played in a store; ``own_broker``: the broker is started beside the run.
 
     Raises:
-        FaultsError: it names a device that is not there, or a broker that is not ours to restart.
+        FaultsError: it names a device that is not there, or a broker that is not ours to restart, or restarts overlap.
     """
     fixtures = {fixture.id for fixture in building.fixtures.values() if fixture.scale and fixture.shelves}
     devices = {*building.cameras, *fixtures, *(gate.id for gate in building.gates)}
@@ -163,6 +164,11 @@ def check_plan(plan: FaultPlan, building: Building, own_broker: bool) -> None:
     if not own_broker and any(isinstance(fault, RestartBroker) for fault in plan.faults):
         raise FaultsError("restart_broker: only the broker that is started beside a run can be restarted; "
                           "leave out --broker")  # fmt: skip
+    restarts = sorted((fault for fault in plan.faults if isinstance(fault, Restart)), key=lambda fault: fault.at_s)
+    for first, second in pairwise(restarts):
+        if second.at_s <= first.at_s + first.down_s:  # each waits until the product is there again
+            raise FaultsError(f"restarts at {first.at_s:g} s and {second.at_s:g} s: the first is back only at "
+                              f"{first.at_s + first.down_s:g} s; let the second begin after it")  # fmt: skip
 
 
 class _Head(msgspec.Struct):

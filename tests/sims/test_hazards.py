@@ -138,6 +138,7 @@ def test_the_table_sets_each_fault_against_none(capsys: pytest.CaptureFixture[st
     ("{fault: kill, devices: [c99]}", [], "c99 is not a device of the store"),
     ("{fault: restart_broker, at_s: 3}", ["--broker", "mqtt://127.0.0.1:1"], "leave out --broker"),
     ("{fault: melt}", [], "melt"),
+    ("{fault: restart_broker, at_s: 3, down_s: 2}, {fault: restart_service, at_s: 4}", [], "back only at 5 s"),
 ])  # fmt: skip
 def test_faults_that_cannot_be_played_are_one_line(
     text: str, more: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
