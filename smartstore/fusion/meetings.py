@@ -13,6 +13,12 @@ from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.site import Fixture, Site
 
 NS_PER_S = 1_000_000_000
+LEAST_FIT = 0.05
+"""Hands that fit an item between them worse than this are not together."""
+HELD_OUT_SHARE = 0.15
+"""A hand that is held out to somebody is at least so far on its way to them."""
+MEMORY_NS = 60 * NS_PER_S
+"""Who moved goods is known for longer than any meeting lasts and waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ class Meetings:
         gap_ns = round(self.options.gap_s * NS_PER_S)
         for a, b in combinations(state.tracks, 2):
             together = self._together(a, b)
-            if together > 0.05:
+            if together > LEAST_FIT:
                 stay = self._stays.setdefault((a.track, b.track), _Stay(state.t_ns, state.t_ns))
                 stay.together_s += together * min(state.t_ns - stay.last_ns, gap_ns) / NS_PER_S
                 stay.last_ns = state.t_ns
@@ -128,7 +134,7 @@ class Meetings:
         wait_ns = round(self.options.wait_s * NS_PER_S)
         ready = [entry for entry in self._over if final or now_ns - entry[1].last_ns >= wait_ns]
         self._over = [entry for entry in self._over if entry not in ready]
-        self._busy = [entry for entry in self._busy if now_ns - entry[2] < 12 * wait_ns]
+        self._busy = [entry for entry in self._busy if now_ns - entry[2] < MEMORY_NS]
         found = []
         for (a, b), stay in ready:
             one, other = owners.get(a), owners.get(b)
@@ -173,7 +179,7 @@ class Meetings:
         """The hands of somebody that are held out to another one and not into a shelf."""
         ux, uy = (other.x_m - track.x_m) / apart_m, (other.y_m - track.y_m) / apart_m
         for hand in track.hands:
-            held_out = (hand.x_m - track.x_m) * ux + (hand.y_m - track.y_m) * uy > 0.15 * apart_m
+            held_out = (hand.x_m - track.x_m) * ux + (hand.y_m - track.y_m) * uy > HELD_OUT_SHARE * apart_m
             raised = hand.z_m > self.options.low_m and self._plausible(track, hand)
             if held_out and raised and not self._at_shelf(hand):
                 yield hand.x_m, hand.y_m, hand.z_m
