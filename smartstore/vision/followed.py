@@ -63,14 +63,8 @@ class _Followed:
 class FloorFollower:
     """Keeps everybody in the store apart; ids count up from ``first`` and belong to this object alone."""
 
-    def __init__(
-        self,
-        site: Site,
-        first: int = 1,
-        options: FollowOptions | None = None,
-        motion: TrackerOptions | None = None,
-    ) -> None:
-        self.options, self.motion = options or FollowOptions(), motion or TrackerOptions()
+    def __init__(self, site: Site, first: int = 1) -> None:
+        self.options, self.motion = FollowOptions(), TrackerOptions()
         self._ground = Ground.of(site)
         self._people: list[_Followed] = []
         self._t_ns = -1
