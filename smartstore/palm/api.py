@@ -48,7 +48,10 @@ class Door:
         self._clients, self._strangers = Guard(options), Guard(options)
 
     def role(self, role: str) -> Callable[..., Client]:
-        """A dependency: the client that asks, which has this role and may ask now."""
+        """A dependency: the client that asks, which has this role and may ask now.
+
+        A right key gets in also from an address that is locked out: else whoever shares it could shut out its gates.
+        """
 
         def check(request: Request, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Client:
             address = request.client.host if request.client else "nowhere"

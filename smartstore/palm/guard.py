@@ -1,4 +1,4 @@
-"""Rate limits and lock-out, client by client: trying palms or keys in bulk is slow, and soon not possible at all.
+"""Rate limits and lock-out, client by client: trying palms or tokens in bulk is slow, and soon not possible at all.
 
 In: who asks and when (nanoseconds of any clock that never goes back). Out: how long they have to wait. Both limits are
 leaky buckets, so that a busy hour is allowed and a steady attack is not; a success in between does not clear failures,
