@@ -22,7 +22,7 @@ def report(
     """Write the report of a folder and return its file.
 
     Raises:
-        ReportError, ExplainError, SweepError, PriceError: there is nothing to report on, or no room for it.
+        EditError, ExplainError, SweepError, PriceError: there is nothing to report on, or no room for it.
     """
     if (folder / RESULTS).is_file():
         page = sweep_page(folder, load_prices(prices) if prices else None, watch)

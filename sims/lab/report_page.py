@@ -4,7 +4,6 @@ In: a :class:`Page`. Out: one HTML file with everything in it, that asks nobody 
 """
 
 import base64
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +14,9 @@ from sims.lab.cost import Cost, Prices
 from sims.lab.coverage import coverage
 from sims.lab.measures import shown
 from smartstore.site import Site
+from smartstore.site.writing import write_whole
 
 TEMPLATE = Path(__file__).with_name("report.html")
-
-
-class ReportError(Exception):
-    """A report that cannot be made; one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +73,15 @@ class Page:
 
 
 def write(file: Path, page: Page) -> None:
-    """Render a page, whole or not at all."""
+    """Render a page, whole or not at all. Raises EditError where it cannot be written."""
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.tests["table"] = lambda part: isinstance(part, Table)
     environment.tests["picture"] = lambda part: isinstance(part, Picture)
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(page=page)
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, file)
-    except OSError as error:
-        raise ReportError(f"{error.filename or file}: {error.strerror}; give another file with --out") from error
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, text.encode("utf-8"))
 
 
 def hardware_section(cost: Cost, prices: Prices) -> Section:

@@ -47,8 +47,8 @@ def run_page(run: Run, prices: Prices, settings: Path | None, watch: Callable[[s
     )
     return Page(
         f"{run.site.name}: {run.truth.scenario}, seed {run.truth.seed}",
-        f"One simulated run of {shown('event_s', row['event_s'])} in the store “{run.site.store}”, from the first "
-        f"person at the gate to the last receipt; {len(run.site.cameras)} cameras, "
+        f"One simulated run of {shown('event_s', row['event_s'])} in the store “{run.site.store}”; "
+        f"{len(run.site.cameras)} cameras, "
         f"{sum(bool(f.scale and f.shelves) for f in run.site.fixtures.values())} fixtures with scales.",
         (*facts, ("hardware", shown("hardware_minor", cost.hardware_minor, cost.currency))), tuple(sections),
     )  # fmt: skip

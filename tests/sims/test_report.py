@@ -21,6 +21,7 @@ from sims.lab.report_run import MOST_BYTES
 from sims.lab.run import RunRequest, run
 from sims.lab.sweep import read_sweep, sweep, write_results
 from smartstore.cli import run as tell
+from smartstore.site.writing import EditError
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -182,6 +183,14 @@ def test_what_is_written_stands_as_it_is(tmp_path: Path) -> None:
     write(tmp_path / "page.html", Page("t <i>", "about", (), (Section("s", [table]),)))
     text = (tmp_path / "page.html").read_text()
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; co" in text and "<i>" not in text
+
+
+def test_a_full_disk_leaves_the_report_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("before")
+    (tmp_path / ".page.html.partial").symlink_to("/dev/full")
+    with pytest.raises(EditError, match=r"page\.html: cannot be written: no space left on device"):
+        write(tmp_path / "page.html", Page("t", "about", (), ()))
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("page.html", "before")]
 
 
 @pytest.mark.parametrize(
