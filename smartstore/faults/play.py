@@ -113,7 +113,8 @@ class _Stage:
 
     def _random(self, topic: str) -> np.random.Generator:
         if topic not in self._randoms:
-            words = (zlib.crc32(self.name.encode()), zlib.crc32(topic.encode()))
+            first = self.name.removesuffix("-1")  # whose name alone has no number, and stream is the same
+            words = (zlib.crc32(first.encode()), zlib.crc32(topic.encode()))
             self._randoms[topic] = np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=words))
         return self._randoms[topic]
 

@@ -159,6 +159,11 @@ def test_one_more_device_changes_nothing_for_the_others() -> None:
     assert [p for p in heard if p.topic.endswith("g1")] == expected
 
 
+def test_one_more_fault_of_a_kind_changes_nothing_for_the_first() -> None:
+    drop, elsewhere = ({"fault": "drop", "share": 0.2, "topics": [f"data/scale/{name}"]} for name in ("g1", "g2"))
+    assert played(plan(drop, elsewhere), WEIGHTS) == played(plan(drop), WEIGHTS)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "configs/faults").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_documents_are_in_order(path: Path) -> None:
     document = load_faults(path)
