@@ -3,7 +3,7 @@
 In: results of cases. Out: one row per family and one for all; F1 is the mean over cases, all else is pooled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,15 +47,15 @@ def _row(name: str, results: Sequence[dict[str, Any]]) -> Row:
     return Row(
         family=name,
         cases=len(results),
-        f1=_mean([result["f1"] for result in results]),
-        f1_unsold=_mean([result["f1_unsold"] for result in results]),
-        exact=_share(results, "exact", "visits"),
-        exact_unsold=_share(results, "exact_unsold", "visits"),
-        over=_share(results, "over_minor", "due_minor"),
-        under=_share(results, "under_minor", "due_minor"),
-        review=_share(results, "doubts", "changes"),
-        idf1=_mean([result["idf1"] for result in results]),
-        baseline_f1=_mean(baseline) if baseline else None,
+        f1=mean([result["f1"] for result in results]),
+        f1_unsold=mean([result["f1_unsold"] for result in results]),
+        exact=pooled(results, "exact", "visits"),
+        exact_unsold=pooled(results, "exact_unsold", "visits"),
+        over=pooled(results, "over_minor", "due_minor"),
+        under=pooled(results, "under_minor", "due_minor"),
+        review=pooled(results, "doubts", "changes"),
+        idf1=mean([result["idf1"] for result in results]),
+        baseline_f1=mean(baseline) if baseline else None,
         worst=f"{worst['family'] if name == 'all' else worst['store']} {worst['seed']}: {worst['f1_unsold']:.2f}",
     )
 
@@ -77,10 +77,12 @@ def table(results: Sequence[dict[str, Any]], title: str) -> Table:
     return out
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
+    """Over cases."""
     return sum(values) / len(values)
 
 
-def _share(results: Sequence[dict[str, Any]], part: str, whole: str) -> float:
+def pooled(results: Sequence[Mapping[str, Any]], part: str, whole: str) -> float:
+    """One sum over another one; 0 where there is nothing."""
     total = sum(result[whole] for result in results)
     return sum(result[part] for result in results) / total if total else 0.0

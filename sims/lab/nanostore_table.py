@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sims.lab.batch import Result
+from sims.lab.gauntlet_table import mean, pooled
 
 Scores = Sequence[tuple[str, float]]
 """Published F1 values, each with its case."""
@@ -19,25 +20,24 @@ def rows(results: Sequence[Result], winner: Scores) -> list[dict[str, Any]]:
     """One row per case, and a last one over all. ``f1`` is of receipts as they are: what is in doubt is left off."""
     cases = list(dict.fromkeys(result["case"] for result in results))
     theirs = {case: [f1 for name, f1 in winner if name == case] for case in cases}
-    published = {case: _mean(scores) for case, scores in theirs.items() if scores}
+    published = {case: mean(scores) for case, scores in theirs.items() if scores}
     found = [_row(case, [r for r in results if r["case"] == case], published.get(case)) for case in cases]
     scored = [row["winner_f1"] for row in found if row["winner_f1"] is not None]
-    total = _row("all", results, _mean(scored) if scored else None)
+    total = _row("all", results, mean(scored) if scored else None)
     for key in ("f1", "f1_after_review", "baseline_f1"):
-        total[key] = _mean([row[key] for row in found])
+        total[key] = mean([row[key] for row in found])
     return [*found, total]
 
 
 def _row(case: str, results: Sequence[Result], winner: float | None) -> dict[str, Any]:
     worst = min(results, key=lambda result: result["f1_unsold"])
-    changes, visits = sum(r["changes"] for r in results), sum(r["visits"] for r in results)
     return {
-        "case": case, "runs": len(results), "f1": _mean([r["f1_unsold"] for r in results]),
+        "case": case, "runs": len(results), "f1": mean([r["f1_unsold"] for r in results]),
         "f1_worst": worst["f1_unsold"], "seed_worst": worst["seed"],
-        "f1_after_review": _mean([r["f1"] for r in results]),
-        "review_rate": sum(r["doubts"] for r in results) / changes if changes else 0.0,
-        "exact": sum(r["exact_unsold"] for r in results) / visits if visits else 1.0,
-        "baseline_f1": _mean([r["baseline_f1"] for r in results]), "winner_f1": winner,
+        "f1_after_review": mean([r["f1"] for r in results]),
+        "review_rate": pooled(results, "doubts", "changes"),
+        "exact": pooled(results, "exact_unsold", "visits"),
+        "baseline_f1": mean([r["baseline_f1"] for r in results]), "winner_f1": winner,
         "as_written": sum(r["as_written"] for r in results),
     }  # fmt: skip
 
@@ -48,7 +48,7 @@ def document(
     """Means, cases and runs as JSON, with what is not played and what is read with a grain of salt."""
     *cases, total = rows(results, winner)
     about = {key: total[key] for key in ("f1", "f1_after_review", "review_rate", "exact", "baseline_f1")}
-    return {"mean_f1": about.pop("f1"), **about, "winner_mean_f1": _mean([f1 for _, f1 in winner]) if winner else None,
+    return {"mean_f1": about.pop("f1"), **about, "winner_mean_f1": mean([f1 for _, f1 in winner]) if winner else None,
             "cases": cases, "runs": list(results), "not_played": list(problems), "notes": list(notes)}  # fmt: skip
 
 
@@ -64,7 +64,3 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['f1_after_review']:.3f}", f"{row['review_rate']:.3f}", f"{row['exact']:.3f}",
         f"{row['baseline_f1']:.3f}", theirs, f"{row['as_written']} of {row['runs']}",
     )  # fmt: skip
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
