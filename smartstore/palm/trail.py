@@ -1,8 +1,8 @@
 """The audit trail: who did what when, each entry chained to the one before with a key.
 
 In: what was done. Out: entries of the database, or the place where somebody has tampered with them. An entry names a
-person or a visit, never both, so that the trail does not say who came when; and nothing of a palm. The exception is a renewal: "renew" names the person
-right after the visit that it came with, once per person and salt.
+person or a visit, never both, so that the trail does not say who came when; and nothing of a palm. The exception is a
+renewal: "renew" names the person right after the visit that it came with, once per person and salt.
 
 Whoever can write to the database but lacks the secret cannot change, insert or remove an entry unseen, with one
 exception: the newest ones can be cut off. Against that the number and digest of the newest entry, which ``smartstore
