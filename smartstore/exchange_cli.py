@@ -268,19 +268,11 @@ def _record(
     out: Path, store: Path, site: "Site", channel: "Channel", device: str, messages: "Iterable[Message]"
 ) -> None:
     """A recording of one device, heard when it was said."""
-    from smartstore.feed.recording import open_recorder
+    from smartstore.feed.recording import record_whole
     from smartstore.wire.codec import encode
 
-    partial = out.with_name(f".{out.name}.partial")
-    count = 0
-    try:
-        with open_recorder(partial, site.store, store, imported=channel.name) as recorder:
-            for message in messages:
-                recorder.write(encode(channel, site.store, device, message), message.t_ns)
-                count += 1
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    heard = ((message.t_ns, encode(channel, site.store, device, message)) for message in messages)
+    count = record_whole(out, site.store, store, heard, imported=channel.name)
     typer.echo(f"{out}: {count} messages")
 
 

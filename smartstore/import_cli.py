@@ -4,7 +4,6 @@ In: a folder of theirs. Out: files of ours, each written whole or not at all, an
 assumed or left out.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,10 +22,6 @@ app = typer.Typer(help="Other people's data as a store document and feeds.", no_
 @app.callback()
 def imports() -> None:
     """Other people's data."""
-
-
-class ImportingError(Exception):
-    """An import that cannot be written; one line."""
 
 
 @app.command()
@@ -78,15 +73,8 @@ def _write(path: Path, text: str) -> None:
 
 def _record(path: Path, packets: "Sequence[Timed]", store: Path, case: str) -> None:
     """A feed that carries its store, whole or not at all: a packet is heard at its own time."""
-    from smartstore.feed.recording import open_recorder
+    from smartstore.feed.recording import record_whole
     from smartstore.formats.nanostore_store import STORE
 
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open_recorder(part, STORE, store, case=case) as recorder:
-            for t_ns, packet in packets:
-                recorder.write(packet, t_ns)
-        os.replace(part, path)
-    except OSError as error:
-        raise ImportingError(f"{path}: cannot be written ({error.strerror}); give another folder with --out") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record_whole(path, STORE, store, packets, case=case)

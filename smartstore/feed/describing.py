@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from mcap.records import Metadata
 
-from smartstore.bus.reading import Damage, Recorded, recorded
+from smartstore.bus.reading import Recorded, recorded
 from smartstore.bus.recording import PROFILE, is_off_wire, packet_of
 from smartstore.feed.copying import Cut, event_ages, has_event_time, is_device_data
 from smartstore.feed.documents import CATALOGUE, CATALOGUE_PATH, DOCUMENT, PALM_KEY
@@ -41,7 +41,6 @@ class FeedSummary:
     topics: dict[str, TopicSummary] = field(default_factory=dict)
     start_ns: int = -1
     end_ns: int = -1
-    damaged: int = 0
 
     @property
     def messages(self) -> int:
@@ -62,9 +61,7 @@ def summary(path: Path) -> FeedSummary:
     """
     out = FeedSummary()
     for part in recorded(path):
-        if isinstance(part, Damage):
-            out.damaged += 1
-        elif isinstance(part, Metadata) and part.name == PROFILE:
+        if isinstance(part, Metadata) and part.name == PROFILE:
             out.metadata = {name: text for name, text in part.metadata.items() if name not in LONG}
             out.documents = [name for name in LONG if name in part.metadata]
         elif isinstance(part, Recorded) and not is_off_wire(part.channel):

@@ -1,10 +1,10 @@
-"""A bus recorded until told to stop.
+"""A bus recorded until told to stop, or packets that are at hand.
 
-In: an open bus; the store document, if it is to be kept. Out: a recording.
+In: an open bus, or packets; the store document, if it is to be kept. Out: a recording.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from smartstore.feed.documents import PALM_KEY, item_pictures, store_documents
 from smartstore.palm.tokens import read_verifier
 from smartstore.site import load_site
 from smartstore.wire import topics
+from smartstore.wire.codec import Packet
 
 ALIVE_S = 0.2
 
@@ -35,6 +36,25 @@ def open_recorder(
     site = load_site(document)
     cameras = [camera.model for camera in site.cameras.values()]
     return McapRecorder(out, store, metadata | store_documents(document), cameras, item_pictures(document, site))
+
+
+def record_whole(out: Path, store: str, document: Path, heard: Iterable[tuple[int, Packet]], **about: str) -> int:
+    """A recording of packets, each with the time at which it was heard, whole or not at all; returns their number.
+
+    Raises:
+        FeedError, SiteError: as :func:`open_recorder`.
+    """
+    partial = out.with_name(f".{out.name}.partial")
+    count = 0
+    try:
+        with open_recorder(partial, store, document, None, **about) as recorder:
+            for t_ns, packet in heard:
+                recorder.write(packet, t_ns)
+                count += 1
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
 
 
 def record_bus(
