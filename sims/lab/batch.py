@@ -47,11 +47,13 @@ class Progress:
     total: int
     left_s: float
     last: str
+    """Name of the run that ended just now; empty before the first."""
     failed: int = 0
 
     def __str__(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self.done} of {self.total} runs{failed}, last {self.last}; about {self.left_s / 60:.0f} min left"
+        ahead = f", last {self.last}; about {self.left_s / 60:.0f} min left" if self.last else ""
+        return f"{self.done} of {self.total} runs{failed}{ahead}"
 
 
 def run_all(
@@ -92,7 +94,7 @@ def play_all(
     results = {job.name: kept for job in jobs if resume and (kept := _kept(folder, job))}
     left, had, failed = [job for job in jobs if job.name not in results], len(results), 0
     started = time.monotonic()
-    watch(Progress(had, len(jobs), 0.0, "none"))
+    watch(Progress(had, len(jobs), 0.0, ""))
     for job, result in _played(left, workers, scheduler):
         results[job.name] = {**result, "digest": job.digest()}
         try:
