@@ -1,89 +1,44 @@
 """``smartstore sim trackers``: our floor tracker against the usual trackers of single cameras, on the same messages.
 
-In: folders of runs whose recordings have people messages (edge fidelity). Out: IDF1, HOTA and MODA on the floor of the
-product's tracker and of Ultralytics' ByteTrack and BoT-SORT with their own defaults. Those follow boxes in each
-camera's picture, BoT-SORT with and without the messages' appearances. Their tracks are put on the floor by the
-product's own geometry and merged across cameras by :class:`FloorMerge`.
+In: folders of runs whose recordings have people messages (edge fidelity), and scenario documents, which are played with
+smart cameras. Out: IDF1, HOTA and MODA on the floor of the product's tracker and of Ultralytics' ByteTrack and BoT-SORT
+with their own defaults. Those follow boxes in each camera's picture, BoT-SORT with and without the messages'
+appearances. Their tracks become people on the floor by :class:`FloorMerge`.
 """
 
 import json
-import math
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sims.building import load_building
 from sims.lab.explain_run import read_run
 from sims.lab.floor import Moment, floor_metrics
+from sims.lab.floor_merge import FloorMerge
+from sims.lab.product import Palms
 from sims.lab.score import within
-from sims.truth import Truth
+from sims.scenario import load_scenario
+from sims.simulation import Simulation
+from sims.truth import Truth, read_truth
 from smartstore.bus.recording import read_feed
-from smartstore.domain.people import PeopleView, SeenPerson
-from smartstore.site import Site
+from smartstore.domain.people import PeopleView
+from smartstore.site import Site, load_site
 from smartstore.views import people_view
-from smartstore.vision.floor import FloorOptions, RayTable, locate
 from smartstore.vision.tracker import FloorTracker
-from smartstore.wire.codec import Received, WireError, decode
+from smartstore.wire.codec import Packet, Received, WireError, decode
 from smartstore.wire.messages import People
 
-Array = NDArray[np.float64]
-Place = tuple[int, float, float, float]
-"""Time, x, y in metres, and a weight: the inverse of the variance."""
-Key = tuple[str, int]
-"""A camera's track."""
-
-NS_PER_S = 1_000_000_000
 EVERY_NS = 200_000_000
 """The floor is looked at this often, as the service publishes it."""
 OURS = "smartstore"
+MEASURES = ("idf1", "hota", "moda")
 
 
 class TrackersError(Exception):
     """A run that cannot be tracked again; one line that says what and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class MergeOptions:
-    """How tracks of single cameras become people on the floor."""
-
-    hits: int = 3
-    """A camera's track counts from its third match on."""
-    join_m: float = 0.7
-    split_m: float = 1.2
-    """A camera's track so far from what the others say of its person is somebody else."""
-    fresh_s: float = 0.5
-    lost_s: float = 6.0
-    """A person whom nobody sees is remembered for so long, the buffer of the camera trackers."""
-    lost_m: float = 2.0
-    merge_m: float = 0.5
-    merge_s: float = 1.0
-    """Two people so near for so long whom no camera shows side by side are one."""
-
-
-@dataclass(frozen=True)
-class _Boxes:
-    """Detections in the layout that the trackers of Ultralytics read."""
-
-    xywh: Array
-    conf: Array
-    cls: Array
-
-    @classmethod
-    def of(cls, people: Sequence[SeenPerson]) -> Self:
-        boxes = np.array([person.box_px for person in people], float).reshape(-1, 4)
-        size = boxes[:, 2:] - boxes[:, :2]
-        xywh = np.concatenate([boxes[:, :2] + size / 2, size], axis=1)
-        return cls(xywh, np.array([person.score for person in people]), np.zeros(len(people)))
-
-    def __len__(self) -> int:
-        return len(self.conf)
-
-    def __getitem__(self, which: NDArray[np.bool_]) -> "_Boxes":
-        return _Boxes(self.xywh[which], self.conf[which], self.cls[which])
 
 
 def byte_track() -> Any:
@@ -113,114 +68,6 @@ def _defaults(name: str, **changed: object) -> Any:
     return IterableSimpleNamespace(**{**YAML.load(ROOT / f"cfg/trackers/{name}.yaml"), **changed})
 
 
-class FloorMerge:
-    """One tracker per camera; its tracks belong to people on the floor, each seen at most once by a camera."""
-
-    def __init__(self, site: Site, new_tracker: Callable[[], Any], options: MergeOptions | None = None) -> None:
-        self._options, self._floor = options or MergeOptions(), FloorOptions()
-        self._tables = {camera.id: RayTable(camera.model) for camera in site.cameras.values()}
-        self._trackers = {camera: new_tracker() for camera in self._tables}
-        self._hits: Counter[Key] = Counter()
-        self._places: dict[Key, Place] = {}
-        self._person: dict[Key, int] = {}
-        self._near_since: dict[tuple[int, int], int] = {}
-        self._people = 0
-
-    def observe(self, view: PeopleView) -> None:
-        """Takes in what a camera sees."""
-        for key, place in self._tracked(view):
-            self._hits[key] += 1
-            self._places[key] = place
-            person = self._person.get(key)
-            others = [] if person is None else [other for other in self._fresh(person, view.t_ns) if other != key]
-            if others and self._away_m(place, self._mean(others)) > self._options.split_m:
-                person = None
-            if person is None and self._hits[key] >= self._options.hits:
-                self._person.pop(key, None)
-                self._person[key] = self._who(key, place)
-        self._merge(view.t_ns)
-
-    def at(self, t_ns: int) -> tuple[tuple[int, float, float], ...]:
-        """Everybody whom some camera saw just now: number, x, y."""
-        means = {person: self._mean(keys) for person, keys in self._now(t_ns).items()}
-        return tuple((person, place[1], place[2]) for person, place in sorted(means.items()))
-
-    def _tracked(self, view: PeopleView) -> list[tuple[Key, Place]]:
-        """The camera's tracks that have a detection in this view, on the floor."""
-        looks = {len(person.appearance) for person in view.people}
-        feats = np.array([person.appearance for person in view.people]) if len(looks) == 1 and looks != {0} else None
-        rows = self._trackers[view.camera].update(_Boxes.of(view.people), feats=feats)
-        stands = locate(view.people, self._tables[view.camera], self._floor)
-        out = []
-        for row in rows:
-            number, index = int(row[4]), int(row[7])
-            if stands.known[index]:
-                weight = 1.0 / float(stands.cov[index, 0, 0] + stands.cov[index, 1, 1])
-                x_m, y_m = (float(v) for v in stands.mean[index, :2])
-                out.append(((view.camera, number), (view.t_ns, x_m, y_m, weight)))
-        return out
-
-    def _who(self, key: Key, place: Place) -> int:
-        """The person that a camera's new track belongs to: somebody there, somebody lost near there, or a new one."""
-        options, t_ns = self._options, place[0]
-        now = self._now(t_ns)
-        near = [
-            (self._away_m(place, self._mean(keys)), person)
-            for person, keys in now.items()
-            if all(camera != key[0] for camera, _ in keys)
-        ]
-        last: dict[int, Place] = {}
-        for other, person in self._person.items():
-            if person not in now:
-                last[person] = max(last.get(person, self._places[other]), self._places[other])
-        lost = [
-            (self._away_m(place, seen), person)
-            for person, seen in last.items()
-            if t_ns - seen[0] <= options.lost_s * NS_PER_S
-        ]
-        for found, limit_m in ((near, options.join_m), (lost, options.lost_m)):
-            if found and min(found)[0] <= limit_m:
-                return min(found)[1]
-        self._people += 1
-        return self._people
-
-    def _merge(self, t_ns: int) -> None:
-        now = self._now(t_ns)
-        since: dict[tuple[int, int], int] = {}
-        for older in sorted(now):
-            for younger in sorted(now):
-                apart = {camera for camera, _ in now[older]}.isdisjoint(camera for camera, _ in now[younger])
-                near = self._away_m(self._mean(now[older]), self._mean(now[younger])) < self._options.merge_m
-                if older >= younger or not (apart and near):
-                    continue
-                since[older, younger] = self._near_since.get((older, younger), t_ns)
-                if t_ns - since[older, younger] >= self._options.merge_s * NS_PER_S:
-                    self._person = {k: older if p == younger else p for k, p in self._person.items()}
-        self._near_since = since
-
-    def _now(self, t_ns: int) -> dict[int, list[Key]]:
-        out: dict[int, list[Key]] = {}
-        for key, person in self._person.items():
-            if self._is_fresh(key, t_ns):
-                out.setdefault(person, []).append(key)
-        return out
-
-    def _fresh(self, person: int, t_ns: int) -> list[Key]:
-        return [key for key, whose in self._person.items() if whose == person and self._is_fresh(key, t_ns)]
-
-    def _is_fresh(self, key: Key, t_ns: int) -> bool:
-        return t_ns - self._places[key][0] <= self._options.fresh_s * NS_PER_S
-
-    def _mean(self, keys: Sequence[Key]) -> Place:
-        places = np.array([self._places[key] for key in keys])
-        x_m, y_m = np.average(places[:, 1:3], axis=0, weights=places[:, 3])
-        return int(places[:, 0].max()), float(x_m), float(y_m), float(places[:, 3].sum())
-
-    @staticmethod
-    def _away_m(one: Place, other: Place) -> float:
-        return math.hypot(one[1] - other[1], one[2] - other[2])
-
-
 RIVALS: dict[str, Callable[[], Any]] = {
     "ByteTrack, merged": byte_track,
     "BoT-SORT, merged": bot_sort,
@@ -228,17 +75,33 @@ RIVALS: dict[str, Callable[[], Any]] = {
 }
 
 
-def compare(folder: Path, store: Path | None = None) -> dict[str, dict[str, float]]:
-    """IDF1, HOTA and MODA of every tracker on one recorded run.
+def compare(run: Path, store: Path | None = None) -> dict[str, dict[str, float]]:
+    """IDF1, HOTA and MODA of every tracker on a recorded run, or on the run of a scenario document with its own seed.
 
     Raises:
-        TrackersError, ExplainError, TruthError, FeedError: there is no such run, or nobody in its recording.
+        TrackersError, ExplainError, TruthError, FeedError: there is no such run, or nobody in its recording;
+        ScenarioError, BuildingError, SiteError: the scenario cannot be played; each is one line.
     """
-    run = read_run(folder, store)
-    views = recorded_views(folder / "feed.mcap")
+    if run.is_file():
+        return compare_on(*_played(run, store))
+    recorded = read_run(run, store)
+    views = people_views(read_feed(run / "feed.mcap"))
     if not views:
-        raise TrackersError(f"{folder}: its recording has no people messages; run the scenario with --fidelity edge")
-    return compare_on(views, run.truth, run.site)
+        raise TrackersError(f"{run}: its recording has no people messages; run the scenario with --fidelity edge")
+    return compare_on(views, recorded.truth, recorded.site)
+
+
+def _played(path: Path, store: Path | None) -> tuple[list[PeopleView], Truth, Site]:
+    """What cameras see in a scenario, and what is true. Nothing of the product listens."""
+    scenario = load_scenario(path)
+    document = store or scenario.store
+    building = load_building(document)
+    palms = Palms(building.store, scenario.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        truth = Path(folder) / "truth.jsonl"
+        simulation = Simulation(building, scenario, scan=palms.scan, enrol=palms.enrol, truth=truth)
+        views = people_views(packet for moment in simulation.run() for packet in moment.packets)
+        return views, read_truth(truth), load_site(document)
 
 
 def compare_on(views: Sequence[PeopleView], truth: Truth, site: Site) -> dict[str, dict[str, float]]:
@@ -248,17 +111,20 @@ def compare_on(views: Sequence[PeopleView], truth: Truth, site: Site) -> dict[st
     return {name: floor_metrics(truth.positions, within(site.walls_m, floor)) for name, floor in floors.items()}
 
 
-def recorded_views(feed: Path) -> list[PeopleView]:
-    """The people messages of a recording in event-time order, each once."""
-    found: dict[tuple[str, int, int], Received] = {}
-    for packet in read_feed(feed):
+def people_views(packets: Iterable[Packet]) -> list[PeopleView]:
+    """The people messages among packets in event-time order, each once."""
+    found = {(one.device, one.message.seq, one.t_ns): one for one in _people(packets)}
+    return [people_view(one.device, one.message) for one in sorted(found.values(), key=lambda received: received.key)]
+
+
+def _people(packets: Iterable[Packet]) -> Iterator[Received]:
+    for packet in packets:
         try:
             received = decode(packet) if packet.topic.endswith("/people") else None
         except WireError:
             continue
         if received is not None and isinstance(received.message, People):
-            found.setdefault((received.device, received.message.seq, received.t_ns), received)
-    return [people_view(r.device, r.message) for r in sorted(found.values(), key=lambda received: received.key)]
+            yield received
 
 
 def ours(views: Sequence[PeopleView], site: Site) -> list[Moment]:
@@ -281,23 +147,23 @@ def merged(views: Sequence[PeopleView], site: Site, new_tracker: Callable[[], An
     return out
 
 
-def report(folders: Sequence[Path], store: Path | None, as_json: bool) -> None:
-    """Prints the comparison of some runs and, of several, their mean."""
+def report(runs: Sequence[Path], store: Path | None, as_json: bool) -> None:
+    """Prints the comparison, run by run, with the mean, and by how much ours is ahead at least."""
     from rich.console import Console
     from rich.table import Table
 
-    rows = {str(folder): compare(folder, store) for folder in folders}
-    if len(rows) > 1:
-        names = (OURS, *RIVALS)
-        rows["mean"] = {
-            name: {m: float(np.mean([row[name][m] for row in rows.values()])) for m in ("idf1", "hota", "moda")}
-            for name in names
-        }
+    rows = {str(run): compare(run, store) for run in runs}
+    mean = {
+        name: {m: float(np.mean([row[name][m] for row in rows.values()])) for m in MEASURES} for name in (OURS, *RIVALS)
+    }
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps({**rows, "mean": mean}, indent=2))
         return
-    table = Table("run", "tracker", "IDF1", "HOTA", "MODA")
-    for folder, row in rows.items():
-        for name, value in row.items():
-            table.add_row(folder, name, *(f"{value[m]:.3f}" for m in ("idf1", "hota", "moda")))
+    table = Table("run", *mean, title=" / ".join(measure.upper() for measure in MEASURES))
+    for run, row in {**rows, "mean": mean}.items():
+        table.add_row(Path(run).stem, *(" / ".join(f"{values[m]:.3f}" for m in MEASURES) for values in row.values()))
     Console().print(table)
+    leads = {run: row[OURS]["idf1"] - max(row[name]["idf1"] for name in RIVALS) for run, row in rows.items()}
+    least = min(leads, key=leads.__getitem__)
+    ahead = sum(lead > 0 for lead in leads.values())
+    print(f"IDF1 above all others in {ahead} of {len(rows)} runs; the least lead is {leads[least]:+.3f} ({least})")

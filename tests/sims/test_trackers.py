@@ -1,19 +1,23 @@
 """Our floor tracker against ByteTrack and BoT-SORT, merged on the floor, on the same messages."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from sims.lab.floor import Moment
-from sims.lab.trackers import OURS, RIVALS, FloorMerge, TrackersError, byte_track, compare, compare_on
+from sims.lab.floor_merge import FloorMerge
+from sims.lab.trackers import OURS, RIVALS, TrackersError, byte_track, compare, compare_on
 from sims.truth import Truth
 from smartstore.bus.recording import McapRecorder
+from smartstore.cli import run as tell
 from smartstore.domain.people import PeopleView
 from smartstore.site import Site, load_site
 from tests.smartstore.crowd import SECOND, Cinema, Walker, line
 
-CORNER = Path("configs/stores/corner.yaml")
+CORNER, KIOSK = Path("configs/stores/corner.yaml"), Path("configs/stores/kiosk.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,17 @@ def test_one_person_seen_by_four_cameras_is_one_person_after_the_merge(corner: S
         for _, x, y in found[-1] if found else ():
             assert np.hypot(*(walker.at(t_s) - (x, y))) < 0.5
     assert {people[0][0] for people in found} == {1} and {len(people) for people in found} == {1}
+
+
+def test_a_scenario_is_played_and_tracked_by_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = [{"arrive_s": 1, "actions": [{"take": "k1-2-a"}]}]
+    visit = tmp_path / "visit.yaml"
+    document = {"schema": 1, "scenario": "visit", "store": str(KIOSK.resolve()), "seed": 403, "script": script}
+    visit.write_text(yaml.safe_dump(document | {"tail_s": 1}))
+    assert tell(["sim", "trackers", str(visit), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told[str(visit)] == told["mean"] and set(told["mean"]) == {OURS, *RIVALS}
+    assert told["mean"][OURS]["idf1"] > 0.93
 
 
 def test_a_run_without_people_messages_is_one_line(corner: Site, tmp_path: Path) -> None:
