@@ -21,7 +21,7 @@ from scipy import stats
 from sims.lab.batch import Progress, play_all
 from sims.lab.cost import load_prices
 from sims.lab.design import Design, load_design
-from sims.lab.measures import BY_NAME, MEASURES, Measure, shown
+from sims.lab.measures import BY_NAME, MEASURES, OF_TRACKS, Measure, shown
 from sims.lab.sweep import DesignRun
 
 ERROR = 0.05
@@ -210,6 +210,8 @@ def in_words(comparison: Comparison) -> list[str]:
         parts = [f"better in {', '.join(map(_told, better))}"] if better else []
         parts += [f"worse in {', '.join(map(_told, worse))}"] if worse else []
         told.append(f"B ({comparison.b}) is {' and '.join(parts)}.")
+        if all(finding.measure in OF_TRACKS for finding in (*better, *worse)):
+            told.append("No difference was found in receipts, money or reviews.")
     else:
         told.append("No difference was found in anything that decides.")
     told.append(_money(comparison))
@@ -218,7 +220,7 @@ def in_words(comparison: Comparison) -> list[str]:
     if same:
         told.append(f"No difference that matters: {', '.join(same)}.")
     if unclear:
-        told.append(f"By how much is not clear after {comparison.pairs} pairs: {', '.join(map(_told, unclear))}.")
+        told.append(f"Not clear after {comparison.pairs} pairs: {', '.join(map(_told, unclear))}.")
     early = f", of {comparison.most_pairs} allowed" if comparison.pairs < comparison.most_pairs else ""
     failed = f"; {comparison.failed} of them failed and do not count" if comparison.failed else ""
     told.append(

@@ -63,6 +63,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure("event_s", "event time", "s", 0),
 )
 BY_NAME: Mapping[str, Measure] = {measure.name: measure for measure in MEASURES}
+OF_TRACKS = frozenset({"floor_idf1", "floor_hota", "floor_moda"})
+"""Measures of who is where; all others that decide are of what is billed."""
 
 
 def row_of(played: Played, site: Site, building: Building, prices: Prices) -> Row:

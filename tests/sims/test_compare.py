@@ -117,6 +117,10 @@ def test_the_verdict_says_what_a_planner_wants_to_know() -> None:
     assert told.startswith("B (there) is worse in leak (+0.002") and "floor IDF1 (-0.200" in told
     assert "B costs 18.0% less hardware (180.00 EUR) and leaks 0.2% of sales more" in told
     assert "16 pairs of runs, of 40 allowed" in told
+    fewer = [{**row, "floor_idf1": row["floor_idf1"] - 0.2} for row in a]
+    tracks_only = in_words(replace(comparison, findings=tuple(findings(a, fewer, 2, 40))))
+    assert tracks_only[0] == "B (there) is worse in floor IDF1 (-0.200, -0.200 to -0.200)."
+    assert tracks_only[1] == "No difference was found in receipts, money or reviews."
     same = replace(comparison, findings=tuple(findings(a, a, 2, 40)))
     assert in_words(same)[0] == "No difference was found in anything that decides."
 

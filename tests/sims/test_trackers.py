@@ -34,8 +34,8 @@ def rush(corner: Site, seconds: float = 16.0) -> tuple[list[PeopleView], Truth]:
     ]
     positions: list[Moment] = []
     for k in range(int(seconds * 5)):
-        here = [(f"w{i}", *map(float, w.at(k / 5))) for i, w in enumerate(walkers) if not w.is_away(k / 5)]
-        positions.append((round((1000 + k / 5) * SECOND), tuple((name, x, y) for name, x, y in here)))
+        here = [(f"w{i}", w.at(k / 5)) for i, w in enumerate(walkers) if not w.is_away(k / 5)]
+        positions.append((round((1000 + k / 5) * SECOND), tuple((who, float(at[0]), float(at[1])) for who, at in here)))
     views = Cinema(corner, seed=401).views(walkers, seconds)
     return views, Truth("rush", 401, corner.store, positions[0][0], tuple(positions), (), ())  # type: ignore[arg-type]
 
