@@ -6,16 +6,23 @@ same seeds, so that the same people come and want the same things; what stays th
 Looking again after every few pairs is paid for (K. Kim, D. DeMets, Biometrika 74, 1987: at a share t of the pairs, t
 squared of the error may be spent), each look pays its own increment, and the measures that decide share it. So all of
 their intervals at all looks hold together with 95 %, whatever looks and measures have to do with each other (Boole).
+
+An interval is what two ways allow, each for half of its error. Student's t is short where differences are near to
+normal. Means of subsets of the differences (J. Hartigan, JASA 64, 1969: as likely as not on either side of the true
+one, each on its own, where both designs are as good) are where most pairs differ by little and a few by much: then a
+sign that is always the same proves more than a mean does.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 from scipy import stats
 
 from sims.lab.batch import Progress, play_all
@@ -31,6 +38,8 @@ SAME_FROM = 2
 """Not before the second look does a narrow interval count as no difference."""
 ALIKE = 1e-9
 """Differences of shares that are closer to each other are the same."""
+SUBSETS = 5000
+"""So many subsets of the pairs are drawn, or all where there are no more."""
 OUT = Path("data/runs/compare")
 Verdict = Literal["higher", "lower", "no difference that matters", "open"]
 
@@ -91,23 +100,48 @@ def look_points(pairs: int) -> list[int]:
 
 
 def judge(differences: Sequence[float], measure: Measure, look: int, most_pairs: int) -> tuple[float, float, Verdict]:
-    """The interval of a mean difference at a look (from 1), and what it says. Student's t: differences of means over a
-    run's many receipts are taken as near enough to normal. Differences that are all the same have no spread to go by:
-    then so many of one sign must be too many for chance (sign test)."""
+    """The interval of a mean difference at a look (from 1), and what it says. Differences that are all the same have no
+    spread to go by: then so many of one sign must be too many for chance (sign test)."""
     points = look_points(most_pairs)
     share, before = points[look - 1] / points[-1], (points[look - 2] / points[-1] if look > 1 else 0.0)
     deciding = sum(one.decides for one in MEASURES)
     error = (spent(share) - spent(before)) / deciding
     values = np.asarray(differences, float)
-    mean, spread = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
-    reach = 0.0 if spread == 0.0 else float(stats.t.ppf(1 - error / 2, len(values) - 1)) * spread
-    if measure.decides and np.ptp(values) < ALIKE < abs(mean) and 2.0 ** (1 - len(values)) > error:
-        reach = 1.0  # shares differ by no more
-    low, high = mean - reach, mean + reach
+    mean = float(values.mean())
+    if np.ptp(values) >= ALIKE:
+        ways = _by_student(values, error / 2), _by_subsets(values, error / 2)
+        low, high = max(one[0] for one in ways), min(one[1] for one in ways)
+    else:
+        chance = measure.decides and abs(mean) > ALIKE and 2.0 ** (1 - len(values)) > error
+        low, high = (mean - 1.0, mean + 1.0) if chance else (mean, mean)  # shares differ by no more
     if low > 0 or high < 0:
         return low, high, "higher" if mean > 0 else "lower"
     within = max(abs(low), abs(high)) <= measure.matters and look >= min(SAME_FROM, len(points))
     return low, high, "no difference that matters" if within else "open"
+
+
+def _by_student(values: NDArray[np.float64], error: float) -> tuple[float, float]:
+    """The interval of a mean whose values are near enough to normal."""
+    reach = stats.t.ppf(1 - error / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+    return float(values.mean() - reach), float(values.mean() + reach)
+
+
+def _by_subsets(values: NDArray[np.float64], error: float) -> tuple[float, float]:
+    """The interval of the middle of symmetric values; without ends where they are too few for so small an error."""
+    means = np.sort(_subsets(len(values)) @ values)
+    beyond = math.floor(error / 2 * (len(means) + 1))
+    return (float(means[beyond - 1]), float(means[-beyond])) if beyond else (-math.inf, math.inf)
+
+
+@cache
+def _subsets(count: int) -> NDArray[np.float64]:
+    """Subsets of so many values, (s, n): the weights with which each takes their mean."""
+    if 2**count <= SUBSETS:
+        chosen = np.arange(1, 2**count)[:, None] >> np.arange(count) & 1
+    else:
+        chosen = np.random.default_rng(count).integers(0, 2, (SUBSETS, count))
+        chosen = chosen[chosen.any(axis=1)]
+    return np.asarray(chosen / chosen.sum(axis=1, keepdims=True))
 
 
 def findings(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]], look: int, most: int) -> list[Finding]:

@@ -44,13 +44,13 @@ def until_clear(a: list[dict[str, Any]], b: list[dict[str, Any]], most: int = 40
 
 
 def test_a_store_and_itself_differ_in_no_more_than_one_of_twenty_comparisons() -> None:
-    """With different seeds on both sides, so that chance is there; 400 comparisons, so that the share is known."""
+    """With different seeds on both sides, so that chance is there; 200 comparisons, so that the share is known."""
     random = np.random.default_rng(461)
     wrong = 0
-    for _ in range(400):
+    for _ in range(200):
         _, found = until_clear(rows(random, 40), rows(random, 40))
         wrong += any(one.differs for one in found if BY_NAME[one.measure].decides)
-    assert wrong <= 20, f"{wrong} of 400"
+    assert wrong <= 10, f"{wrong} of 200"
 
 
 def test_a_store_and_itself_on_the_same_seeds_are_the_same_at_once() -> None:
@@ -95,6 +95,17 @@ def test_the_looks_together_spend_the_error_once() -> None:
     early = judge([0.1, 0.2, 0.15, 0.1, 0.12, 0.2, 0.11, 0.1], DECIDE[0], 1, 40)
     late = judge([0.1, 0.2, 0.15, 0.1, 0.12, 0.2, 0.11, 0.1], DECIDE[0], 5, 40)
     assert early[0] < late[0] < late[1] < early[1]
+
+
+def test_what_is_always_a_little_worse_and_at_times_much_is_worse() -> None:
+    """Cameras that are gone cost most runs next to nothing and some a lost track: a mean alone would be unsure."""
+    random = np.random.default_rng(464)
+    differences = -random.uniform(0.001, 0.01, 16) - 0.2 * (np.arange(16) % 8 == 0)
+    low, high, verdict = judge(differences, BY_NAME["floor_idf1"], 2, 40)
+    assert verdict == "lower" and low < differences.mean() < high
+    assert judge(differences[:8], BY_NAME["floor_idf1"], 1, 40)[2] == "open", "eight of one sign come about by chance"
+    mixed = differences * np.where(np.arange(16) % 3, 1, -1)
+    assert judge(mixed, BY_NAME["floor_idf1"], 2, 40)[2] == "open"
 
 
 def test_a_few_pairs_that_differ_by_the_same_prove_nothing() -> None:
