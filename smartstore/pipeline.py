@@ -265,7 +265,8 @@ class Pipeline:
     def _decide(self, now_ns: int, final: bool = False) -> list[StoreEvent]:
         """What is due at ``now_ns``: items first, then the visits that nothing open can concern any more."""
         waiting = [visit.visit for visit in self._leaving]
-        known = Known(self._holdings, self._visits.owners, [*self._visits.inside, *waiting])
+        inside = [*self._visits.inside, *waiting]
+        known = Known(self._holdings, self._visits.owners, inside, self._visits.strangers)
         events: list[StoreEvent] = list(self._attributor.decide(now_ns, known, final))
         for event in events:
             self._hold(event)

@@ -6,7 +6,7 @@ ringing) is of another family than what the inference assumes.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from smartstore.domain.items import FacingChange
 from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.fusion.alive import ScaleAlive
 from smartstore.fusion.attribution import Attributor, Known
+from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.scales.candidates import CandidateFinder
 from smartstore.scales.steps import StepDetector
@@ -178,9 +179,11 @@ def told(
     views: Iterable[FacingChange] = (),
     clear: Iterable[FacingsSeen] = (),
     until_s: float = 20.0,
+    options: FusionOptions | None = None,
+    strangers: Collection[int] = (),
 ) -> list[ItemEvent]:
-    """The events of a story in which tracks are known to belong to visits."""
-    attributor = Attributor(site, CandidateFinder(site).observe)
+    """The events of a story in which tracks are known to belong to visits, or to be ``strangers``."""
+    attributor = Attributor(site, CandidateFinder(site).observe, options)
     detectors = {scale.fixture.id: StepDetector(scale.fixture) for scale in scales}
     feed: list[tuple[int, int, object]] = [(state.t_ns, 1, state) for state in floor_states(site, walkers, until_s)]
     feed += [(batch.t_ns, 0, (scale.fixture.id, batch)) for scale in scales for batch in scale.batches(until_s)]
@@ -197,7 +200,7 @@ def told(
             attributor.observe(ScaleAlive(fixture, t_ns, detector.live_plates(t_ns), detector.restless()))
         else:
             attributor.observe(fact)  # type: ignore[arg-type]
-        new = attributor.decide(t_ns, Known(holdings, owners, sorted(set(owners.values()))))
+        new = attributor.decide(t_ns, Known(holdings, owners, sorted(set(owners.values())), strangers))
         for event in new:
             if isinstance(event, ItemTaken):
                 holdings.setdefault(event.visit, Counter())[event.sku] += event.quantity

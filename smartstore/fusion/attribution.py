@@ -10,7 +10,7 @@ and what hands may have done there unseen is doubt.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from smartstore.domain.events import CaseRaised, ItemReturned
@@ -21,10 +21,11 @@ from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
 from smartstore.fusion.changes import Change, joined, of_step, with_grams
 from smartstore.fusion.dips import DipFinder
 from smartstore.fusion.evidence import press_log, same_weight_log
-from smartstore.fusion.exchanges import Exchanges, Reached
-from smartstore.fusion.hypotheses import Hypothesiser, Reach, seen_explanations
+from smartstore.fusion.exchanges import Exchanges
+from smartstore.fusion.hypotheses import Hypothesiser, seen_explanations
 from smartstore.fusion.joint import Choice, Hypothesis, solve
 from smartstore.fusion.meetings import Meetings
+from smartstore.fusion.nearby import Nearby
 from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.placing import Placing
 from smartstore.fusion.planogram import Planogram
@@ -34,7 +35,7 @@ from smartstore.fusion.stoops import Stoops
 from smartstore.fusion.touches import FacingsSeen, OpenTouches
 from smartstore.fusion.unseen import Moved, UnseenPairs
 from smartstore.fusion.waiting import Waiting
-from smartstore.site import Facing, Site
+from smartstore.site import Site
 
 NS_PER_S = 1_000_000_000
 Explain = Callable[[WeightStep], list[Explanation]]
@@ -53,6 +54,8 @@ class Known:
     holdings: Mapping[str, Mapping[str, int]]
     owners: Mapping[int, str]
     inside: Sequence[str]
+    strangers: Collection[int] = ()
+    """Tracks of people who are known to be of no visit: staff, and who walked in behind somebody."""
     moved: frozenset[tuple[int, str]] = frozenset()
     """When SKUs may have been taken a moment ago, so that carts do not show them yet."""
 
@@ -70,6 +73,7 @@ class Attributor:
         self._placing = Placing(self.planogram, self._evidence)
         self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, options.hypotheses)
         self._reach = ReachMemory(site, self._evidence, options.reach)
+        self._near = Nearby(self._reach)
         self._touches = OpenTouches(options.touches)
         self._scales = LivingScales(site, self._options.scale_silent_s)
         self._sightings = Sightings(site, self._scales, options.sightings)
@@ -136,12 +140,12 @@ class Attributor:
             events += self._bookings.unseen(pair)
         for meeting in self._meetings.due(now_ns, known.owners, final):
             events += self._bookings.met(meeting, holdings)
-        for stoop in self._stoops.due(now_ns, known.owners, final):
+        for stoop in self._stoops.due(self._waiting.decided_until(now_ns), known.owners, final):
             if not self._meetings.at_work((stoop.visit,), stoop.t_start_ns, stoop.t_end_ns):
                 events += self._bookings.stooped(stoop, holdings)
-        for exchange in self._exchanges.due(now_ns, holdings, self._reached(known), final):
+        for exchange in self._exchanges.due(now_ns, holdings, self._near.reached(known.owners, known.inside), final):
             if not self._meetings.at_work((exchange.giver, exchange.taker), exchange.t_ns, exchange.t_ns):
-                events += self._bookings.exchanged(exchange)
+                events += self._bookings.exchanged(exchange, holdings)
         self._sightings.forget(now_ns)
         self._bookings.forget(list(known.inside))
         return events
@@ -163,7 +167,9 @@ class Attributor:
         for change, thought, choice in zip(group, hypotheses, choices, strict=True):
             self._watch(change, choice)
             self._placing.decided(change, thought, choice)
-            booked = self._bookings.book(change, choice, self._time(change), holdings)
+            reach = self._near.reacher(change, known.owners, known.inside, known.strangers)
+            stranger = any(reach("", self._site.facings[name]) > 0 for name in change.facings)
+            booked = self._bookings.book(change, choice, self._time(change), holdings, stranger)
             for event in booked:
                 self._touches.explain(change.t_start_ns, change.t_end_ns, event.place)
                 count = 1 if isinstance(event, CaseRaised) else event.quantity
@@ -193,7 +199,13 @@ class Attributor:
         )
         movable = frozenset(sku for t_ns, sku in known.moved if t_ns < change.t_start_ns)
         carts = (known.holdings, self._bookings.doubt, movable)
-        return self._hypotheses.all(change, explanations, list(known.inside), self._reacher(change, known), *carts)
+        return self._hypotheses.all(
+            change,
+            explanations,
+            list(known.inside),
+            self._near.reacher(change, known.owners, known.inside, known.strangers),
+            *carts,
+        )
 
     def _following(self, earlier: Sequence[Change], change: Change, known: Known) -> list[Hypothesis]:
         """What a change may be after others that are not booked yet: what they left at its facings can be taken."""
@@ -213,36 +225,6 @@ class Attributor:
             return explanations
         fit = same_weight_log(thing.off_grams, thing.sigma_grams) + self.planogram.options.thing_nats
         return [replace(e, log_likelihood=max(e.log_likelihood, fit)) if not e.sku else e for e in explanations]
-
-    def _reacher(self, change: Change, known: Known) -> Reach:
-        """Who could have reached a facing at the time of a change."""
-        tracks = self._tracks_of(known)
-
-        def reach(visit: str, facing: Facing) -> float:
-            where = (tracks[visit], facing, change.t_start_ns, change.t_end_ns)
-            ratio = self._reach.log_ratio(*where)
-            return ratio if change.step else max(ratio, self._reach.touch_log(*where))
-
-        return reach
-
-    def _reached(self, known: Known) -> Reached:
-        """Who of those inside may have reached into a facing."""
-
-        def reached(facing: Facing, start_ns: int, end_ns: int) -> dict[str, float]:
-            return {
-                visit: self._reach.log_ratio(tracks, facing, start_ns, end_ns)
-                for visit, tracks in self._tracks_of(known).items()
-            }
-
-        return reached
-
-    def _tracks_of(self, known: Known) -> dict[str, list[int]]:
-        """The tracks of everybody inside."""
-        tracks: dict[str, list[int]] = {visit: [] for visit in known.inside}
-        for track in self._reach.tracks():
-            if known.owners.get(track) in tracks:
-                tracks[known.owners[track]].append(track)
-        return tracks
 
     def _merged(self, group: list[Change], known: Known) -> list[Change]:
         """Steps of the same plates that make more sense as one: a hand that rested first, or left late."""
@@ -273,7 +255,7 @@ class Attributor:
         step = change.step
         if step is None or abs(step.grams) < self._options.part_grams:
             return [change]
-        reach = self._reacher(change, known)
+        reach = self._near.reacher(change, known.owners, known.inside, known.strangers)
         near = any(reach(visit, self._site.facings[name]) > 0 for visit in known.inside for name in change.facings)
         single = self._explanations(change, replace(known, moved=frozenset()))[0]
         if not near or single.visit:

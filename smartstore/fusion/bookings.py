@@ -28,7 +28,7 @@ HANDED = 0.75
 """Of meetings of hands, the share in which something changed hands."""
 LEFT = 0.75
 """Of hands at the floor, the share that left something there."""
-EXCHANGED = 0.5
+EXCHANGED = 0.8
 """Of pairs of hands in one facing that looks as before, the share that moved something to and fro."""
 Carts = dict[str, Counter[str]]
 """What each visit holds, by SKU."""
@@ -52,8 +52,12 @@ class Bookings:
         self.doubt = {visit: held for visit, held in self.doubt.items() if visit in inside}
         self._taken_at = {key: facing for key, facing in self._taken_at.items() if key[0] in inside}
 
-    def book(self, change: Change, choice: Choice, t_ns: int, holdings: Carts) -> list[ItemEvent]:
-        """The event of a decided change; none for what was nobody's sale."""
+    def book(
+        self, change: Change, choice: Choice, t_ns: int, holdings: Carts, stranger: bool = False
+    ) -> list[ItemEvent]:
+        """The event of a decided change; none for what was nobody's sale. ``stranger``: somebody of no visit had a hand
+        there, so that there is nobody to look for whom a take could be billed to.
+        """
         claim = choice.hypothesis
         if self._came_from_nobody(change, choice):
             return []
@@ -62,7 +66,8 @@ class Bookings:
             sale = max(((p, h) for h, p in choice.ranking if h.sku and h.visit), default=None, key=itemgetter(0))
             return [self._case(change, choice, t_ns)] if sale and sale[0] > 1 - self._enough(sale[1]) else []
         unclear = change.step is None and change.seen is not None and change.seen.unclear
-        if unclear or choice.probability < self._enough(claim) or (not claim.visit and claim.quantity > 0):
+        nobody = not claim.visit and claim.quantity > 0 and not stranger
+        if unclear or nobody or choice.probability < self._enough(claim):
             return [self._case(change, choice, t_ns)]
         return self._moved(change, choice, claim, t_ns, holdings)
 
@@ -71,7 +76,8 @@ class Bookings:
         if change.step is None or change.step.grams <= 0 or not change.facings:
             return False
         nobodys = [(claim, p) for claim, p in choice.ranking if not claim.visit]
-        if sum(p for _, p in nobodys) < self._sure or max(nobodys, key=itemgetter(1))[1] >= self._sure:
+        goods = max((p for claim, p in nobodys if claim.sku), default=0.0)
+        if sum(p for _, p in nobodys) < self._sure or goods >= self._sure:
             return False
         self._planogram.laid(change.facings[0], change.step.grams)
         return True
@@ -95,6 +101,8 @@ class Bookings:
         count, rest = abs(claim.quantity), (claim.visit, t_ns, change.caused_by, claim.sku)
         if claim.quantity > 0:
             self._planogram.took(claim.facing, claim.sku, count)
+            if not claim.visit:
+                return []
             held[claim.sku] += count
             self._taken_at[claim.visit, claim.sku] = claim.facing
             return [ItemTaken(*rest, count, claim.facing, choice.probability)]
@@ -166,11 +174,20 @@ class Bookings:
         caused_by = f"meeting:{meeting.visits[0]}:{meeting.visits[1]}:{meeting.t_start_ns}"
         return self._case_of_two(candidates, meeting.t_ns, caused_by)
 
-    def exchanged(self, exchange: Exchange) -> list[ItemEvent]:
-        """The case of two hands in one facing that looks as before: what one put back the other one may have taken."""
-        gift = Candidate(exchange.taker, exchange.sku, 1, exchange.facing, EXCHANGED, exchange.giver)
-        caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{exchange.facing}:{exchange.t_ns}"
-        return self._case_of_two([gift], exchange.t_ns, caused_by)
+    def exchanged(self, exchange: Exchange, holdings: Carts) -> list[ItemEvent]:
+        """Two hands in one facing that looks as before: what one put back the other one took, or it is a case."""
+        sku, place, t_ns = exchange.sku, exchange.facing, exchange.t_ns
+        caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{place}:{t_ns}"
+        if self._enough(Hypothesis(exchange.taker, sku, 1, place, 0.0)) > EXCHANGED:
+            gift = Candidate(exchange.taker, sku, 1, place, EXCHANGED, exchange.giver)
+            return self._case_of_two([gift], t_ns, caused_by)
+        holdings[exchange.giver][sku] -= 1
+        holdings.setdefault(exchange.taker, Counter())[sku] += 1
+        self._taken_at[exchange.taker, sku] = place
+        return [
+            ItemReturned(exchange.giver, t_ns, f"{caused_by}:put", sku, 1, place, EXCHANGED),
+            ItemTaken(exchange.taker, t_ns, f"{caused_by}:take", sku, 1, place, EXCHANGED),
+        ]
 
     def stooped(self, stoop: Stoop, holdings: Carts) -> list[ItemEvent]:
         """The case of hands at the floor: something out of the cart may lie there now."""

@@ -65,7 +65,9 @@ class Hypothesiser:
         """
         found: dict[Key, Hypothesis] = {}
         reached = {
-            (visit, facing): reach(visit, self.site.facings[facing]) for visit in visits for facing in change.facings
+            (visit, facing): reach(visit, self.site.facings[facing])
+            for visit in (*visits, "")
+            for facing in change.facings
         }
         # A hand that takes nothing nudges, too: whoever reached there speaks for "nothing" as much as for a take.
         touched = max([0.0, *reached.values()])
@@ -75,7 +77,7 @@ class Hypothesiser:
                 for visit in [*visits, ""] if explanation.sku else [""]:
                     if not _can(visit, explanation, holdings, doubtful, movable):
                         continue
-                    near = reached.get((visit, facing), 0.0) if explanation.sku else touched
+                    near = reached[visit, facing] if explanation.sku else touched
                     score = base + self._actor(explanation, visit, near, holdings, doubtful)
                     hypothesis = Hypothesis(visit, explanation.sku, explanation.quantity, facing, score)
                     if hypothesis.key not in found or found[hypothesis.key].score < score:
@@ -112,7 +114,7 @@ class Hypothesiser:
         if not explanation.sku:
             return reach
         if not visit:
-            return math.log(self.options.stranger)
+            return max(math.log(self.options.stranger), reach)
         if explanation.quantity < 0:
             held = holdings.get(visit, {}).get(explanation.sku, 0)
             unsure = doubtful.get(visit, {}).get(explanation.sku, 0)

@@ -15,8 +15,6 @@ from smartstore.site import Fixture, Site
 NS_PER_S = 1_000_000_000
 LEAST_FIT = 0.05
 """Hands that fit an item between them worse than this are not together."""
-HELD_OUT_SHARE = 0.15
-"""A hand that is held out to somebody is at least so far on its way to them."""
 MEMORY_NS = 60 * NS_PER_S
 """Who moved goods is known for longer than any meeting lasts and waits."""
 
@@ -25,7 +23,7 @@ MEMORY_NS = 60 * NS_PER_S
 class MeetingOptions:
     """Times in seconds, lengths in metres, speeds in metres per second."""
 
-    least_s: float = 0.55
+    least_s: float = 0.5
     """Hands that were together for less only passed each other."""
     most_s: float = 3.5
     """Whose hands are near to each other for longer only stand together."""
@@ -37,9 +35,15 @@ class MeetingOptions:
     arm_m: float = 1.2
     """Nobody hands over anything to whoever stands nearer than the first or farther than the second of these."""
     still_m_s: float = 0.5
+    out_m: float = 0.2
+    """A hand that is held out to somebody is so far from the middle of its body towards them; one that hangs is not."""
     low_m: float = 0.85
     high_m: float = 1.7
     """Hands that hang, or that are not where a camera thought, are not between these heights."""
+    lift_m: float = 0.1
+    """Arms that hang are long or short: a hand that is held out is so much higher than the other one ..."""
+    raised_m: float = 1.02
+    """... or higher than the hanging wrist of all but the tallest: that of 95 of 100 men is below 0.94 (NASA 3000)."""
     hand_m: float = 0.8
     """A hand is no farther from its body than this."""
     hand_sigma_m: float = 0.25
@@ -178,10 +182,12 @@ class Meetings:
     def _reaching(self, track: FloorTrack, other: FloorTrack, apart_m: float) -> Iterator[tuple[float, float, float]]:
         """The hands of somebody that are held out to another one and not into a shelf."""
         ux, uy = (other.x_m - track.x_m) / apart_m, (other.y_m - track.y_m) / apart_m
-        for hand in track.hands:
-            held_out = (hand.x_m - track.x_m) * ux + (hand.y_m - track.y_m) * uy > HELD_OUT_SHARE * apart_m
-            raised = hand.z_m > self.options.low_m and self._plausible(track, hand)
-            if held_out and raised and not self._at_shelf(hand):
+        hands = [hand for hand in track.hands if self._plausible(track, hand)]
+        lowest_m = min((hand.z_m for hand in hands), default=0.0)
+        least_m = min(max(self.options.low_m, lowest_m + self.options.lift_m), self.options.raised_m)
+        for hand in hands:
+            held_out = (hand.x_m - track.x_m) * ux + (hand.y_m - track.y_m) * uy > self.options.out_m
+            if held_out and hand.z_m > least_m and not self._at_shelf(hand):
                 yield hand.x_m, hand.y_m, hand.z_m
 
     def _at_shelf(self, hand: Hand) -> bool:

@@ -31,8 +31,9 @@ class AttributionOptions:
     """Changes less apart than this are explained together."""
     patience_s: float = 10.5
     """Nothing waits longer than this for company."""
-    sure: float = 0.7
-    """Below this probability a change becomes a case, where no policy sets prices."""
+    sure: float = 0.6
+    """Below this probability a change becomes a case, where no policy sets prices: nothing is booked against another
+    explanation of more than 0.4."""
     at_once_s: float = 0.5
     """Two things done at different places within this time need two hands."""
     joint: bool = True

@@ -22,9 +22,9 @@ class StoopOptions:
     """Hands lower than this are at the floor."""
     least_s: float = 0.3
     gap_s: float = 0.5
-    hand_m: float = 0.9
-    """A hand is no farther from its body than this."""
-    hand_sigma_m: float = 0.25
+    hand_m: float = 0.6
+    """The hand of somebody who has bent down is no farther from the middle of the body than this."""
+    hand_sigma_m: float = 0.15
     before_m: float = 0.05
     """A hand nearer to a fixture than this may be in its lowest shelf."""
     wait_s: float = 4.0

@@ -43,6 +43,10 @@ class Waiting:
                 return due
         return []
 
+    def decided_until(self, now_ns: int) -> int:
+        """The time up to which nothing waits, at most ``now_ns``."""
+        return min([now_ns, *(change.t_start_ns for change in self.changes)])
+
     def _is_due(self, change: Change, now_ns: int) -> bool:
         """Whether others have had their say, and the same plates no longer move."""
         waited_s = (now_ns - change.t_end_ns) / NS_PER_S

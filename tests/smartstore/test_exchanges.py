@@ -4,14 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from smartstore.domain.events import CaseRaised, ItemTaken
-from smartstore.domain.items import Candidate, WeightStep
+from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
+from smartstore.domain.items import WeightStep
 from smartstore.fusion.alive import ScaleAlive
 from smartstore.fusion.exchanges import Exchanges
+from smartstore.fusion.options import AttributionOptions, FusionOptions
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
-from tests.builders import FakeScale, at, grams, plate, shopper, told, view
+from tests.builders import FakeScale, ItemEvent, at, grams, plate, shopper, told, view
 
 PLACE, BESIDE = "g1-1-a", "g1-1-b"
 """Flour and sugar: they weigh the same within 3 g."""
@@ -22,23 +23,32 @@ def site() -> Site:
     return load_site("configs/stores/corner.yaml")
 
 
-@pytest.mark.parametrize(
-    ("others", "held", "cases"),
-    [(("ben",), True, 2), ((), True, 0), (("ben",), False, 0)],
-    ids=["two hands, one holds it", "one hand", "nobody holds it"],
-)
-def test_two_hands_and_no_change_are_a_case_of_both(
-    site: Site, others: tuple[str, ...], held: bool, cases: int
-) -> None:
-    sku = site.facings[PLACE].sku
+def hands(site: Site, others: int, held: bool, sure: float) -> list[ItemEvent]:
+    """Anna, who may hold a packet of flour, and ``others`` have a hand in its place, which weighs as before."""
     scale = FakeScale(site.fixtures["g1"]).touch(5, plate(site, PLACE), 45.0, 0.4)
-    people = [shopper(site, 1, (5.2, PLACE)), *(shopper(site, 2, (5.2, PLACE)) for _ in others)]
-    events = told(site, [scale], people, {1: "anna", 2: "ben"}, held={"anna": {sku: 1}} if held else {})
-    assert [(type(event), event.visit) for event in events] == [(CaseRaised, "anna"), (CaseRaised, "ben")][:cases]
-    if cases:
-        first = events[0]
-        assert isinstance(first, CaseRaised) and first.place == PLACE and abs(first.t_ns - at(5.2)) < 5e8
-        assert first.candidates[0] == Candidate("ben", sku, 1, PLACE, 0.5, "anna")
+    people = [shopper(site, n, (5.2, PLACE)) for n in range(1, 2 + others)]
+    cart, options = {site.facings[PLACE].sku: 1}, FusionOptions(attribution=AttributionOptions(sure=sure))
+    return told(site, [scale], people, {1: "anna", 2: "ben"}, {"anna": cart} if held else {}, options=options)
+
+
+def test_what_one_of_two_hands_put_back_the_other_one_took(site: Site) -> None:
+    put, take = hands(site, 1, held=True, sure=0.6)
+    assert isinstance(put, ItemReturned) and isinstance(take, ItemTaken)
+    assert (put.visit, take.visit) == ("anna", "ben") and put.sku == take.sku == site.facings[PLACE].sku
+    assert put.place == PLACE and abs(put.t_ns - at(5.2)) < 5e8
+
+
+def test_where_more_has_to_be_known_two_hands_and_no_change_are_a_case_of_both(site: Site) -> None:
+    case, again = hands(site, 1, held=True, sure=0.9)
+    assert isinstance(case, CaseRaised) and isinstance(again, CaseRaised) and again.again
+    assert (case.visit, again.visit, case.place) == ("anna", "ben", PLACE)
+    best = case.candidates[0]
+    assert (best.giver, best.visit, best.sku, best.quantity) == ("anna", "ben", site.facings[PLACE].sku, 1)
+
+
+@pytest.mark.parametrize(("others", "held"), [(0, True), (1, False)], ids=["one hand", "nobody holds it"])
+def test_hands_that_cannot_have_exchanged_anything_only_touched(site: Site, others: int, held: bool) -> None:
+    assert hands(site, others, held, sure=0.6) == []
 
 
 @pytest.mark.parametrize(
