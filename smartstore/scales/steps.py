@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from smartstore.domain.items import WeightStep
 from smartstore.scales.cells import Array, NoiseOptions, PlateNoise, cell_medians
+from smartstore.scales.grouping import PlateStep, groups_of, overlap
 from smartstore.site import Fixture, Shelf
 from smartstore.wire.messages import ScaleBatch
 
@@ -39,8 +40,15 @@ class StepOptions:
     least_grams: float = 6.0
     least_sigmas: float = 4.5
     """A difference beyond both is a step."""
+    share_sigmas: float = 2.5
+    """A quiet plate beside a step, under the same facing, has a share of the item when it changed by more than this:
+    where and when are known, so it takes less to believe it than to find it."""
+    before_s: float = 1.0
+    """How far back such a plate is looked at."""
     spill_share: float = 0.02
     """Standard deviation of what a neighbour keeps of a step beside it, as a share of that step."""
+    late_s: float = 0.2
+    """How much later than its neighbours a plate with little of an item may notice."""
     hold_s: float = 0.6
     """Longest wait for a neighbour that is still restless."""
     restless_s: float = 8.0
@@ -53,16 +61,6 @@ class StepOptions:
     noise: NoiseOptions = field(default_factory=NoiseOptions)
 
 
-@dataclass(frozen=True, slots=True)
-class _PlateStep:
-    plate: int
-    start_ns: int
-    end_ns: int
-    grams: float
-    sigma: float
-    found_ns: int
-
-
 class StepDetector:
     """Turns the noisy readings of one fixture's scale into settled weight steps."""
 
@@ -70,23 +68,25 @@ class StepDetector:
         self._fixture, self._options = fixture, options or StepOptions()
         self._plates = [plate.id for shelf in fixture.shelves for plate in shelf.plates]
         self._shelf_of = np.array([i for i, shelf in enumerate(fixture.shelves) for _ in shelf.plates], int)
+        self._together = _together(fixture, self._plates)
         self._columns: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
         self._noise = PlateNoise(len(self._plates), self._options.noise)
-        self._keep = max(
-            round(self._options.settle_most_s / self._options.cell_s),
-            round(self._options.begin_s / self._options.cell_s),
-        )
+        longest_s = self._options.before_s + self._options.hold_s + self._options.settle_most_s
+        self._late_ns = round(self._options.late_s * NS_PER_S)
+        self._keep = round(max(longest_s, self._options.begin_s) / self._options.cell_s)
         self._recent: Array = np.full((self._keep, len(self._plates)), np.nan)
         self._times: list[int] = [0] * self._keep
         self._rest: Array = np.empty((0, len(self._plates)))
         self._next_ns = -1
         self._since: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
         """When each plate became restless; -1 while it is quiet."""
+        self._moved: NDArray[np.int64] = np.full(len(self._plates), 0, np.int64)
+        """When each plate last settled on another level."""
         self._heard: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
         self._number: Array = np.full(len(self._plates), np.nan)
         self._varied: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
         """When each plate last gave another number than before."""
-        self._held: list[_PlateStep] = []
+        self._held: list[PlateStep] = []
         self._live: tuple[NDArray[np.bool_], frozenset[str]] | None = None
         self.unknown_plates = 0
 
@@ -197,13 +197,14 @@ class StepDetector:
         grams = after - float(noise.level[plate])
         if abs(grams) > max(options.least_grams, options.least_sigmas * variance**0.5):
             self._held.append(
-                _PlateStep(plate, int(self._since[plate]), self._times[-count], grams, variance**0.5, t_ns)
+                PlateStep(plate, int(self._since[plate]), self._times[-count], grams, variance**0.5, t_ns)
             )
             noise.settled(plate, after, window)
+            self._moved[plate] = self._times[-count]
         else:
             noise.settled(plate, float(noise.level[plate]), window)
         if restless_s >= options.restless_s:
-            noise.begin(plate, self._recent[:, plate])
+            noise.begin(plate, self._recent[-round(options.begin_s / options.cell_s) :, plate])
         self._since[plate] = -1
 
     def _release(self, t_ns: int) -> list[WeightStep]:
@@ -213,45 +214,55 @@ class StepDetector:
             held = [step for step in self._held if self._shelf_of[step.plate] == index]
             if not held:
                 continue
-            latest = max(step.end_ns for step in held)
-            restless = bool(np.any((self._since >= 0) & (self._since <= latest) & (self._shelf_of == index)))
+            latest_ns = max(step.end_ns for step in held) + self._late_ns * self._together[[s.plate for s in held]].any(
+                0
+            )
+            restless = bool(np.any((self._since >= 0) & (self._since <= latest_ns) & (self._shelf_of == index)))
             waited_s = (t_ns - min(step.found_ns for step in held)) / NS_PER_S
             if restless and waited_s < self._options.hold_s:
                 continue
             self._held = [step for step in self._held if self._shelf_of[step.plate] != index]
-            steps += self._group(shelf, held)
+            steps += self._goods(shelf, held)
         return sorted(steps, key=lambda step: (step.t_end_ns, step.shelf, step.plates))
 
-    def _group(self, shelf: Shelf, held: list[_PlateStep]) -> list[WeightStep]:
+    def _goods(self, shelf: Shelf, held: list[PlateStep]) -> list[WeightStep]:
         """Steps of one shelf as goods: what one item does to several plates is one step, what rings along is none."""
-        held.sort(key=lambda step: (step.plate, step.start_ns))
-        groups: list[list[_PlateStep]] = []
-        for step in held:
-            beside = [group for group in groups if self._one_item(shelf, group[-1], step)]
-            if beside:
-                beside[-1].append(step)
-            else:
-                groups.append([step])
         out = []
-        for group in groups:
-            others = [abs(step.grams) for step in held if step not in group and _overlap(step, group)]
+        for tripped in groups_of(held, self._together, self._late_ns):
+            group = sorted([*tripped, *self._shares(tripped, held)], key=lambda step: step.plate)
+            others = [abs(step.grams) for step in held if step not in group and overlap(step, group)]
             spill = self._options.spill_share * max(others, default=0.0)
             found = self._weight_step(shelf, group, spill)
             if abs(found.grams) > self._options.least_sigmas * found.sigma_grams:
                 out.append(found)
         return out
 
-    def _one_item(self, shelf: Shelf, a: _PlateStep, b: _PlateStep) -> bool:
-        """Whether two plate steps may be one item: same direction and time, neighbours, and a facing across both."""
-        names = {self._plates[a.plate], self._plates[b.plate]}
-        return (
-            a.grams * b.grams > 0
-            and b.plate - a.plate == 1
-            and _overlap(b, [a])
-            and any(names <= set(facing.plates) for facing in shelf.facings)
-        )
+    def _shares(self, group: list[PlateStep], held: list[PlateStep]) -> list[PlateStep]:
+        """What the quiet plates at both ends of a group changed by, where an item may lie across them, too."""
+        ends = ((group[0].plate, group[0].plate - 1), (group[-1].plate, group[-1].plate + 1))
+        moved = {step.plate for step in held}
+        quiet = [b for a, b in ends if 0 <= b < len(self._plates) and self._since[b] < 0 and b not in moved
+                 and self._together[a, b]]  # fmt: skip
+        return [share for plate in quiet if (share := self._share(plate, group)) is not None]
 
-    def _weight_step(self, shelf: Shelf, group: list[_PlateStep], spill_grams: float) -> WeightStep:
+    def _share(self, plate: int, group: list[PlateStep]) -> PlateStep | None:
+        options, noise, times = self._options, self._noise, np.array(self._times)
+        start_ns, end_ns = min(step.start_ns for step in group), max(step.end_ns for step in group)
+        before = self._recent[(times >= self._moved[plate]) & (times > 0) & (times < start_ns), plate]
+        after = self._recent[times >= end_ns, plate]
+        if not before.size or not after.size or np.isnan(before).any() or np.isnan(after).any():
+            return None
+        grams = float(after.mean() - before.mean())
+        cells = float(noise.inflation[plate]) * (1 / before.size + 1 / after.size)
+        variance = float(noise.sigma[plate]) ** 2 * cells + options.noise.quantum_grams**2
+        spill = options.spill_share * max(abs(step.grams) for step in group)
+        if grams * group[0].grams <= 0 or abs(grams) < options.share_sigmas * (variance + spill**2) ** 0.5:
+            return None
+        noise.settled(plate, float(after.mean()), after)
+        self._moved[plate] = end_ns
+        return PlateStep(plate, start_ns, end_ns, grams, variance**0.5, group[0].found_ns)
+
+    def _weight_step(self, shelf: Shelf, group: list[PlateStep], spill_grams: float) -> WeightStep:
         variance = sum(step.sigma**2 for step in group) + spill_grams**2
         return WeightStep(
             self._fixture.id,
@@ -264,5 +275,11 @@ class StepDetector:
         )
 
 
-def _overlap(step: _PlateStep, group: list[_PlateStep]) -> bool:
-    return any(step.start_ns <= other.end_ns and other.start_ns <= step.end_ns for other in group)
+def _together(fixture: Fixture, plates: list[str]) -> NDArray[np.bool_]:
+    """Whether one facing is across two plates, (plates, plates); of a plate and itself it is not said."""
+    out = np.zeros((len(plates), len(plates)), bool)
+    for facing in (facing for shelf in fixture.shelves for facing in shelf.facings):
+        at = [plates.index(name) for name in facing.plates if name in plates]
+        out[np.ix_(at, at)] = True
+    np.fill_diagonal(out, val=False)
+    return out

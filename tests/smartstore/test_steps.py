@@ -91,14 +91,30 @@ def test_the_size_of_batches_does_not_matter(site: Site) -> None:
     assert abs(small.t_end_ns - large.t_end_ns) < 1000
 
 
-def test_an_item_across_two_plates_is_one_step() -> None:
+@pytest.fixture(scope="module")
+def wide() -> Fixture:
+    """Four plates, the two in the middle under one facing."""
     plates = tuple(Plate(f"p{i}", "f", "s", 0.1 * i, 0.1) for i in range(4))
     facing = Facing("a", "f", "s", "1", 0.1, 0.2, 1, 3, ("p1", "p2"), (0, 0, 0))
     shelf = Shelf("s", "f", 0.5, 0.3, plates, (facing,))
-    fixture = Fixture("f", "gondola", (0, 0), 0, 0.4, 0.4, 1.5, ScaleSpec(60, 12), (shelf,))
-    [step] = steps_of(FakeScale(fixture, 2).move(5, "p1", -200, ring_share=0).move(5, "p2", -150, ring_share=0))
+    return Fixture("f", "gondola", (0, 0), 0, 0.4, 0.4, 1.5, ScaleSpec(60, 12), (shelf,))
+
+
+def test_an_item_across_two_plates_is_one_step(wide: Fixture) -> None:
+    [step] = steps_of(FakeScale(wide, 2).move(5, "p1", -200, ring_share=0).move(5, "p2", -150, ring_share=0))
     assert step.grams == pytest.approx(-350, abs=5)
     assert [name for name, _ in step.plates] == ["p1", "p2"]
+
+
+@pytest.mark.parametrize("share_grams", [-12.0, 0.0])
+def test_an_item_is_weighed_whole_although_a_noisy_plate_has_little_of_it(wide: Fixture, share_grams: float) -> None:
+    """Too little to be noticed by itself; where there is nothing, nothing is added."""
+    errors = []
+    for seed in range(12):
+        scale = FakeScale(wide, seed, 3.0).move(5, "p1", -60).move(5, "p2", share_grams, push_grams=0)
+        [step] = steps_of(scale)
+        errors.append(step.grams + 60 - share_grams)
+    assert abs(float(np.median(errors))) < 2.5
 
 
 def test_sigma_is_honest(site: Site) -> None:
