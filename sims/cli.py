@@ -71,7 +71,7 @@ def explain(
     case: Annotated[
         str | None, typer.Argument(metavar="CASE", help="A case, VISIT/SKU, or its number; left out: the list of all")
     ] = None,
-    store: Annotated[Path | None, typer.Option(help="Store document, if it was moved or changed since")] = None,
+    store: Annotated[Path | None, typer.Option(help="Store document in place of the recorded one")] = None,
     settings: Annotated[Path | None, typer.Option(help="Settings that the run had")] = None,
 ) -> None:
     """Explain what was wrong or in doubt: what happened, what was believed, and why, with a picture in RUN."""

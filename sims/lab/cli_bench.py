@@ -175,7 +175,7 @@ def trackers(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="Folders of runs with edge fidelity, or scenario documents")
     ],
-    store: Annotated[Path | None, typer.Option(help="Store document, if it was moved or changed since")] = None,
+    store: Annotated[Path | None, typer.Option(help="Store document in place of the recorded one")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON and nothing else")] = False,
 ) -> None:
     """Compare our floor tracker with ByteTrack and BoT-SORT per camera, merged on the floor, on the same messages."""

@@ -126,7 +126,7 @@ def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN_OR_SWEEP", help="Folder of a run or of a sweep")],
     out: Annotated[Path | None, typer.Option(help="File to write; report.html in the folder by default")] = None,
     store: Annotated[
-        Path | None, typer.Option(help="Store document of a run, if it was moved or changed since")
+        Path | None, typer.Option(help="Store document of a run in place of the recorded one")
     ] = None,
     prices: Annotated[Path | None, typer.Option(help="Price list, like configs/prices.yaml")] = None,
     settings: Annotated[Path | None, typer.Option(help="Settings that the run had")] = None,

@@ -12,10 +12,10 @@ from typing import Any
 from sims.building import Building, load_building
 from sims.lab.score import Published, published
 from sims.truth import Truth, read_truth
-from smartstore.bus.recording import feed_metadata, read_feed
+from smartstore.bus.recording import read_feed
 from smartstore.domain.events import StoreEvent
 from smartstore.domain.people import FloorState
-from smartstore.feed.documents import DOCUMENT
+from smartstore.feed.documents import recorded_document
 from smartstore.ledger.journal import Journal
 from smartstore.pipeline import Pipeline, attributor
 from smartstore.service import pipeline_options
@@ -26,7 +26,6 @@ from smartstore.wire import topics
 from smartstore.wire.codec import WireError, decode
 from smartstore.wire.messages import Frame, ScaleBatch
 
-STORES = Path(__file__).parents[2] / "configs/stores"
 AROUND_S = 6.0
 """What is told of the time before and after."""
 
@@ -71,15 +70,15 @@ class Replay:
 
 
 def read_run(folder: Path, store: Path | None = None) -> Run:
-    """The run in a folder of ``smartstore sim run``; ``store`` is needed where its document was moved or changed.
+    """The run in a folder of ``smartstore sim run``; ``store`` is a store document in place of the recorded one.
 
     Raises:
-        ExplainError, TruthError, FeedError: there is no such run, or not enough of it.
+        ExplainError, TruthError, FeedError, SiteError: there is no such run, or not enough of it.
     """
     feed, journal = folder / "feed.mcap", folder / "journal.db"
     if not feed.is_file():
         raise ExplainError(f"{folder}: is not the folder of a run (no feed.mcap); name one that `sim run` wrote")
-    path, truth = store or _store_of(feed), read_truth(folder / "truth.jsonl")
+    path, truth = store or recorded_document(feed), read_truth(folder / "truth.jsonl")
     site = load_site(path)
     if site.store != truth.store:
         raise ExplainError(f"{path}: is store {site.store!r}, and the run was in {truth.store!r}; name its document")
@@ -94,15 +93,6 @@ def read_run(folder: Path, store: Path | None = None) -> Run:
 def _is_said(topic: str) -> bool:
     found = topics.find(topic)
     return found is not None and found[0].sender == "service"
-
-
-def _store_of(feed: Path) -> Path:
-    """The store document whose text the recording carries."""
-    text = feed_metadata(feed).get(DOCUMENT, "")
-    for path in sorted(STORES.glob("*.yaml")):
-        if path.read_text() == text:
-            return path
-    raise ExplainError(f"{feed}: was recorded in a store that is not in {STORES} as it was; name it with --store FILE")
 
 
 def replay(run: Run, settings: Path | None = None) -> Replay:

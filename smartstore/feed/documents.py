@@ -42,11 +42,20 @@ def item_pictures(store: Path, site: Site) -> dict[str, Path]:
 def recorded_site(feed: Path) -> Site:
     """The store that a recording was made in.
 
-    Pictures of its items lie in a folder that ends with the process; a recording without frames has none of them.
-
     Raises:
         FeedError: the recording does not carry its store.
         SiteError: the document it carries is not sound.
+    """
+    return load_site(recorded_document(feed))
+
+
+def recorded_document(feed: Path) -> Path:
+    """A file with the store document that a recording carries, its catalogue and pictures of items beside it.
+
+    They lie in a folder that ends with the process; a recording without frames has no pictures.
+
+    Raises:
+        FeedError: the recording does not carry its store.
     """
     metadata = feed_metadata(feed)
     missing = [name for name in (DOCUMENT, CATALOGUE, CATALOGUE_PATH) if name not in metadata]
@@ -54,7 +63,7 @@ def recorded_site(feed: Path) -> Site:
         raise FeedError(f"{feed}: does not carry its store document; name it with --store FILE")
     folder = tempfile.TemporaryDirectory(prefix="smartstore-feed-")
     _KEPT.append(folder)
-    return load_site(_restore(feed, Path(folder.name).resolve(), metadata))
+    return _restore(feed, Path(folder.name).resolve(), metadata)
 
 
 @contextmanager

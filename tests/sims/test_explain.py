@@ -1,5 +1,6 @@
 """A run that went wrong is opened: what happened, what was believed, and why, in words and as a picture."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -17,6 +18,7 @@ from sims.scenario import load_scenario
 from smartstore.bus.base import MemoryHub
 from smartstore.bus.recording import McapRecorder
 from smartstore.cli import run as tell
+from smartstore.feed.documents import store_documents
 from smartstore.ledger.journal import Journal
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import Pipeline
@@ -36,7 +38,7 @@ def keep(played: Played, folder: Path, sure: float) -> Path:
     """The folder of a run whose product books what it is ``sure`` of."""
     site, settings = load_site(STORE), parse_settings({"attribution": {"sure": sure}})
     hub = MemoryHub()
-    about = {"store_document": STORE.read_text()}
+    about = store_documents(STORE)
     with (
         Journal(f"sqlite:///{folder / 'journal.db'}") as journal, hub.connect() as bus, hub.connect() as ear,
         McapRecorder(folder / "feed.mcap", site.store, about) as recorder,
@@ -139,6 +141,20 @@ def test_a_run_without_fault_has_nothing_to_explain(played: tuple[Played, Path],
     assert subjects(run, run.events) == []
 
 
+def test_a_run_in_a_store_of_ones_own_is_read_with_the_store_that_it_carries(
+    played: tuple[Played, Path], tmp_path: Path
+) -> None:
+    own, run = tmp_path / "own.yaml", tmp_path / "run"
+    text = STORE.read_text().replace("../../data", os.path.relpath(ROOT / "data", tmp_path))
+    own.write_text(text.replace("id: c4", "id: c9"))
+    run.mkdir()
+    shutil.copy(played[1], run)
+    with McapRecorder(run / "feed.mcap", "corner", store_documents(own)):
+        pass
+    own.unlink()
+    assert "c9" in read_run(run).site.cameras
+
+
 def test_where_there_are_pictures_the_shelf_is_shown_before_and_after(doubtful: Path, tmp_path: Path) -> None:
     run = read_run(doubtful)
     moment = subjects(run, run.events)[0].moments[0]
@@ -164,7 +180,7 @@ def test_where_there_are_pictures_the_shelf_is_shown_before_and_after(doubtful: 
     (["{run}", "no-such-case"], "nothing called 'no-such-case' was wrong or in doubt; `sim explain"),
     (["{run}", "99"], "nothing called '99'"),
     (["{run}", "--store", "configs/stores/kiosk.yaml"], "kiosk.yaml: is store 'kiosk', and the run was in 'corner'"),
-    (["{strange}"], "was recorded in a store that is not in .*; name it with --store FILE"),
+    (["{strange}"], "does not carry its store document; name it with --store FILE"),
 ])  # fmt: skip
 def test_what_cannot_be_explained_is_one_line(
     words: list[str], says: str, doubtful: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -14,6 +14,7 @@ from sims.truth import Truth
 from smartstore.bus.recording import McapRecorder
 from smartstore.cli import run as tell
 from smartstore.domain.people import PeopleView
+from smartstore.feed.documents import store_documents
 from smartstore.site import Site, load_site
 from tests.smartstore.crowd import SECOND, Cinema, Walker, line
 
@@ -77,7 +78,7 @@ def test_a_run_without_people_messages_is_one_line(corner: Site, tmp_path: Path)
     (tmp_path / "truth.jsonl").write_text(
         '{"record":"header","schema":1,"scenario":"s","seed":1,"store":"corner","start_ns":0,"shoppers":[]}\n'
     )
-    with McapRecorder(tmp_path / "feed.mcap", corner.store, {"store_document": CORNER.read_text()}):
+    with McapRecorder(tmp_path / "feed.mcap", corner.store, store_documents(CORNER)):
         pass
     with pytest.raises(TrackersError, match=r"has no people messages; run the scenario with --fidelity edge"):
         compare(tmp_path, CORNER)
