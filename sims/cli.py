@@ -86,7 +86,7 @@ def explain(
     table = Table("number", "what", "name", title=f"{run}: {counted(found)}")
     for number, subject in enumerate(found, start=1):
         table.add_row(str(number), f"{subject.kind}: {subject.what}", subject.name)
-    Console(file=sys.stdout).print(table)
+    Console(file=sys.stdout, markup=False).print(table)
 
 
 def _show(results: Sequence[dict[str, Any]]) -> None:
@@ -111,7 +111,7 @@ def _show(results: Sequence[dict[str, Any]]) -> None:
         mean = mean_score(results)
         table.add_section()
         table.add_row("mean", *(_cell(mean[name]) for name in columns[1:]))
-    Console(file=sys.stdout).print(table)
+    Console(file=sys.stdout, markup=False).print(table)
 
 
 def _cell(value: float) -> str:

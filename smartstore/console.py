@@ -45,7 +45,7 @@ def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     table.columns[0].min_width = max((len(row[0]) for row in rows), default=0)
     for row in rows:
         table.add_row(*row)
-    console = Console()
+    console = Console(markup=False)  # brackets in names of goods and stores are no markup
     natural = console.measure(table, options=console.options.update(width=10_000)).maximum
     least = (table.columns[0].min_width or 0) + LEAST_COLUMN * (len(head) - 1)
     console.width = max(console.width, min(natural, least))

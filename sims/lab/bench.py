@@ -41,7 +41,7 @@ def main() -> None:
     )
     for what, figure, unit in rows:
         table.add_row(what, f"{figure:.2f}", unit)
-    Console().print(table)
+    Console(markup=False).print(table)
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "bench.json").write_text(
         json.dumps([dict(zip(("what", "figure", "unit"), row, strict=True)) for row in rows], indent=2)

@@ -265,7 +265,7 @@ def main() -> None:
         parser.error("there is at least one visit, and nothing is struck less than never")
     if "postgresql" in asked.on and binaries() is None:
         parser.error("there is no PostgreSQL here; install it, or say --on sqlite")
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     try:
         with console.status("chaos") as status:
             rows = chaos(plan, asked.on, asked.out, watch=lambda text: _line(status, console, text))

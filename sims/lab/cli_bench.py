@@ -29,7 +29,7 @@ def fidelity(
     """Run scenarios in both fidelities and show the results side by side."""
     from sims.lab.fidelity import compare, document, markdown
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with Spectator() as watch:
         rows = compare(scenarios, seed_range(seeds), out, edge, watch, console.log)
     print(json.dumps(document(rows), indent=2) if as_json else markdown(rows))
@@ -80,13 +80,13 @@ def gauntlet(
         seed_range(seeds), only or (), fidelity.value, mode.value, without.value if without else None, noise, workers,
         out, resume,
     )  # fmt: skip
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with console.status("starting ...") as status:
         results = play(request, lambda step: status.update(str(step)))
     if as_json:
         print(json.dumps(document(results), indent=2))
     else:
-        Console(file=sys.stdout).print(table(results, request.title))
+        Console(file=sys.stdout, markup=False).print(table(results, request.title))
 
 
 @app.command()
@@ -109,7 +109,7 @@ def crowd(
     numbers = rates.split(",")
     if not all(number.strip().isdecimal() and 0 < int(number) <= 1000 for number in numbers):
         raise typer.BadParameter(f"{rates!r} are no rates; write for example 20,60,120", param_hint="--rates")
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with console.status("starting ...") as status:
         points = play(
             scenario, sorted({int(number) for number in numbers}), seed_range(seeds), minutes, workers, out, resume,
@@ -118,7 +118,8 @@ def crowd(
     if as_json:
         print(json.dumps(document(points), indent=2))
     else:
-        Console(file=sys.stdout).print(table(points, f"{scenario.stem}, seeds {seeds}, {minutes:g} minutes"))
+        title = f"{scenario.stem}, seeds {seeds}, {minutes:g} minutes"
+        Console(file=sys.stdout, markup=False).print(table(points, title))
 
 
 @app.command()
@@ -167,7 +168,7 @@ def scale_report(
     for row in result["rows"]:
         numbers = (f"{row[key]:.3g} {row['unit']}" for key in ("recorded", "simulated", "most_off"))
         table.add_row(row["measure"], f"p{row['quantile']:g}", *numbers, "yes" if row["agrees"] else "NO")
-    Console(file=sys.stdout).print(table)
+    Console(file=sys.stdout, markup=False).print(table)
 
 
 @app.command()

@@ -31,7 +31,7 @@ def faults(
     from sims.lab.fault_table import costs, table
     from smartstore.faults import load_faults
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with console.status("starting ...") as status:
         rows = costs(
             scenario, load_faults(plan), seed_range(seeds), fidelity.value, workers, out, resume,
@@ -40,4 +40,5 @@ def faults(
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
-        Console(file=sys.stdout).print(table(rows, f"{scenario.stem}, {fidelity.value}, {plan.stem}, seeds {seeds}"))
+        title = f"{scenario.stem}, {fidelity.value}, {plan.stem}, seeds {seeds}"
+        Console(file=sys.stdout, markup=False).print(table(rows, title))

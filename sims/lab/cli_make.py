@@ -29,7 +29,7 @@ def dataset(
 
     from sims.lab.dataset import render_dataset
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("pictures", total=pictures)
         counts = render_dataset(
@@ -52,7 +52,7 @@ def portraits(
 
     from sims.lab.portraits import render_portraits
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("pictures", total=pictures)
         count = render_portraits(store, out, pictures, seed, lambda done, _: bar.update(task, completed=done))
@@ -97,7 +97,7 @@ def fit_edge(
 
     fitted_to, judged_by = tuple(seed_range(seeds)), tuple(seed_range(held_out, "--held-out"))
     request = FitRequest(tuple(stores or STORES), scenario, fitted_to, judged_by, out, seconds=seconds)
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     with console.status("starting ...") as status:
         fitted = fit(request, lambda step: status.update(f"{step.what}  {step.share:.0%}"))
     if as_json:
@@ -106,7 +106,7 @@ def fit_edge(
     rows = Table("held-out seeds", "measured", "fitted", "set by hand", title=str(out))
     for row in table(fitted["goodness"]):
         rows.add_row(*row)
-    Console(file=sys.stdout).print(rows)
+    Console(file=sys.stdout, markup=False).print(rows)
 
 
 @app.command()
@@ -124,6 +124,6 @@ def learn(
     from smartstore.pipeline import PipelineOptions
 
     request = LearnRequest(tuple(seed_range(seeds)), tuple(seed_range(held_out, "--held-out")), out, tuple(only or ()))
-    with Console(stderr=True).status("starting ...") as status:
+    with Console(stderr=True, markup=False).status("starting ...") as status:
         told = learn_from(request, PipelineOptions(), lambda step: status.update(f"{step.what}  {step.share:.0%}"))
     print(json.dumps(told["learned"], indent=2))

@@ -38,7 +38,7 @@ def nanostore(
 
     numbers = [seed] if seeds is None else seed_range(seeds)
     request = NanoStoreRequest(data, numbers, scripts, tuple(only or ()), workers, out, resume)
-    winner, console = winner_scores(data), Console(stderr=True)
+    winner, console = winner_scores(data), Console(stderr=True, markup=False)
     staged, problems = stages(request)
     notes = [note for stage in staged for note in stage.story.notes]
     for line in [] if as_json else notes:

@@ -48,7 +48,7 @@ def sweep(
     table = Table(*(name.replace("_", " ") for name in head), title=f"{plan.stem}: means over seeds")
     for line in lines:
         table.add_row(*(shown(name, v) if isinstance(v, float) else str(v) for name, v in zip(head, line, strict=True)))
-    console = Console(file=sys.stdout)
+    console = Console(file=sys.stdout, markup=False)
     console.print(table)
     for row in failed[:5]:
         print(f"failed: {', '.join(f'{name} {row[name]}' for name in row if name in head)}: {row['failed']}")
@@ -58,7 +58,7 @@ def sweep(
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
     """A progress bar with the time left, on stderr; on no terminal a line now and then."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting ...", total=None)
@@ -117,7 +117,7 @@ def compare(
         interval = " to ".join(shown(row.measure, value) for value in (row.low, row.high))
         decides = BY_NAME[row.measure].decides
         table.add_row(BY_NAME[row.measure].title, *values, interval, row.verdict if decides else "")
-    Console(file=sys.stdout).print(table)
+    Console(file=sys.stdout, markup=False).print(table)
     print("\n".join(in_words(found)))
 
 
@@ -125,15 +125,13 @@ def compare(
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN_OR_SWEEP", help="Folder of a run or of a sweep")],
     out: Annotated[Path | None, typer.Option(help="File to write; report.html in the folder by default")] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Store document of a run in place of the recorded one")
-    ] = None,
+    store: Annotated[Path | None, typer.Option(help="Store document of a run in place of the recorded one")] = None,
     prices: Annotated[Path | None, typer.Option(help="Price list, like configs/prices.yaml")] = None,
     settings: Annotated[Path | None, typer.Option(help="Settings that the run had")] = None,
 ) -> None:
     """Write a run or a sweep as one HTML file: paths, zones, goods, receipts, money, devices, coverage, sensitivity."""
     from sims.lab.report import report as make
 
-    with Console(stderr=True).status("starting ...") as status:
+    with Console(stderr=True, markup=False).status("starting ...") as status:
         file = make(folder, out, store, prices, settings, lambda step: status.update(f"{step} ..."))
     print(f"{file} ({file.stat().st_size / 1e6:.1f} MB)")

@@ -36,7 +36,7 @@ def coverage(
     if as_json:
         print(json.dumps(found.document(), indent=2))
         return
-    console = Console(file=sys.stdout)
+    console = Console(file=sys.stdout, markup=False)
     console.print(_shares({"share": found}, f"{site.name}, {len(found.cameras)} cameras, {density:g} people per m²"))
     classes = Table("class", "pixels per metre", "share of shelf faces", title="IEC 62676-4:2025")
     for name, share in found.classes.items():
@@ -69,12 +69,12 @@ def place_cameras(
 
     if (count is None) == (wanted is None):
         raise typer.BadParameter("say either --count or --coverage", param_hint="--count")
-    site, console = load_site(store), Console(stderr=True)
+    site, console = load_site(store), Console(stderr=True, markup=False)
     with console.status("looking for the best places ...") as status:
         found = place(site, count, wanted, status.update)
     save(moved_document(with_cameras(read_document(store), found.cameras), store, out), out)
     title = f"{site.name}: {len(found.cameras)} ceiling cameras, written to {out}"
-    Console(file=sys.stdout).print(_shares({"now": found.before, "proposed": found.after}, title))
+    Console(file=sys.stdout, markup=False).print(_shares({"now": found.before, "proposed": found.after}, title))
 
 
 def _shares(found: "dict[str, Coverage]", title: str) -> Table:

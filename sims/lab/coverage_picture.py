@@ -66,6 +66,7 @@ def floor_figure(site: Site, found: Coverage) -> Any:
     axes.set_title(
         f"{site.name}: cameras that see a standing person, {people}\n"
         f"of the floor {one:.1%} is seen by one or more, {two:.1%} by two, {three:.1%} by three", fontsize=10,
+        parse_math=False,
     )  # fmt: skip
     return figure
 
@@ -89,7 +90,8 @@ def faces_figure(site: Site, found: Coverage) -> Any:
         handles=[Patch(fc=c, label=n) for c, n in zip(CLASS_COLOURS, names, strict=True)],
         loc="outside lower center", ncols=4, frameon=False, fontsize=9,
     )  # fmt: skip
-    figure.suptitle(f"{site.name}: pixels per metre of the best camera, classes of IEC 62676-4:2025", fontsize=11)
+    title = f"{site.name}: pixels per metre of the best camera, classes of IEC 62676-4:2025"
+    figure.suptitle(title, fontsize=11, parse_math=False)
     return figure
 
 

@@ -244,7 +244,7 @@ def show(result: dict[str, Any]) -> None:
         table.add_section()
         for value, row in result[f"by_{label}"].items():
             table.add_row(f"{label}: {value}", *(_cell(row[name]) for name in columns))
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     console.print(f"fill exact {result['fill_exact']:.3f}, mean error {result['fill_error_items']:.2f} items")
 

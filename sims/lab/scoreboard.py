@@ -79,7 +79,7 @@ def falls(kept: Board, results: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def main() -> None:
     """Plays the gauntlet on the scoreboard's seeds, says what fell, and writes the new numbers."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     request = GauntletRequest(SEEDS, out=OUT / "scoreboard", resume="--resume" in sys.argv)
     with console.status("starting ...") as status:
         results = gauntlet(request, lambda step: status.update(str(step)))
@@ -87,7 +87,7 @@ def main() -> None:
         for line in falls(read_board(), results):
             print(line)
     write_json(FILE, board(results))
-    Console().print(table(results, request.title))
+    Console(markup=False).print(table(results, request.title))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class Spectator:
     """A live display on stderr when that is a terminal, drawn a few times a second; silent otherwise."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, markup=False)
         self._live: Any = None
         self._screen = Screen(console=self._console, refresh_per_second=8, transient=True, get_renderable=self._picture)
 

@@ -162,7 +162,7 @@ def report(runs: Sequence[Path], store: Path | None, as_json: bool) -> None:
     table = Table("run", *mean, title=" / ".join(measure.upper() for measure in MEASURES))
     for run, row in {**rows, "mean": mean}.items():
         table.add_row(Path(run).stem, *(" / ".join(f"{values[m]:.3f}" for m in MEASURES) for values in row.values()))
-    Console().print(table)
+    Console(markup=False).print(table)
     leads = {run: row[OURS]["idf1"] - max(row[name]["idf1"] for name in RIVALS) for run, row in rows.items()}
     least = min(leads, key=leads.__getitem__)
     ahead = sum(lead > 0 for lead in leads.values())

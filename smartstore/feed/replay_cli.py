@@ -153,7 +153,7 @@ def _worker(site: "Site", options: "VisionOptions") -> "VisionWorker":
 
 def _watched(packets: "Packets") -> "Packets":
     """Says on a terminal how much has been played."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     if not console.is_terminal:
         yield from packets
         return

@@ -150,7 +150,7 @@ def _print_receipt(versions: "list[Receipt]", cases: tuple[str, ...]) -> None:
     lines.add_row("", "total", _money(transaction.total, currency))
     for tax in transaction.tax:
         lines.add_row("", f"  contains {tax.percent:g} % tax", _money(tax.amount, currency))
-    console = Console()
+    console = Console(markup=False)
     console.print(f"{transaction.transaction_id}  {transaction.end_date_time}  {transaction.transaction_status}")
     console.print(lines)
     for former in versions[:-1]:

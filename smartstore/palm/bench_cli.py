@@ -112,6 +112,6 @@ def _progress() -> "Iterator[Progress]":
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    with Bar(console=Console(stderr=True), transient=True) as bar:
+    with Bar(console=Console(stderr=True, markup=False), transient=True) as bar:
         task = bar.add_task("palms", total=1.0)
         yield lambda what, done: bar.update(task, description=what, completed=done)

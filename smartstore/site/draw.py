@@ -53,6 +53,7 @@ def draw_plan(site: Site, path: Path) -> None:
         axes.set_title(
             f"{site.name}: {len(site.fixtures)} fixtures, {len(site.facings)} facings, {len(site.cameras)} cameras, "
             f"{cells} load cells, ceiling {site.ceiling_m:g} m", fontsize=10,
+            parse_math=False,
         )  # fmt: skip
         drawn, ending = io.BytesIO(), path.suffix.removeprefix(".")
         figure.savefig(drawn, format=ending, metadata={"Date": None} if ending == "svg" else None)

@@ -200,14 +200,14 @@ def _show(figures: dict[str, Any], as_json: bool, title: str) -> None:
     table = Table("measure", "figure", title=title)
     for name, value in flat(figures):
         table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 class _Bar:
     """How far a command is, on a terminal; called with done and wanted."""
 
     def __init__(self, what: str) -> None:
-        console = Console(stderr=True)
+        console = Console(stderr=True, markup=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
         self._task = self._bar.add_task(what, total=None)
@@ -224,7 +224,7 @@ class _Log:
     """What a training says: a bar on a terminal, lines elsewhere."""
 
     def __init__(self, name: str) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, markup=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task = self._bar.add_task(name, total=None)

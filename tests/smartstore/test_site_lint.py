@@ -149,6 +149,12 @@ def test_the_plan_names_everything_on_it(tmp_path: Path, ending: str) -> None:
         assert name in words, name
 
 
+def test_the_plan_of_a_store_with_dollars_in_its_name(store: Callable[..., Path], tmp_path: Path) -> None:
+    file = store(change=lambda document: document.update(name="$\\frac$"))
+    assert run(["site", "draw", str(file), "--out", str(tmp_path / "plan.svg")]) == 0
+    assert "$\\frac$" in (tmp_path / "plan.svg").read_text()
+
+
 def test_a_plan_in_no_known_form_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["site", "draw", str(STORES / "corner.yaml"), "--out", str(tmp_path / "plan.doc")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
