@@ -130,11 +130,11 @@ def serve(
     log_to_stderr(log_level.value, log_json)
     with ExitStack() as stack:
         window = stack.enter_context(Window(metrics_port, metrics_host)) if metrics_port is not None else None
+        url = broker if broker is not None else _broker(stack, port or MQTT_PORT)
+        access = broker_access(url, credentials, ca_file)
         journal = stack.enter_context(open_journal(db, True, Patience(options.service.database_s)))
         folder = state or state_folder(db, site.store, name)
         inputs = stack.enter_context(InputLog(folder, fingerprint(store.read_text(encoding="utf-8"), repr(options))))
-        url = broker if broker is not None else _broker(stack, port or MQTT_PORT)
-        access = broker_access(url, credentials, ca_file)
         bus = stack.enter_context(_bus(access, site.store, name, options))
         gateway = StubGateway(faults_of(options.payment), folder / "provider.db")
         pipeline = Pipeline(site, pipeline_options(options), vision)

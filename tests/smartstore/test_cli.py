@@ -15,6 +15,7 @@ import pytest
 from smartstore.bus.broker import EmbeddedBroker
 from smartstore.bus.mqtt import MqttBus
 from smartstore.cli import run
+from smartstore.console import print_table
 from smartstore.domain.events import CaseRaised, ItemTaken, StoreEvent, VisitLeft, VisitOpened
 from smartstore.domain.items import Candidate, Item
 from smartstore.ledger.cart import PriceList, fold
@@ -157,6 +158,19 @@ def test_what_is_wrong_is_one_line(case: str, db: str, tmp_path: Path, capsys: p
     assert re.search(says, lines[0]), lines[0]
 
 
+@pytest.mark.parametrize("broker", ["http://x", "mqtts://x"])
+def test_a_service_that_cannot_begin_leaves_no_journal_behind(broker: str, tmp_path: Path) -> None:
+    begin = ("serve", "--store", CORNER, "--any-token", "--db", tmp_path / "n.db", "--no-frames", "--broker", broker)
+    assert tell(*begin, "--credentials", tmp_path / "none.yaml") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_goods_may_have_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("what", "many"), [("Beans [bio]", "1"), ("Milk [/b] $x$", "2")])
+    said = capsys.readouterr().out
+    assert "Beans [bio]" in said and "Milk [/b] $x$" in said
+
+
 def test_missing_weights_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,3 +262,7 @@ def test_what_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text("steps:\n  cell_s: [1\n")
     with pytest.raises(SettingsError, match=r"s\.yaml, line \d: is not YAML"):
         read_settings(tmp_path / "s.yaml")
+    for odd in ("steps: 2026-13-01\n", "[" * 9999):
+        (tmp_path / "s.yaml").write_text(odd)
+        with pytest.raises(SettingsError, match=r"s\.yaml: is not YAML"):
+            read_settings(tmp_path / "s.yaml")
