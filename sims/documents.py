@@ -27,7 +27,7 @@ def read_document(path: Path, error: type[Exception], example: str, missing: str
     except (OSError, UnicodeDecodeError) as problem:
         reason = getattr(problem, "strerror", None) or "not UTF-8 text"
         raise error(f"{path}: cannot be read ({reason}); {missing}") from problem
-    except yaml.YAMLError as problem:
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:  # ValueError: a date or a number that is none
         raise error(f"{path}: not YAML ({' '.join(str(problem).split())}); mend the file") from problem
     if not isinstance(document, dict):
         raise error(f"{path}: not a document with keys; compare with {example}")

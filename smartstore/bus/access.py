@@ -94,7 +94,7 @@ def read_credentials(path: Path) -> dict[str, str]:
         raise BusError(f"{path}: others than its owner may read it (mode {mode:04o}); chmod 600 {path}")
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         data = None
     if not isinstance(data, dict) or not {"username", "password"} <= set(data) <= _KEYS:
         raise BusError(f"{path}: is not a file of credentials; it needs the lines username: ... and password: ..., "

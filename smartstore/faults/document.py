@@ -204,7 +204,7 @@ def load_faults(path: Path) -> FaultPlan:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise FaultsError(f"{path}: cannot be read ({error.strerror}); give another file with --faults") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or a date that is none
         raise FaultsError(f"{path}: is not YAML; see configs/faults for examples") from error
     try:
         return FaultPlan.model_validate(data)

@@ -103,7 +103,7 @@ def _add(document: Document, rest: str) -> None:
         raise EditError("add a fixture, a camera or a scale")
     try:
         thing = (YAML(typ="safe") if type(document) is dict else round_trip()).load(text)  # plain data stays plain
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         raise EditError(f"what to add is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(thing, MutableMapping) or "id" not in thing:
         raise EditError(f"say what to add as a mapping, for example add {what} {{id: {what[0]}9, …}}")
@@ -192,6 +192,7 @@ def _lists(document: Document) -> Iterator[tuple[str, List]]:
     yield "fixtures", document.get("fixtures") or []
     yield "cameras", document.get("cameras") or []
     yield "gates", document.get("gates") or []
+    yield "signs", document.get("signs") or []
     for fixture in document.get("fixtures") or ():
         yield "shelves", fixture.get("shelves") or []
         for shelf in fixture.get("shelves") or ():

@@ -36,7 +36,7 @@ def read_document(path: Path) -> Document:
         document = round_trip().load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise EditError(f"{path}: cannot be read: {error.strerror or error}; name an existing file") from error
-    except (UnicodeDecodeError, YAMLError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or a date that is none
         raise EditError(f"{path}: is not YAML: {' '.join(str(error).split())}; mend the syntax") from error
     if not isinstance(document, MutableMapping):
         raise EditError(f"{path}: is not a mapping of keys to values; name a store document")
@@ -71,6 +71,8 @@ def save_text(text: str, path: Path) -> None:
     """The same with the text of a document."""
     from smartstore.site import check_text
 
+    if not path.parent.is_dir():  # else the way from there to the catalogue would be said to be wrong
+        raise EditError(f"{path}: there is no folder {path.parent}; make it first, or name another one")
     if problems := check_text(text, path):
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise EditError(f"nothing was written, the result would not do: {problems[0]}{more}", problems)
@@ -79,7 +81,7 @@ def save_text(text: str, path: Path) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Writes a file, or leaves it as it was. Raises :class:`EditError` where it cannot be written."""
-    work = path.with_name(f".{path.name}.partial")
+    work = path.parent / f".{path.name}.partial"
     try:
         work.write_bytes(data)
         work.replace(path)

@@ -22,10 +22,11 @@ from sims.scenario import ScenarioError, load_scenario
         (b"\xff\xfe\x00", "cannot be read (not UTF-8 text)"),
         (b"a: [", "not YAML (while parsing a flow"),
         (b"a: \x01", "not YAML ("),
+        (b"a: 2026-13-01", "not YAML (month must be"),
         (b"- 1", "not a document with keys; compare with configs/"),
         (b"", "not a document with keys; compare with configs/"),
     ],
-    ids=["missing", "not utf-8", "not yaml", "control character", "a list", "empty"],
+    ids=["missing", "not utf-8", "not yaml", "control character", "no date", "a list", "empty"],
 )
 def test_what_cannot_be_read_is_one_line(
     tmp_path: Path, load: Callable[[Path], object], error: type[Exception], content: bytes | None, says: str

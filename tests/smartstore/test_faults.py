@@ -184,6 +184,8 @@ def test_the_schema_for_editors_is_the_one_of_the_documents() -> None:
     ("schema: 1\nfaults: [{fault: drop, share: 0.1, topics: ['#'], colour: red}]", "colour: extra inputs"),
     ("- a", "the whole file"),
     ("schema: [", "is not YAML"),
+    ("schema: 2026-13-01", "is not YAML"),
+    ("[" * 9999, "is not YAML"),
 ])  # fmt: skip
 def test_a_bad_document_is_one_line_that_names_the_key(text: str, says: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.yaml"

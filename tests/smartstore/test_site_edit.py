@@ -96,6 +96,7 @@ def test_facings_change_places_with_the_comments_that_name_them(tmp_path: Path) 
         ("move k1 1", "two numbers of metres"),
         ("move k1 one two", "'one two' are no metres"),
         ("move entry 1 2", "'entry' is nothing that can be moved"),
+        ("move sign-palm 1 2", "'sign-palm' is nothing that can be moved"),
         ("rotate g1-1-a 5", "'g1-1-a' is nothing that can be rotated"),
         ("remove scale t1", "fixture t1 has no scale"),
         ("remove", "name one fixture"),
@@ -128,7 +129,7 @@ def test_a_result_that_would_not_do_is_not_written(tmp_path: Path, capsys: pytes
 
 def test_a_file_that_is_no_document_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = tmp_path / "odd.yaml"
-    for text in ("- 1\n", "a: [\n", "fixtures: 7\n"):
+    for text in ("- 1\n", "a: [\n", "fixtures: 7\n", "name: 2026-13-01\n", "[" * 9999):
         odd.write_text(text)
         assert run(["site", "edit", str(odd), "move k1 1 1"]) == 2
         assert "Traceback" not in (said := capsys.readouterr().err) and said.count("\n") == 1

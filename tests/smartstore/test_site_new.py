@@ -10,6 +10,7 @@ import pytest
 from smartstore.cli import run
 from smartstore.site import check_document, load_site
 from smartstore.site.lint import lint
+from smartstore.site.writing import EditError, write_whole
 
 ROOT = Path(__file__).parents[2]
 CATALOGUES = ROOT / "data/catalogues"
@@ -68,6 +69,15 @@ def test_wishes_that_cannot_be_fulfilled_are_one_line(
     error = capsys.readouterr().err
     assert said in error and "Traceback" not in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_where_nothing_can_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for out, said in ((tmp_path / "none/new.yaml", f"there is no folder {tmp_path / 'none'}"), (Path(), "is there")):
+        assert ask(out) == 2
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
+    with pytest.raises(EditError, match="cannot be written"):
+        write_whole(Path(), b"x")
 
 
 def test_a_store_that_is_there_stays_unless_told_otherwise(tmp_path: Path) -> None:
