@@ -166,8 +166,7 @@ class Pipeline:
 
     def _fixed(self) -> dict[str, object]:
         """What follows from the store document and the options alone."""
-        tables = {f"table {camera}": table for camera, table in self._tracker.tables.items()}
-        fixed: dict[str, object] = {"site": self.site, "options": self._options, **tables}
+        fixed: dict[str, object] = {"site": self.site, "options": self._options, "rays": self._tracker.rays}
         return fixed if self._vision is None else {**fixed, "vision": self._vision}
 
     def flush(self) -> list[StoreEvent]:
@@ -219,18 +218,18 @@ class Pipeline:
         if self._follower is not None:
             self._stats["unused_people"] += len(views)
             return []
-        return self._on_floor([state for view in views for state in self._tracker.observe(view)])
+        return self._on_floor(self._tracker.observe(views))
 
     def _followed(self, source: str, message: Tracks) -> list[StoreEvent]:
         if self._follower is None:
             self._follower = FloorFollower(self.site, self._tracker.last_number + 1)
         return self._on_floor(self._follower.observe(followed_view(source, message)))
 
-    def _on_floor(self, states: Sequence[FloorState]) -> list[StoreEvent]:
-        """The last of the states of one moment, which knows what the others do, to who wants it."""
-        if not states:
+    def _on_floor(self, state: FloorState | None) -> list[StoreEvent]:
+        """Where everybody is, if there is news, to who wants it."""
+        if state is None:
             return []
-        self._floor = state = states[-1]
+        self._floor = state
         self._attributor.observe(state)
         events = self._visits.observe(state)
         self._leaving += [event for event in events if isinstance(event, VisitLeft)]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import PeopleView, SeenPerson
 from smartstore.site import Site
-from smartstore.vision.floor import FloorOptions, RayTable, locate
+from smartstore.vision.floor import Bodies, FloorOptions, locate
+from smartstore.vision.rays import RayTable
 
 Array = NDArray[np.float64]
 Place = tuple[int, float, float, float]
@@ -70,8 +71,8 @@ class FloorMerge:
 
     def __init__(self, site: Site, new_tracker: Callable[[], Any], options: MergeOptions | None = None) -> None:
         self._options, self._floor = options or MergeOptions(), FloorOptions()
-        self._tables = {camera.id: RayTable(camera.model) for camera in site.cameras.values()}
-        self._trackers = {camera: new_tracker() for camera in self._tables}
+        self._rays = RayTable({camera.id: camera.model for camera in site.cameras.values()})
+        self._trackers = {camera: new_tracker() for camera in self._rays.number}
         self._hits: Counter[Key] = Counter()
         self._places: dict[Key, Place] = {}
         self._person: dict[Key, int] = {}
@@ -102,7 +103,7 @@ class FloorMerge:
         looks = {len(person.appearance) for person in view.people}
         feats = np.array([person.appearance for person in view.people]) if len(looks) == 1 and looks != {0} else None
         rows = self._trackers[view.camera].update(_Boxes.of(view.people), feats=feats)
-        stands = locate(view.people, self._tables[view.camera], self._floor)
+        stands = locate(Bodies.of(view.people, self._rays.number[view.camera]), self._rays, self._floor)
         out = []
         for row in rows:
             number, index = int(row[4]), int(row[7])

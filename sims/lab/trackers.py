@@ -9,6 +9,7 @@ appearances. Their tracks become people on the floor by :class:`FloorMerge`.
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +131,10 @@ def _people(packets: Iterable[Packet]) -> Iterator[Received]:
 def ours(views: Sequence[PeopleView], site: Site) -> list[Moment]:
     """What the product's tracker says of the floor."""
     tracker, out = FloorTracker(site), list[Moment]()
-    for view in views:
-        for state in tracker.observe(view):
-            if not out or state.t_ns - out[-1][0] >= EVERY_NS:
-                out.append((state.t_ns, tuple((track.track, track.x_m, track.y_m) for track in state.tracks)))
+    for _, together in groupby(views, key=lambda view: view.t_ns):
+        state = tracker.observe(list(together))
+        if state is not None and (not out or state.t_ns - out[-1][0] >= EVERY_NS):
+            out.append((state.t_ns, tuple((track.track, track.x_m, track.y_m) for track in state.tracks)))
     return out
 
 

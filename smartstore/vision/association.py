@@ -12,11 +12,12 @@ Pairs = list[tuple[int, int]]
 
 
 def assign(cost: Array, gate: float) -> Pairs:
-    """Row and column of the cheapest one-to-one assignment; pairs that cost more than ``gate`` stay apart.
+    """Row and column of the cheapest one-to-one assignment; pairs that cost more than ``gate``, or nobody knows what,
+    stay apart.
 
     Leaving a row and a column alone costs as much as the gate, so a forbidden pair never pushes good ones out.
     """
     if not cost.size:
         return []
-    rows, columns = linear_sum_assignment(np.minimum(cost, gate))
+    rows, columns = linear_sum_assignment(np.fmin(cost, gate))
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if cost[r, c] < gate]

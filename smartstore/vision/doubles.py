@@ -3,7 +3,8 @@
 In: the people of a picture. Out: which of them to keep, and which are crowded by others.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from smartstore.domain.people import SeenPerson
 
 Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 SAME_PLACE_M = 0.3
 SAME_JOINTS = 0.12
@@ -22,48 +24,47 @@ CROWDED = 0.25
 """Share of a box that lies in another one."""
 
 
-def once_each(people: Sequence[SeenPerson], places_m: Array) -> list[int]:
-    """Indices of the people without doubles, such as a box of all of somebody and one of their upper half.
+class Overlaps:
+    """How far the boxes (v, n, 4) of v pictures cover each other; an empty box covers nothing."""
 
-    Of two boxes at one place (n, 2), one mostly within the other and with the same joints, the better one stays.
+    def __init__(self, boxes_px: Array) -> None:
+        low = np.maximum(boxes_px[:, :, None, :2], boxes_px[:, None, :, :2])
+        size = np.maximum(np.minimum(boxes_px[:, :, None, 2:], boxes_px[:, None, :, 2:]) - low, 0.0)
+        self._common = size[..., 0] * size[..., 1]
+        own = boxes_px[:, :, 2:] - boxes_px[:, :, :2]
+        self._area = np.maximum(own[..., 0] * own[..., 1], 1.0)
+        places = np.arange(boxes_px.shape[1])
+        self._common[:, places, places] = 0.0
+
+    def within(self) -> Bools:
+        """Whether (v, n, n) one of two boxes of a picture lies mostly within the other one."""
+        return np.asarray(self._common > WITHIN * np.minimum(self._area[:, :, None], self._area[:, None]))
+
+    def crowded(self, kept: Bools) -> Bools:
+        """Of whom (v, n) the box of one of those who are ``kept`` (v, n) covers much.
+
+        Their appearance is partly somebody else's.
+        """
+        return np.asarray(((self._common > CROWDED * self._area[:, :, None]) & kept[:, None]).any(axis=2))
+
+
+def once_each(people: Sequence[SeenPerson], who: Iterable[int], places_m: Array, within: Bools) -> list[int]:
+    """Those of ``who`` without doubles, such as a box of all of somebody and one of their upper half.
+
+    Of two boxes at one place (n, 2), one mostly ``within`` (n, n) the other and with the same joints, the better one
+    stays.
     """
-    if len(people) < 2:
-        return list(range(len(people)))
-    within = _shared(people, smaller=True)
-    np.fill_diagonal(within, 0.0)
-    if within.max() <= WITHIN:
-        return list(range(len(people)))
+
+    def double(i: int, k: int) -> bool:
+        if not within[i, k] or math.dist(places_m[i], places_m[k]) >= SAME_PLACE_M:
+            return False
+        return _same_joints(people[i], people[k])
+
     kept: list[int] = []
-    for i in sorted(range(len(people)), key=lambda j: (-people[j].score, j)):
-        if not any(
-            within[i, k] > WITHIN
-            and np.hypot(*(places_m[i] - places_m[k])) < SAME_PLACE_M
-            and _same_joints(people[i], people[k])
-            for k in kept
-        ):
+    for i in sorted(who, key=lambda j: (-people[j].score, j)):
+        if not any(double(i, k) for k in kept):
             kept.append(i)
     return sorted(kept)
-
-
-def crowded(people: Sequence[SeenPerson]) -> NDArray[np.bool_]:
-    """Of whom another box covers much (n,): their appearance is partly somebody else's."""
-    if len(people) < 2:
-        return np.zeros(len(people), bool)
-    shared = _shared(people, smaller=False)
-    np.fill_diagonal(shared, 0.0)
-    return np.asarray(shared.max(axis=1) > CROWDED)
-
-
-def _shared(people: Sequence[SeenPerson], smaller: bool) -> Array:
-    """Shares (n, n) of box i that lie in box j, or of the smaller one of both."""
-    boxes = np.array([person.box_px for person in people], float)
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    size = boxes[:, 2:] - boxes[:, :2]
-    area = np.maximum(size[:, 0] * size[:, 1], 1.0)
-    whole = np.minimum(area[:, None], area[None]) if smaller else area[:, None]
-    common = np.maximum(high - low, 0.0)
-    return np.asarray(common[..., 0] * common[..., 1] / whole)
 
 
 def _same_joints(one: SeenPerson, other: SeenPerson) -> bool:

@@ -1,6 +1,6 @@
 """Where people stand: from the joints of one picture to metres on the floor.
 
-In: a surveyed camera and the people it sees. Out, per person: position of the body's axis on the floor and body height,
+In: surveyed cameras and the people they see. Out, per person: position of the body's axis on the floor and body height,
 with a covariance that says how well the camera's geometry fixes them.
 
 Each joint stands at a known share of the body height above the floor, so its ray gives a point of the floor that
@@ -16,8 +16,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.geometry import CameraModel
 from smartstore.domain.people import COCO_JOINTS, SeenPerson
+from smartstore.vision.rays import Numbers, RayTable
 
 Array = NDArray[np.float64]
 
@@ -86,114 +86,72 @@ class Stands:
     known: NDArray[np.bool_]
 
 
-class RayTable:
-    """The rays of a camera by look-up: undistorting each joint anew would cost more than all the rest."""
-
-    STEP_PX = 4.0
-    MARGIN_PX = 40.0
-
-    def __init__(self, model: CameraModel) -> None:
-        xs = np.arange(-self.MARGIN_PX, model.width_px + self.MARGIN_PX + self.STEP_PX, self.STEP_PX)
-        ys = np.arange(-self.MARGIN_PX, model.height_px + self.MARGIN_PX + self.STEP_PX, self.STEP_PX)
-        grid = np.stack(np.meshgrid(xs, ys), axis=-1)
-        self.model = model
-        rays = model.rays(grid.reshape(-1, 2)).reshape(len(ys), len(xs), 3)
-        corners = np.stack([rays[:-1, :-1], rays[:-1, 1:], rays[1:, :-1], rays[1:, 1:]], axis=2)
-        self._columns = len(xs) - 1
-        self._last = np.array([len(xs) - 2, len(ys) - 2])
-        self._corners = corners.reshape(-1, 4, 3)
-
-    def rays(self, pixels: Array) -> Array:
-        """Directions (..., 3) of pixels (..., 2), of almost unit length; pixels far outside are taken to the edge."""
-        at = (pixels + self.MARGIN_PX) / self.STEP_PX
-        cell = np.minimum(np.maximum(at.astype(np.intp), 0), self._last)
-        part = np.minimum(np.maximum(at - cell, 0.0), 1.0)
-        x, y = part[..., 0], part[..., 1]
-        share = np.empty((*x.shape, 1, 4))
-        share[..., 0, 3] = x * y
-        share[..., 0, 2] = y - share[..., 0, 3]
-        share[..., 0, 1] = x - share[..., 0, 3]
-        share[..., 0, 0] = 1.0 - x - share[..., 0, 2]
-        return np.asarray((share @ self._corners[cell[..., 1] * self._columns + cell[..., 0]])[..., 0, :])
+_NO_JOINTS = np.zeros((len(COCO_JOINTS), 3))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Eyes:
-    """The camera that sees each person: (n, 3) where it is, (n,) its focal length and the height of its picture."""
+class Bodies:
+    """People as cameras see them, as whole arrays: (n, 4) boxes, (n, 17, 3) joints, and their cameras' numbers (n,)."""
 
-    position_m: Array
-    focal_px: Array
-    height_px: Array
+    boxes_px: Array
+    joints_px: Array
+    camera: Numbers
 
     @classmethod
-    def of(cls, views: Sequence[tuple[Sequence[SeenPerson], RayTable]]) -> Self:
-        models, counts = [table.model for _, table in views], [len(people) for people, _ in views]
-        known = np.array([(*model.position_m, model.k[0, 0], model.height_px) for model in models])
-        each = np.repeat(known, counts, axis=0)
-        return cls(each[:, :3], each[:, 3], each[:, 4])
+    def of(cls, people: Sequence[SeenPerson], camera: Numbers | int) -> Self:
+        """``people`` whom the cameras of these numbers, or one camera, see."""
+        joints = [person.joints_px if len(person.joints_px) else _NO_JOINTS for person in people]
+        return cls(
+            np.array([person.box_px for person in people], float).reshape(-1, 4),
+            np.array(joints, float).reshape(-1, len(COCO_JOINTS), 3),
+            np.full(len(people), camera, np.intp),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Points:
     """Everything that has a ray: (n, 19, 2) pixels, (n, 19) scores and pixel sigmas."""
 
-    eyes: _Eyes
     pixels: Array
     scores: Array
     sigma_px: Array
 
     @classmethod
-    def of(cls, people: Sequence[SeenPerson], eyes: _Eyes, options: FloorOptions) -> Self:
-        boxes = np.array([person.box_px for person in people], float)
-        joints = np.array([person.joints_px if len(person.joints_px) else _NO_JOINTS for person in people])
-        middle = (boxes[:, 0] + boxes[:, 2]) / 2
-        edges = np.stack([np.stack([middle, boxes[:, 3]], -1), np.stack([middle, boxes[:, 1]], -1)], axis=1)
-        scores = np.where(_USED[:-2] & (joints[:, :, 2] >= options.min_score), joints[:, :, 2], 0.0)
+    def of(cls, bodies: Bodies, height_px: Array, options: FloorOptions) -> Self:
+        boxes, joints = bodies.boxes_px, bodies.joints_px
+        pixels = np.empty((len(boxes), CROWN + 1, 2))
+        pixels[:, :FOOT] = joints[:, :, :2]
+        pixels[:, FOOT:, 0] = ((boxes[:, 0] + boxes[:, 2]) / 2)[:, None]
+        pixels[:, FOOT:, 1] = boxes[:, 3:0:-2]
+        scores = np.zeros(pixels.shape[:2])
+        scores[:, :FOOT] = np.where(_USED[:FOOT] & (joints[:, :, 2] >= options.min_score), joints[:, :, 2], 0.0)
         few = np.count_nonzero(scores, axis=1) < options.min_joints
-        inside = np.stack([boxes[:, 3] < eyes.height_px - 3, boxes[:, 1] > 3], axis=1)
-        size = boxes[:, 3] - boxes[:, 1]
-        all_scores = np.concatenate([scores, 0.5 * (inside & few[:, None])], axis=1)
-        base = options.pixel_sigma + options.box_sigma * size
-        sigma = base[:, None] * (1.0 + 3.0 * (1.0 - np.minimum(all_scores, 1.0)))
-        return cls(eyes, np.concatenate([joints[:, :, :2], edges], axis=1), all_scores, sigma)
+        scores[:, FOOT] = 0.5 * (few & (boxes[:, 3] < height_px - 3))
+        scores[:, CROWN] = 0.5 * (few & (boxes[:, 1] > 3))
+        base = options.pixel_sigma + options.box_sigma * (boxes[:, 3] - boxes[:, 1])
+        return cls(np.nan_to_num(pixels), scores, base[:, None] * (4.0 - 3.0 * np.minimum(scores, 1.0)))
 
 
-_NO_JOINTS = np.zeros((len(COCO_JOINTS), 3))
-
-
-def locate(people: Sequence[SeenPerson], table: RayTable, options: FloorOptions) -> Stands:
-    """Where each of ``people``, seen by the camera of ``table``, stands."""
-    return locate_all([(people, table)], options)[0]
-
-
-def locate_all(views: Sequence[tuple[Sequence[SeenPerson], RayTable]], options: FloorOptions) -> list[Stands]:
-    """Where everybody stands in pictures of several cameras: much cheaper at once than camera by camera."""
-    counts = [len(people) for people, _ in views]
-    if not sum(counts):
-        return [Stands(np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros(0, bool)) for _ in views]
-    points = _Points.of([person for people, _ in views for person in people], _Eyes.of(views), options)
-    ends = np.cumsum(counts)[:-1]
-    pixels = np.split(np.nan_to_num(points.pixels), ends)
-    rays = np.concatenate([table.rays(part) for part, (_, table) in zip(pixels, views, strict=True) if len(part)])
-    stands = _stand(points, rays, options)
-    parts = zip(*(np.split(whole, ends) for whole in (stands.mean, stands.cov, stands.known)), strict=True)
-    return [Stands(mean, cov, known) for mean, cov, known in parts]
-
-
-def _stand(points: _Points, rays: Array, options: FloorOptions) -> Stands:
-    eyes = points.eyes
+def locate(bodies: Bodies, table: RayTable, options: FloorOptions) -> Stands:
+    """Where everybody stands, whichever cameras see them: much cheaper at once than one by one."""
+    if not len(bodies.camera):
+        return Stands(np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros(0, bool))
+    position_m, focal_px = table.position_m[bodies.camera], table.focal_px[bodies.camera]
+    points = _Points.of(bodies, table.height_px[bodies.camera], options)
+    rays = table.rays(points.pixels, bodies.camera)
     usable = (points.scores > 0) & (rays[:, :, 2] < -0.03)
     slope = rays[:, :, :2] / np.where(usable, -rays[:, :, 2], 1.0)[:, :, None]
-    floor = eyes.position_m[:, None, :2] + slope * eyes.position_m[:, None, 2:]
+    floor = position_m[:, None, :2] + slope * position_m[:, None, 2:]
     shift = slope * _SHARE[:, None]
     usable[:, FOOT] &= ~_foot_hidden(floor, shift, usable, options)
-    weights = _weights(slope, points.sigma_px, eyes, options) * usable[:, :, None, None]
+    angle = points.sigma_px / focal_px[:, None]
+    weights = _weights(slope, angle, position_m, options) * usable[:, :, None, None]
     mean, cov = _solve(floor, shift, weights, options)
     residual = floor - shift * mean[:, 2, None, None] - mean[:, None, :2]
     distance = np.einsum("njk,njkl,njl->nj", residual, weights, residual)
     trust = 1.0 / (1.0 + distance / 4.0)
     mean, cov = _solve(floor, shift, weights * trust[:, :, None, None], options)
-    return Stands(mean, cov + _survey(mean, eyes.position_m, options), np.asarray(usable.any(axis=1)))
+    return Stands(mean, cov + _survey(mean, position_m, options), np.asarray(usable.any(axis=1)))
 
 
 def _foot_hidden(floor: Array, shift: Array, usable: NDArray[np.bool_], options: FloorOptions) -> NDArray[np.bool_]:
@@ -204,11 +162,10 @@ def _foot_hidden(floor: Array, shift: Array, usable: NDArray[np.bool_], options:
     return np.asarray(usable[:, FOOT] & usable[:, CROWN] & (beyond > options.hidden_foot_m))
 
 
-def _weights(slope: Array, sigma_px: Array, eyes: _Eyes, options: FloorOptions) -> Array:
+def _weights(slope: Array, angle: Array, position_m: Array, options: FloorOptions) -> Array:
     """Inverse covariance (n, 19, 2, 2) in 1/m² of each point's place on the floor, at the usual height."""
-    drop = np.maximum(eyes.position_m[:, 2:] - _SHARE * options.height_m, 0.3)
+    drop = np.maximum(position_m[:, 2:] - _SHARE * options.height_m, 0.3)
     away = np.hypot(slope[..., 0], slope[..., 1])
-    angle = sigma_px / eyes.focal_px[:, None]
     distance = drop * np.sqrt(1.0 + away**2)
     along = (angle * distance * np.sqrt(1.0 + away**2)) ** 2 + _HEIGHT_VAR * away**2 + _OFFSET_VAR
     across = (angle * distance) ** 2 + _OFFSET_VAR

@@ -18,8 +18,9 @@ from smartstore.domain.people import FloorState, FloorTrack, FollowedPerson, Fol
 from smartstore.site import Site
 from smartstore.vision.association import Pairs, assign
 from smartstore.vision.births import stays
+from smartstore.vision.flock import Flock, begun
 from smartstore.vision.ground import Ground
-from smartstore.vision.tracks import Life, Track, TrackerOptions, begun, distances, predict, update
+from smartstore.vision.tracks import Life, Track, TrackerOptions
 
 Array = NDArray[np.float64]
 _SIDES = ("left", "right")
@@ -70,18 +71,19 @@ class FloorFollower:
         self._t_ns = -1
         self._next = first
 
-    def observe(self, view: FollowedView) -> list[FloorState]:
-        """The floor at the time of ``view``; nothing for a view from the past."""
+    def observe(self, view: FollowedView) -> FloorState | None:
+        """The floor at the time of ``view``; None for a view from the past."""
         if view.t_ns < self._t_ns:
-            return []
+            return None
         dt_s = (view.t_ns - self._t_ns) / 1e9 if self._t_ns >= 0 else 0.0
         self._t_ns = view.t_ns
-        predict([person.track for person in self._people], view.t_ns, dt_s, self.motion)
+        flock = Flock([person.track for person in self._people])
+        flock.predict(view.t_ns, dt_s, self.motion)
         seen = [person for person in view.people if self._is_credible(person)]
         mean, cov = self._measured(seen)
-        pairs = self._match(view.source, seen, mean, cov)
-        update([self._people[p].track for p, _ in pairs], mean[[d for _, d in pairs]], cov[[d for _, d in pairs]],
-               self.motion.trusted)  # fmt: skip
+        pairs = self._match(view.source, seen, flock, mean, cov)
+        detections = [d for _, d in pairs]
+        flock.update([p for p, _ in pairs], mean[detections], cov[detections], self.motion.trusted)
         for p, d in pairs:
             self._take_up(self._people[p], view, seen[d])
         matched = {d for _, d in pairs}
@@ -89,7 +91,7 @@ class FloorFollower:
             if d not in matched:
                 self._born(view, person, mean[d], cov[d])
         self._people = [p for p in self._people if stays(p.track, self._ground, view.t_ns, self.motion)]
-        return [self._state()]
+        return self._state()
 
     def _is_credible(self, person: FollowedPerson) -> bool:
         return person.score >= self.options.min_score and math.isfinite(person.x_m) and math.isfinite(person.y_m)
@@ -110,7 +112,7 @@ class FloorFollower:
     def _is_seen(self, joint_m: tuple[float, float, float, float]) -> bool:
         return joint_m[3] >= self.options.joint_score and all(map(math.isfinite, joint_m))
 
-    def _match(self, source: str, seen: list[FollowedPerson], mean: Array, cov: Array) -> Pairs:
+    def _match(self, source: str, seen: list[FollowedPerson], flock: Flock, mean: Array, cov: Array) -> Pairs:
         """Pairs of track and person: whoever is in view first, then those who were lost with what is left."""
         lost = [person.track.unseen_s(self._t_ns) > self.motion.lost_after_s for person in self._people]
         pairs: Pairs = []
@@ -119,13 +121,16 @@ class FloorFollower:
             columns = [d for d in range(len(seen)) if d not in {d for _, d in pairs}]
             if not rows or not columns:
                 continue
-            cost, metres = distances([self._people[i].track for i in rows], mean[columns], cov[columns])
+            metres = flock.metres(mean[columns])[rows]
             other = np.array([[self._people[i].names.get(source) != seen[d].name for d in columns] for i in rows])
             if wanted:  # how far is all that one knows of them by now, and a new id is usual
                 found = assign(np.where(metres > self._reach_m(rows)[:, None], 1e6, metres + 0.1 * other), 1e3)
             else:
+                row, column = np.indices(metres.shape).reshape(2, -1)
+                each = np.array(rows)[row], np.array(columns)[column]
+                cost = flock.unlikely(each[0], mean[each[1]], cov[each[1]]).reshape(metres.shape)
                 cost = cost + self.options.switch_cost * other
-                found = assign(np.where(metres > self.options.gate_m, 1e6, cost), self.options.gate)
+                found = assign(np.where(metres > self.options.gate_m, np.inf, cost), self.options.gate)
             pairs += [(rows[r], columns[c]) for r, c in found]
         return pairs
 

@@ -10,15 +10,17 @@ face that it meets and by how far an arm reaches from the shoulder.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.people import COCO_JOINTS, LEFT_WRIST, RIGHT_WRIST, Hand, SeenPerson
+from smartstore.domain.people import COCO_JOINTS, LEFT_WRIST, RIGHT_WRIST, Hand
 from smartstore.site import Fixture, Site
-from smartstore.vision.floor import RayTable
+from smartstore.vision.floor import Bodies
+from smartstore.vision.rays import RayTable
 from smartstore.vision.tracks import Track
 
 Array = NDArray[np.float64]
@@ -66,16 +68,42 @@ class _Palm:
     """The same as a fact, while nothing has changed."""
 
 
-def _hand(side: str, palm: _Palm) -> Hand:
+def _hand(side: int, palm: _Palm) -> Hand:
     if palm.told is None:
         sigma_m = math.sqrt((palm.cov[0, 0] + palm.cov[1, 1] + palm.cov[2, 2]) / 3)
         x, y, z = palm.mean.tolist()
-        palm.told = Hand(side, x, y, z, sigma_m, palm.t_ns)
+        palm.told = Hand(_SIDES[side], x, y, z, sigma_m, palm.t_ns)
     return palm.told
 
 
-Sight = tuple[Track, str, Array, float]
-"""Whose hand, which side, the palm's pixel and the wrist's score."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Wrists:
+    """The rays on which the palms of n people lie, left and right: where cameras stand and what they see of them."""
+
+    seen: list[list[bool]]
+    """Whether the wrist was seen well enough."""
+    origin_m: Array
+    """(n, 3), where the person's camera hangs."""
+    rays: Array
+    """(n, 2, 3), unit vectors."""
+    across: Array
+    """(n, 2, 2, 3), two unit vectors across each ray."""
+    sigma_rad: Array
+    """(n, 2), how uncertain the ray's direction is."""
+
+    @classmethod
+    def of(cls, bodies: Bodies, table: RayTable, options: HandOptions) -> Self:
+        """The wrists of ``bodies``."""
+        arms = bodies.joints_px[:, _ARM_JOINTS]
+        wrist, elbow = arms[:, :, 0], arms[:, :, 1]
+        bent = (elbow[..., 2] >= options.min_score)[..., None]
+        palms = wrist[..., :2] + np.where(bent, options.palm_beyond_wrist * (wrist[..., :2] - elbow[..., :2]), 0.0)
+        rays = table.rays(np.nan_to_num(palms), bodies.camera)
+        rays /= np.linalg.norm(rays, axis=2, keepdims=True)
+        pixels = options.pixel_sigma * (2.0 - wrist[..., 2])
+        angle = np.hypot(pixels / table.focal_px[bodies.camera][:, None], options.survey_sigma_rad)
+        seen = (wrist[..., 2] >= options.min_score).tolist()
+        return cls(seen, table.position_m[bodies.camera], rays, _across(rays), angle)
 
 
 class HandTracker:
@@ -84,32 +112,29 @@ class HandTracker:
     def __init__(self, site: Site, options: HandOptions) -> None:
         self.options = options
         self._faces = [fixture for fixture in site.fixtures.values() if fixture.shelves]
-        self._hands: dict[Track, dict[str, _Palm]] = {}
+        self._hands: dict[Track, dict[int, _Palm]] = {}
 
-    def observe(self, table: RayTable, t_ns: int, matched: Iterable[tuple[Track, SeenPerson]]) -> None:
-        """Takes in the wrists of one view."""
-        sights = self._sights(matched)
+    def observe(self, t_ns: int, wrists: Wrists, met: Sequence[tuple[Track, int]]) -> None:
+        """Takes in the wrists of one view: whose they are, and which row of ``wrists``."""
+        sights = [(track, row, side) for track, row in met for side in (0, 1) if wrists.seen[row][side]]
         if not sights:
             return
-        rays = table.rays(np.array([pixel for _, _, pixel, _ in sights]))
-        rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
-        scores = np.array([score for *_, score in sights])
-        palms = self._palms(sights, t_ns)
-        accepted = self._cut(palms, table, rays, scores)
+        at = np.array([(row, side) for _, row, side in sights])
+        palms = self._palms([(track, side) for track, _, side in sights], t_ns)
+        accepted = self._cut(palms, wrists, at)
         lost = [i for i, palm in enumerate(palms) if not accepted[i] and palm.refused >= self.options.refusals]
         for i in lost:
-            track, side, *_ = sights[i]
+            track, _, side = sights[i]
             palms[i] = self._hands[track][side] = self._by_the_shoulder(track, t_ns)
         if lost:
-            again = self._cut([palms[i] for i in lost], table, rays[lost], scores[lost])
-            accepted[lost] = again
+            accepted[lost] = self._cut([palms[i] for i in lost], wrists, at[lost])
         taken = np.flatnonzero(accepted)
         if len(taken):
-            depths = np.einsum("ni,nij,nj->n", rays[taken], np.array([palms[i].cov for i in taken]), rays[taken])
-            for i, depth_var in zip(taken.tolist(), depths.tolist(), strict=True):
-                palms[i].t_ns = t_ns
-                if depth_var >= self.options.open_depth_m**2:
-                    self._at_the_shelf(palms[i], table, rays[i], depth_var)
+            who, sides = at[taken].T
+            rays, cov = wrists.rays[who, sides], np.array([palms[i].cov for i in taken])
+            depths = np.einsum("ni,nij,nj->n", rays, cov, rays)
+            for k in np.flatnonzero(depths >= self.options.open_depth_m**2).tolist():
+                self._at_the_shelf(palms[taken[k]], wrists.origin_m[who[k]], rays[k], float(depths[k]))
 
     def of(self, track: Track, t_ns: int) -> tuple[Hand, ...]:
         """The hands of a track that are known well enough at ``t_ns``."""
@@ -117,7 +142,7 @@ class HandTracker:
         if not palms:
             return ()
         since_ns = t_ns - round(self.options.stale_s * 1e9)
-        hands = [_hand(side, palms[side]) for side in _SIDES if side in palms and palms[side].t_ns >= since_ns]
+        hands = [_hand(side, palms[side]) for side in (0, 1) if side in palms and palms[side].t_ns >= since_ns]
         return tuple(hand for hand in hands if hand.sigma_m <= self.options.max_sigma_m)
 
     def drop(self, track: Track) -> None:
@@ -129,29 +154,11 @@ class HandTracker:
         if len(self._hands) > len(tracks):
             self._hands = {track: self._hands[track] for track in tracks if track in self._hands}
 
-    def _sights(self, matched: Iterable[tuple[Track, SeenPerson]]) -> list[Sight]:
-        """The wrists that are seen well enough, as pixels of the palms."""
-        bodies = [(track, person.joints_px) for track, person in matched if len(person.joints_px)]
-        if not bodies:
-            return []
-        arms = np.array([joints for _, joints in bodies])[:, _ARM_JOINTS]
-        wrist, elbow = arms[:, :, 0], arms[:, :, 1]
-        bent = (elbow[..., 2] >= self.options.min_score)[..., None]
-        beyond = self.options.palm_beyond_wrist * (wrist[..., :2] - elbow[..., :2])
-        palms = np.where(bent, wrist[..., :2] + beyond, wrist[..., :2])
-        scores = wrist[..., 2].tolist()
-        return [
-            (track, side, palms[i, k], scores[i][k])
-            for i, (track, _) in enumerate(bodies)
-            for k, side in enumerate(_SIDES)
-            if scores[i][k] >= self.options.min_score
-        ]
-
-    def _palms(self, sights: Sequence[Sight], t_ns: int) -> list[_Palm]:
+    def _palms(self, hands: Sequence[tuple[Track, int]], t_ns: int) -> list[_Palm]:
         """The hands as they may be at ``t_ns``: they go along with the body and move by themselves."""
         palms: list[_Palm] = []
         moved: list[tuple[_Palm, Track, float]] = []
-        for track, side, *_ in sights:
+        for track, side in hands:
             known = self._hands.setdefault(track, {})
             palm = known.get(side)
             if palm is None or (t_ns - palm.t_ns) / 1e9 > self.options.stale_s:
@@ -175,22 +182,21 @@ class HandTracker:
         spread = self.options.reach_sigma_m**2 + np.array([track.cov[0, 0], track.cov[1, 1], 0.0])
         return _Palm(mean, np.diag(spread), t_ns)
 
-    def _cut(self, palms: Sequence[_Palm], table: RayTable, rays: Array, scores: Array) -> NDArray[np.bool_]:
+    def _cut(self, palms: Sequence[_Palm], wrists: Wrists, at: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Updates each palm with its ray; False, and nothing changed, where the hand cannot be on it."""
-        origin = table.model.position_m
+        who, side = at.T
+        rays, across, sigma_rad = wrists.rays[who, side], wrists.across[who, side], wrists.sigma_rad[who, side]
         mean, cov = np.array([palm.mean for palm in palms]), np.array([palm.cov for palm in palms])
-        away = origin - mean
-        distance = np.maximum(-np.einsum("ni,ni->n", away, rays), 0.3)
-        angle = np.hypot(self.options.pixel_sigma * (2.0 - scores) / table.model.k[0, 0], self.options.survey_sigma_rad)
-        across = _across(rays)
-        offset = np.einsum("nij,nj->ni", across, away)
+        away = wrists.origin_m[who] - mean
+        distance = np.maximum(-(away * rays).sum(axis=1), 0.3)
+        offset = across @ away[:, :, None]
         cross = across @ cov
-        spread = cross @ across.transpose(0, 2, 1) + np.eye(2) * ((angle * distance) ** 2)[:, None, None]
+        spread = cross @ across.transpose(0, 2, 1) + np.eye(2) * ((sigma_rad * distance) ** 2)[:, None, None]
         inverse = np.linalg.inv(spread)
         gain = cross.transpose(0, 2, 1) @ inverse
-        accepted = np.einsum("ni,nij,nj->n", offset, inverse, offset) <= self.options.gate
-        mean = mean + np.einsum("nij,nj->ni", gain, offset)
-        cov = cov - gain @ cross
+        accepted = (offset * (inverse @ offset)).sum(axis=(1, 2)) <= self.options.gate
+        mean += (gain @ offset)[:, :, 0]
+        cov -= gain @ cross
         cov = (cov + cov.transpose(0, 2, 1)) / 2
         for i, palm in enumerate(palms):
             if accepted[i]:
@@ -199,9 +205,8 @@ class HandTracker:
                 palm.refused += 1
         return np.asarray(accepted)
 
-    def _at_the_shelf(self, palm: _Palm, table: RayTable, ray: Array, depth_var: float) -> None:
+    def _at_the_shelf(self, palm: _Palm, origin: Array, ray: Array, depth_var: float) -> None:
         """While the depth along the ray is open, a shelf face that the ray meets nearby settles it."""
-        origin = table.model.position_m
         now_m = float((palm.mean - origin) @ ray)
         met = (_meets(fixture, origin, ray) for fixture in self._faces)
         errors = [distance - now_m for distance in met if distance is not None and abs(distance - now_m) < 0.4]
@@ -213,13 +218,15 @@ class HandTracker:
 
 
 def _across(rays: Array) -> Array:
-    """Two unit vectors (n, 2, 3) across each ray (Duff et al., "Building an orthonormal basis, revisited", 2017)."""
-    x, y, z = rays.T
+    """Two unit vectors (..., 2, 3) across each ray (Duff et al., "Building an orthonormal basis, revisited", 2017)."""
+    x, y, z = np.moveaxis(rays, -1, 0)
     sign = np.copysign(1.0, z)
     a = -1.0 / (sign + z)
     b = x * y * a
-    first = np.stack([1.0 + sign * x * x * a, sign * b, -sign * x], axis=1)
-    return np.stack([first, np.stack([b, sign + y * y * a, -y], axis=1)], axis=1)
+    out = np.empty((*x.shape, 2, 3))
+    out[..., 0, 0], out[..., 0, 1], out[..., 0, 2] = 1.0 + sign * x * x * a, sign * b, -sign * x
+    out[..., 1, 0], out[..., 1, 1], out[..., 1, 2] = b, sign + y * y * a, -y
+    return out
 
 
 def _meets(fixture: Fixture, origin: Array, ray: Array) -> float | None:

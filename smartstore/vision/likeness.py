@@ -63,7 +63,7 @@ def cosine_distances(memories: Sequence[Array], seen: Sequence[Array]) -> Array:
     out = np.full((len(memories), len(seen)), np.nan)
     sizes = {len(v) for v in (*memories, *seen)}
     if len(sizes) == 1 and sizes != {0} and len(memories) and len(seen):
-        return np.asarray(1.0 - np.stack(memories) @ np.stack(seen).T)
+        return np.asarray(1.0 - np.array(memories) @ np.array(seen).T)
     for row, memory in enumerate(memories):
         for column, vector in enumerate(seen):
             if len(memory) and len(memory) == len(vector):

@@ -1,11 +1,9 @@
-"""Tracks on the floor: their state, their options, and the Kalman filter that moves them.
+"""Tracks on the floor and their options.
 
-In: times and measurements of (x, y, body height). Out: predicted and updated tracks. The state is (x, y, vx, vy,
-height) in metres and seconds; motion is nearly constant velocity (white acceleration), and a body's height
-wanders: people stoop.
+In: what a view saw of somebody. Out: what is known of them. The state is (x, y, vx, vy, height) in metres and seconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -15,9 +13,6 @@ from numpy.typing import NDArray
 from smartstore.domain.people import FloorTrack, Hand
 
 Array = NDArray[np.float64]
-MEASURED = [0, 1, 4]
-BIRTH_M_S = 0.7
-"""Spread of the speed of somebody who was just seen for the first time: half of a usual walk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,91 +154,3 @@ class Track:
         share = max(1.0 / (self.hits + 1), min(1.0, dt_s / memory_s))
         mixed = self.appearance + share * (appearance - self.appearance)
         self.appearance = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
-
-
-def begun(mean: Array, cov: Array) -> tuple[Array, Array]:
-    """The state of whoever is seen for the first time, from a measurement: they may walk in any direction."""
-    spread = np.zeros((5, 5))
-    spread[np.ix_(MEASURED, MEASURED)] = cov
-    spread[2, 2] = spread[3, 3] = BIRTH_M_S**2
-    return np.array([mean[0], mean[1], 0.0, 0.0, mean[2]]), spread
-
-
-def stacked(tracks: Sequence[Track]) -> tuple[Array, Array]:
-    """Means (n, 5) and covariances (n, 5, 5)."""
-    if not tracks:
-        return np.zeros((0, 5)), np.zeros((0, 5, 5))
-    return np.array([t.mean for t in tracks]), np.array([t.cov for t in tracks])
-
-
-def predict(tracks: Sequence[Track], t_ns: int, dt_s: float, options: TrackerOptions) -> None:
-    """Moves all tracks ``dt_s`` ahead; those that nobody sees come to a halt."""
-    if not tracks or dt_s <= 0:
-        return
-    mean, cov = stacked(tracks)
-    unseen = np.array([track.unseen_s(t_ns) > options.lost_after_s for track in tracks])
-    keep = np.where(unseen, np.exp(-dt_s / options.halt_s), 1.0)
-    move = np.where(unseen, options.halt_s * (1 - keep), dt_s)
-    f = np.tile(np.eye(5), (len(tracks), 1, 1))
-    f[:, (0, 1), (2, 3)] = move[:, None]
-    f[:, (2, 3), (2, 3)] = keep[:, None]
-    mean = np.einsum("nij,nj->ni", f, mean)
-    cov = f @ cov @ f.transpose(0, 2, 1) + _noise(dt_s, options)
-    for track, m, c in zip(tracks, mean, cov, strict=True):
-        track.mean, track.cov = m, c
-
-
-def _noise(dt_s: float, options: TrackerOptions) -> Array:
-    """Discrete white acceleration, at a density that makes the result the same for any frame rate."""
-    q = options.acceleration_m_s2**2 * 0.4
-    noise = np.zeros((5, 5))
-    for p, v in ((0, 2), (1, 3)):
-        noise[p, p] = q * dt_s**3 / 3 + 0.02**2 * dt_s
-        noise[p, v] = noise[v, p] = q * dt_s**2 / 2
-        noise[v, v] = q * dt_s
-    noise[4, 4] = options.stoop_m**2 * dt_s
-    return noise
-
-
-def update(tracks: Sequence[Track], measured: Array, cov_measured: Array, trusted: float) -> None:
-    """The Kalman update of track i with measurement i: (n, 3) of x, y, height with covariances (n, 3, 3).
-
-    A measurement whose squared Mahalanobis distance exceeds ``trusted`` is given a covariance so much larger.
-    """
-    if not tracks:
-        return
-    mean, cov = stacked(tracks)
-    cross = cov[:, :, MEASURED]
-    innovation = measured - mean[:, MEASURED]
-    inverse = np.linalg.inv(cross[:, MEASURED] + cov_measured)
-    distance = np.einsum("ni,nij,nj->n", innovation, inverse, innovation)
-    if distance.max() > trusted:
-        wide = cov_measured * np.maximum(1.0, distance / trusted)[:, None, None]
-        inverse = np.linalg.inv(cross[:, MEASURED] + wide)
-    gain = cross @ inverse
-    mean = mean + np.einsum("nij,nj->ni", gain, innovation)
-    cov = cov - gain @ cross.transpose(0, 2, 1)
-    cov = (cov + cov.transpose(0, 2, 1)) / 2
-    mean[:, 4] = np.clip(mean[:, 4], 0.9, 2.1)
-    for track, m, c in zip(tracks, mean, cov, strict=True):
-        track.mean, track.cov = m, c
-
-
-def distances(tracks: Sequence[Track], measured: Array, cov_measured: Array) -> tuple[Array, Array]:
-    """Two matrices (tracks, measurements): how unlikely a match is, and metres on the floor.
-
-    The first is -2 log of the likelihood, less what a perfectly known track would have: squared Mahalanobis distance
-    plus the growth of the floor covariance's log determinant, so that a long unseen track does not snatch the
-    detections of others.
-    """
-    mean, cov = stacked(tracks)
-    innovation = measured[None] - mean[:, None, MEASURED]
-    spread = cov[:, MEASURED][:, :, MEASURED][:, None] + cov_measured[None]
-    solved = np.linalg.solve(spread, innovation[..., None])[..., 0]
-    growth = np.log(_area2(spread) / _area2(cov_measured)[None])
-    return np.einsum("tmk,tmk->tm", innovation, solved) + growth, np.linalg.norm(innovation[..., :2], axis=-1)
-
-
-def _area2(cov: Array) -> Array:
-    """Determinant of the floor part of covariances (..., 3, 3)."""
-    return np.asarray(cov[..., 0, 0] * cov[..., 1, 1] - cov[..., 0, 1] ** 2)

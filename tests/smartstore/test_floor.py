@@ -10,8 +10,9 @@ import pytest
 from smartstore.domain.people import FloorState, PeopleView, SeenPerson
 from smartstore.site import Site, load_site
 from smartstore.vision.association import assign
-from smartstore.vision.doubles import once_each
-from smartstore.vision.floor import FloorOptions, RayTable, locate
+from smartstore.vision.doubles import Overlaps, once_each
+from smartstore.vision.floor import Bodies, FloorOptions, Stands, locate
+from smartstore.vision.rays import RayTable
 from smartstore.vision.tracker import FloorTracker
 from tests.smartstore.crowd import SECOND, Cinema, Walker, line
 
@@ -25,7 +26,12 @@ def corner() -> Site:
 
 def track(site: Site, views: list[PeopleView]) -> list[FloorState]:
     tracker = FloorTracker(site)
-    return [state for view in views for state in tracker.observe(view)]
+    return [state for view in views if (state := tracker.observe([view]))]
+
+
+def located(site: Site, view: PeopleView) -> Stands:
+    """The people of one picture on the floor."""
+    return locate(Bodies.of(view.people, 0), RayTable({view.camera: site.cameras[view.camera].model}), FloorOptions())
 
 
 def numbers_of(states: list[FloorState], walker: Walker, from_s: float, within_m: float = 0.5) -> Counter[int]:
@@ -60,7 +66,7 @@ def test_one_picture_of_a_standing_body_gives_its_place_and_height(
     cinema = Cinema(corner, noise_px=0.0, miss=0.0, false_boxes=0.0, pose_error_deg=0.0, pose_error_m=0.0)
     seen = 0
     for view in cinema.views([Walker(lambda t: place, height_m)], 0.2):
-        stands = locate(view.people, RayTable(corner.cameras[view.camera].model), FloorOptions())
+        stands = located(corner, view)
         for mean, cov in zip(stands.mean, stands.cov, strict=True):
             seen += 1
             spread = np.sqrt(np.linalg.eigvalsh(cov[:2, :2])[-1])
@@ -74,7 +80,7 @@ def test_a_box_without_joints_still_stands_somewhere(corner: Site) -> None:
     for view in cinema.views([Walker(lambda t: (1.5, 5.6))], 0.2):
         for person in view.people:
             person.joints_px[:] = 0.0
-        stands = locate(view.people, RayTable(corner.cameras[view.camera].model), FloorOptions())
+        stands = located(corner, view)
         for mean, cov in zip(stands.mean, stands.cov, strict=True):
             assert np.hypot(mean[0] - 1.5, mean[1] - 5.6) < 3 * np.sqrt(np.trace(cov[:2, :2]))
 
@@ -82,7 +88,8 @@ def test_a_box_without_joints_still_stands_somewhere(corner: Site) -> None:
 def test_the_ray_table_is_the_camera(corner: Site) -> None:
     model = corner.cameras["c1"].model
     pixels = np.random.default_rng(0).uniform((0, 0), (640, 360), (500, 2))
-    ours = RayTable(model).rays(pixels)
+    rays = RayTable({camera.id: camera.model for camera in corner.cameras.values()})
+    ours = rays.rays(pixels[None], np.array([rays.number["c1"]]))[0]
     ours /= np.linalg.norm(ours, axis=1, keepdims=True)
     assert np.abs(ours - model.rays(pixels)).max() < 2e-4
 
@@ -210,9 +217,9 @@ def test_half_or_double_frame_rate_tells_the_same_story(corner: Site) -> None:
 
 def test_a_view_of_an_unknown_camera_or_from_the_past_is_counted(corner: Site) -> None:
     tracker = FloorTracker(corner)
-    assert tracker.observe(PeopleView("c1", 10 * SECOND, ())) == [FloorState(10 * SECOND, ())]
-    assert tracker.observe(PeopleView("c1", 9 * SECOND, ())) == []
-    assert tracker.observe(PeopleView("attic", 11 * SECOND, ())) == []
+    assert tracker.observe([PeopleView("c1", 10 * SECOND, ())]) == FloorState(10 * SECOND, ())
+    assert tracker.observe([PeopleView("c1", 9 * SECOND, ())]) is None
+    assert tracker.observe([PeopleView("attic", 11 * SECOND, ())]) is None
     assert (tracker.counts.out_of_order, tracker.counts.unknown_camera) == (1, 1)
 
 
@@ -250,9 +257,11 @@ def test_one_person_before_another_stays_two() -> None:
     behind = SeenPerson((100, 90, 140, 150), 0.8, joints + np.array([20.0, -30.0, 0.0]), np.zeros(0))
     again = SeenPerson((100, 90, 140, 150), 0.8, joints + np.array([1.0, 2.0, 0.0]), np.zeros(0))
     here = np.array([[1.0, 1.0], [1.1, 1.0]])
-    assert once_each((one, behind), here) == [0, 1]
-    assert once_each((one, again), here) == [0]
-    assert once_each((one, again), here * [[1.0, 1.0], [2.0, 1.0]]) == [0, 1]
+    within = Overlaps(np.array([[one.box_px, behind.box_px]])).within()[0]
+    assert within.tolist() == [[False, True], [True, False]]
+    assert once_each((one, behind), [0, 1], here, within) == [0, 1]
+    assert once_each((one, again), [0, 1], here, within) == [0]
+    assert once_each((one, again), [0, 1], here * [[1.0, 1.0], [2.0, 1.0]], within) == [0, 1]
 
 
 def _box_around_nobody(camera: str, model_px: tuple[int, int], t_s: float) -> PeopleView:

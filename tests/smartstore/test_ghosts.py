@@ -33,6 +33,6 @@ def test_one_camera_alone_is_believed_after_a_while_but_not_against_many_others(
     states = [
         state
         for view in views
-        for state in tracker.observe(view if view.camera == witness else PeopleView(view.camera, view.t_ns, ()))
+        if (state := tracker.observe([view if view.camera == witness else PeopleView(view.camera, view.t_ns, ())]))
     ]
     assert len(states[-1].tracks) == believed

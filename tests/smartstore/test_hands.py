@@ -21,7 +21,7 @@ def right_hands(site: Site, walker: Walker, seconds: float, fps: float = 5.0, **
     perfect = {"seed": 1, "noise_px": 3.0, "pose_error_deg": 0.0, "pose_error_m": 0.0}
     cinema = Cinema(site, **{**perfect, **how})  # type: ignore[arg-type]
     tracker = FloorTracker(site)
-    states = [state for view in cinema.views([walker], seconds, fps) for state in tracker.observe(view)]
+    states = [state for view in cinema.views([walker], seconds, fps) if (state := tracker.observe([view]))]
     return [
         (state.t_ns / SECOND - 1000, hand)
         for state in states for person in state.tracks for hand in person.hands if hand.side == "right"
@@ -85,7 +85,7 @@ def test_one_camera_and_a_shelf_face_are_enough_to_know_the_facing(corner: Site)
     tracker = FloorTracker(corner)
     walker = reaching(target, (0.85, 2.75))
     views = [view for view in cinema.views([walker], 5.0) if view.camera == "c2"]
-    states = [state for view in views for state in tracker.observe(view)]
+    states = [state for view in views if (state := tracker.observe([view]))]
     hands = [h for s in states[10:] for t in s.tracks for h in t.hands if h.side == "right"]
     assert len(hands) > 5
     assert np.median([abs(hand.y_m - target[1]) for hand in hands]) < 0.15
@@ -98,6 +98,7 @@ def test_wrists_that_the_network_is_unsure_of_are_no_hands(corner: Site) -> None
     for view in cinema.views([Walker(lambda t: (4.2, 3.3))], 4.0):
         for person in view.people:
             person.joints_px[9:11, 2] = np.minimum(person.joints_px[9:11, 2], 0.2)
-        states = tracker.observe(view)
-    assert states[-1].tracks
-    assert states[-1].tracks[0].hands == ()
+        state = tracker.observe([view])
+    assert state
+    assert state.tracks
+    assert state.tracks[0].hands == ()
