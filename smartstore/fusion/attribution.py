@@ -59,6 +59,10 @@ class Known:
     moved: frozenset[tuple[int, str]] = frozenset()
     """When SKUs may have been taken a moment ago, so that carts do not show them yet."""
 
+    def movable(self, t_ns: int) -> frozenset[str]:
+        """The SKUs that may have been taken a moment before ``t_ns``."""
+        return frozenset(sku for moved_ns, sku in self.moved if moved_ns < t_ns)
+
 
 class Attributor:
     """Explains changes jointly. ``explain`` says what a weight step may be by weight; ``watch`` hears decisions."""
@@ -83,6 +87,7 @@ class Attributor:
         self._meetings = Meetings(site, options.meetings)
         self._exchanges = Exchanges(site, options.exchanges)
         self._stoops = Stoops(site, options.stoops)
+        self._thought: dict[tuple[Change, frozenset[str]], list[Hypothesis]] = {}
         self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, options.policy)
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
@@ -158,6 +163,7 @@ class Attributor:
         group = self._merged([self._sightings.beside(change, group) for change in group], known)
         group = [part for change in group for part in self._parted(change, known)]
         hypotheses = [self._following(group[:i], change, known) for i, change in enumerate(group)]
+        self._thought.clear()
         may_hold = {
             visit: holdings.get(visit, Counter()) + self._bookings.doubt.get(visit, Counter())
             for visit in {*holdings, *self._bookings.doubt}
@@ -190,6 +196,14 @@ class Attributor:
         ]
 
     def _explanations(self, change: Change, known: Known) -> list[Hypothesis]:
+        """What a change may be, best first: thought out once for all questions about its group."""
+        movable = known.movable(change.t_start_ns)
+        thought = self._thought.get((change, movable))
+        if thought is None:
+            thought = self._thought[change, movable] = self._think(change, known, movable)
+        return thought
+
+    def _think(self, change: Change, known: Known, movable: frozenset[str]) -> list[Hypothesis]:
         explanations = (
             self._with_things(change, self._explain(change.step))
             if change.step
@@ -197,7 +211,6 @@ class Attributor:
             if change.seen
             else []
         )
-        movable = frozenset(sku for t_ns, sku in known.moved if t_ns < change.t_start_ns)
         carts = (known.holdings, self._bookings.doubt, movable)
         return self._hypotheses.all(
             change,
@@ -215,7 +228,7 @@ class Attributor:
         if not puts:
             return self._explanations(change, known)
         with self.planogram.supposing(puts):
-            return self._explanations(change, known)
+            return self._think(change, known, known.movable(change.t_start_ns))
 
     def _with_things(self, change: Change, explanations: list[Explanation]) -> list[Explanation]:
         """Nothing was sold, too, where what goes weighs like a thing that lies there and is no goods."""

@@ -5,7 +5,7 @@ hypotheses with log scores for the joint solver.
 """
 
 import math
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from smartstore.domain.items import Explanation, FacingChange
@@ -63,7 +63,6 @@ class Hypothesiser:
 
         ``movable`` are SKUs that somebody may have taken a moment ago, although no cart shows it yet.
         """
-        found: dict[Key, Hypothesis] = {}
         reached = {
             (visit, facing): reach(visit, self.site.facings[facing])
             for visit in (*visits, "")
@@ -71,30 +70,35 @@ class Hypothesiser:
         }
         # A hand that takes nothing nudges, too: whoever reached there speaks for "nothing" as much as for a take.
         touched = max([0.0, *reached.values()])
+        best: dict[Key, tuple[float, str]] = {}
+        takes = {facing: self.planogram.takes(facing) for facing in change.facings}
         for explanation in explanations:
+            sku, quantity = explanation.sku, explanation.quantity
+            who = [*visits, ""] if sku else [""]
+            able = [visit for visit in who if _can(visit, explanation, holdings, doubtful, movable)]
+            likely = self._likely(change, explanation)
             for facing in change.facings:
-                base = self._base(change, explanation, facing)
-                for visit in [*visits, ""] if explanation.sku else [""]:
-                    if not _can(visit, explanation, holdings, doubtful, movable):
-                        continue
-                    near = reached[visit, facing] if explanation.sku else touched
+                base = likely + self._place(takes[facing], facing, explanation)
+                for visit in able:
+                    near = reached[visit, facing] if sku else touched
                     score = base + self._actor(explanation, visit, near, holdings, doubtful)
-                    hypothesis = Hypothesis(visit, explanation.sku, explanation.quantity, facing, score)
-                    if hypothesis.key not in found or found[hypothesis.key].score < score:
-                        found[hypothesis.key] = hypothesis
-        return self._pruned(list(found.values()))
+                    key = visit, sku, quantity
+                    if key not in best or best[key][0] < score:
+                        best[key] = score, facing
+        return self._pruned(best)
 
-    def _base(self, change: Change, explanation: Explanation, facing: str) -> float:
-        """All that does not depend on the person."""
+    def _place(self, taken: Callable[[str], float], facing: str, explanation: Explanation) -> float:
+        """Whether such goods are moved at a facing; ``taken`` is the log prior of what is taken there."""
         if not explanation.sku:
-            return explanation.log_likelihood + math.log(self.options.nothing)
-        take = explanation.quantity > 0
-        place = (
-            self.planogram.take_log(facing, explanation.sku)
-            if take
-            else self.planogram.put_log(facing, explanation.sku)
-        )
-        score = explanation.log_likelihood + place + quantity_log(explanation.quantity, self._more(change))
+            return math.log(self.options.nothing)
+        return taken(explanation.sku) if explanation.quantity > 0 else self.planogram.put_log(facing, explanation.sku)
+
+    def _likely(self, change: Change, explanation: Explanation) -> float:
+        """All that depends neither on the person nor on the place."""
+        score = explanation.log_likelihood
+        if not explanation.sku:
+            return score
+        score += quantity_log(explanation.quantity, self._more(change))
         score += self.options.unfelt_nats if change.unfelt else 0.0
         if change.seen is not None and change.step is not None and not change.seen.unclear:
             scores, seen = dict(change.seen.scores), change.seen
@@ -122,12 +126,18 @@ class Hypothesiser:
                 return reach + self.options.doubtful_put_nats
         return reach
 
-    def _pruned(self, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
-        ordered = sorted(hypotheses, key=lambda h: (-h.score, h.key, h.facing))
-        best = ordered[0].score
-        kept = [h for h in ordered if h.score >= best - self.options.keep_nats][: self.options.most]
+    def _pruned(self, found: Mapping[Key, tuple[float, str]]) -> list[Hypothesis]:
+        """The likely ones of all claims with their scores and facings, best first."""
+        least = max(score for score, _ in found.values()) - self.options.keep_nats
         # Nobody's explanation must stay: it is what remains when carts forbid all others.
-        return kept + [h for h in ordered[len(kept) :] if not h.sku]
+        followed = ((key, *of) for key, of in found.items() if of[0] >= least or not key[1])
+        ordered = sorted((Hypothesis(*key, facing, score) for key, score, facing in followed), key=_best_first)
+        likely = [h for h in ordered if h.score >= least][: self.options.most]
+        return likely + [h for h in ordered[len(likely) :] if not h.sku]
+
+
+def _best_first(hypothesis: Hypothesis) -> tuple[float, Key, str]:
+    return -hypothesis.score, hypothesis.key, hypothesis.facing
 
 
 def _can(visit: str, explanation: Explanation, holdings: Holdings, doubtful: Holdings, movable: Container[str]) -> bool:

@@ -5,7 +5,7 @@ In: decided takes and put-backs. Out: the prior probability that a change at a f
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -67,17 +67,25 @@ class Planogram:
 
     def take_log(self, facing: str, sku: str) -> float:
         """Log prior that a take at ``facing`` is of ``sku``."""
+        return self.takes(facing)(sku)
+
+    def takes(self, facing: str) -> Callable[[str], float]:
+        """The log prior that a take at ``facing`` is of an SKU, by SKU."""
         if not self.options.known:
-            return -math.log(len(self.site.items))
-        home = self.site.facings[facing].sku
+            return lambda _: -math.log(len(self.site.items))
+        home, wrong = self.site.facings[facing].sku, self._wrong(facing)
         here = self.strays.get(facing, Counter())
         known = self._in_front(facing, here.total())
-        wrong = self._wrong(facing)
-        share = known * here[sku] / here.total() if here[sku] > 0 else 0.0
-        share += (1 - known) * wrong.get(sku, 0.0)
-        if sku == home:
-            share += (1 - self.options.stray_take) * (1 - known) * (1 - sum(wrong.values()))
-        return math.log(max(share, self.options.stray_take / max(len(self.site.items) - 1, 1)))
+        own = (1 - self.options.stray_take) * (1 - known) * (1 - sum(wrong.values()))
+        least = self.options.stray_take / max(len(self.site.items) - 1, 1)
+
+        def log(sku: str) -> float:
+            share = known * here[sku] / here.total() if here[sku] > 0 else 0.0
+            share += (1 - known) * wrong.get(sku, 0.0)
+            share += own if sku == home else 0.0
+            return math.log(max(share, least))
+
+        return log
 
     def _wrong(self, facing: str) -> dict[str, float]:
         """Chances that other goods stand here than the planogram says: those that were found here, and, half as
