@@ -36,11 +36,12 @@ LEAST = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A decision was due: who was inside, and whose track was whose."""
+    """A decision was due: who was inside, whose track was whose, and which were known to be nobody's."""
 
     now_ns: int
     owners: Mapping[int, str]
     inside: tuple[str, ...]
+    strangers: frozenset[int]
     final: bool
 
 
@@ -78,7 +79,8 @@ class _Listener(Attributor):
     def decide(self, now_ns: int, known: Known, final: bool = False) -> Any:
         if final or now_ns - self._last_ns >= STEP_NS:
             self._last_ns = now_ns
-            self.told.append(Ask(now_ns, dict(known.owners), tuple(known.inside), final))
+            strangers = frozenset(known.strangers)
+            self.told.append(Ask(now_ns, dict(known.owners), tuple(known.inside), strangers, final))
         return super().decide(now_ns, known, final)
 
 
@@ -115,7 +117,8 @@ def judge(story: Story, site: Site, options: PipelineOptions) -> list[Judged]:
         if not isinstance(entry, Ask):
             stage.observe(entry)
             continue
-        for event in stage.decide(entry.now_ns, Known(holdings, entry.owners, list(entry.inside)), entry.final):
+        known = Known(holdings, entry.owners, list(entry.inside), entry.strangers)
+        for event in stage.decide(entry.now_ns, known, entry.final):
             if isinstance(event, ItemTaken | ItemReturned):
                 held = holdings.setdefault(event.visit, Counter())
                 held[event.sku] += event.quantity if isinstance(event, ItemTaken) else -event.quantity
