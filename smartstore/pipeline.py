@@ -180,6 +180,8 @@ class Pipeline:
 
         The people of all cameras are located at once, and those of one moment are one state of the floor.
         """
+        if not released:
+            return []
         moments = [(r.t_ns, people_view(r.device, r.message) if isinstance(r.message, People) else r) for r in released]
         self._tracker.foresee([seen for _, seen in moments if isinstance(seen, PeopleView)])
         tick_ns = self._timeline.tick_ns

@@ -70,6 +70,8 @@ class Timeline:
     _watermark_ns: int = -1
     _arrivals: int = 0
     _held: bool = False
+    _latest_ns: int = -1
+    """The latest time that any device ever told: nobody is believed beyond it."""
     _missed: list[Received] = field(default_factory=list)
     _forgotten_ns: dict[tuple[str, str], int] = field(default_factory=dict)
     """Up to when a stream's messages are not remembered any more."""
@@ -94,23 +96,24 @@ class Timeline:
 
     def observe(self, received: Received) -> list[Received]:
         """The messages that this one's arrival releases, in event-time order."""
-        if self._is_old(received):
+        stream, t_ns = (received.channel.name, received.device), received.t_ns
+        if self._is_old(stream, t_ns):
             self.counts.old += 1
             return []
-        if self._is_duplicate(received):
+        if self._is_duplicate(stream, (received.message.seq, t_ns)):
             self.counts.duplicates += 1
             return []
         self._arrivals += 1
-        if received.t_ns <= self._watermark_ns:
+        if t_ns <= self._watermark_ns:
             self.counts.late += 1
             self._missed.append(received)
             return []
-        clock = self._clock(received)
+        clock = self._clock(received.device, t_ns)
         if self._held:
             heapq.heappush(self._heap, (received.key, self._arrivals, received))
             return []
         self._advance()
-        if self._runs_away(received):
+        if self._runs_away(t_ns):
             self.counts.ahead += 1
             clock.held += 1
             if clock.held > self.options.held_per_device:
@@ -140,37 +143,45 @@ class Timeline:
             return []
         return self._release(max(entry[0][0] for entry in self._heap))
 
-    def _is_old(self, received: Received) -> bool:
+    def _is_old(self, stream: tuple[str, str], t_ns: int) -> bool:
         """Whether nobody can say any more if this was heard: long decided, and of a time that is not remembered."""
-        forgotten_ns = self._forgotten_ns.get((received.channel.name, received.device), -1)
-        return received.t_ns <= min(forgotten_ns, self._watermark_ns)
+        return t_ns <= self._watermark_ns and t_ns <= self._forgotten_ns.get(stream, -1)
 
-    def _is_duplicate(self, received: Received) -> bool:
+    def _is_duplicate(self, stream: tuple[str, str], key: tuple[int, int]) -> bool:
         """Whether (channel, device, seq) of the same time came before; a device that restarts counts anew."""
-        seen = self._seen.setdefault((received.channel.name, received.device), OrderedDict())
-        key = (received.message.seq, received.t_ns)
+        seen = self._seen.get(stream)
+        if seen is None:
+            seen = self._seen[stream] = OrderedDict()
         if key in seen:
             return True
         seen[key] = None
         if len(seen) > self.options.remembered:
             (_, forgotten_ns), _ = seen.popitem(last=False)
-            stream = received.channel.name, received.device
             self._forgotten_ns[stream] = max(forgotten_ns, self._forgotten_ns.get(stream, -1))
         return False
 
-    def _clock(self, received: Received) -> _Clock:
-        clock = self._clocks.setdefault(received.device, _Clock(received.t_ns))
-        set_right = received.t_ns < clock.latest_ns - self.options.max_lead_s * NS_PER_S
-        clock.latest_ns = received.t_ns if set_right else max(clock.latest_ns, received.t_ns)
+    def _clock(self, device: str, t_ns: int) -> _Clock:
+        clock = self._clocks.get(device)
+        if clock is None:
+            clock = self._clocks[device] = _Clock(t_ns)
+        set_right = t_ns < clock.latest_ns - self.options.max_lead_s * NS_PER_S
+        clock.latest_ns = t_ns if set_right else max(clock.latest_ns, t_ns)
+        self._latest_ns = max(self._latest_ns, t_ns)
         clock.heard = self._arrivals
         clock.said += 1
         return clock
 
     def _advance(self) -> None:
+        if self._due_ns(self._latest_ns) <= self._watermark_ns:
+            return
         believed = self._believed_ns()
         if believed is not None:
-            due_ns = believed - round(self.lateness_s * NS_PER_S)
-            self._watermark_ns = max(self._watermark_ns, due_ns - due_ns % self.tick_ns)
+            self._watermark_ns = max(self._watermark_ns, self._due_ns(believed))
+
+    def _due_ns(self, believed_ns: int) -> int:
+        """The watermark once a time is believed."""
+        due_ns = believed_ns - round(self.lateness_s * NS_PER_S)
+        return due_ns - due_ns % self.tick_ns
 
     def _believed_ns(self) -> int | None:
         """The latest time that may be trusted: the most advanced device's, if another one is near it."""
@@ -182,11 +193,9 @@ class Timeline:
         near = times[-1] - times[-2] <= self.options.max_lead_s * NS_PER_S
         return times[-1] if near else times[-2]
 
-    def _runs_away(self, received: Received) -> bool:
-        if self._watermark_ns < 0:
-            return False
+    def _runs_away(self, t_ns: int) -> bool:
         limit_s = self.options.max_lead_s + self.lateness_s
-        return received.t_ns > self._watermark_ns + limit_s * NS_PER_S
+        return self._watermark_ns >= 0 and t_ns > self._watermark_ns + limit_s * NS_PER_S
 
     def _release(self, until_ns: int) -> list[Received]:
         out: list[Received] = []

@@ -34,11 +34,10 @@ class NoiseOptions:
 def cell_medians(samples: Array) -> Array:
     """Medians (cells, plates) of samples (cells, samples, plates); NaN where half a cell or more is missing."""
     count = samples.shape[1]
-    missing = np.isnan(samples)
-    ordered = np.sort(samples, axis=1)
-    if not missing.any():
+    ordered = np.sort(samples, axis=1)  # what is missing comes last
+    if not np.count_nonzero(np.isnan(ordered[:, -1])):
         return np.asarray(0.5 * (ordered[:, (count - 1) // 2] + ordered[:, count // 2]))
-    there = count - missing.sum(axis=1)
+    there = count - np.isnan(samples).sum(axis=1)
     low = np.maximum((there - 1) // 2, 0)[:, None, :]
     high = np.minimum(there // 2, count - 1)[:, None, :]
     middle = 0.5 * (np.take_along_axis(ordered, low, 1) + np.take_along_axis(ordered, high, 1))[:, 0, :]
@@ -61,17 +60,17 @@ class PlateNoise:
         self._seen = np.full(plates, options.prior_cells)
         self._previous = np.zeros(plates)
         self._product = np.zeros(plates)
-
-    @property
-    def sigma(self) -> Array:
+        self.sigma = self._sigma()
         """Standard deviation of one cell's median around the level, grams."""
+
+    def _sigma(self) -> Array:
         return np.maximum(self._mean_abs * ABS_TO_SIGMA, self._options.quantum_grams * 12**-0.5)
 
-    @property
-    def inflation(self) -> Array:
+    def inflation(self, plate: int) -> float:
         """How much larger the variance of a mean is than with independent cells: (1 + r) / (1 - r) for AR(1) noise."""
-        rho = np.clip(self._product / np.maximum(self.sigma**2, 1e-9), 0.0, 0.8)
-        return np.asarray((1 + rho) / (1 - rho))
+        rho = float(self._product[plate]) / max(float(self.sigma[plate]) ** 2, 1e-9)
+        rho = min(max(rho, 0.0), 0.8)
+        return (1 + rho) / (1 - rho)
 
     def begin(self, plate: int, cells: Array) -> None:
         """Level and noise from the last ``cells`` (n,) of a plate, by medians, so that outliers do not matter."""
@@ -85,6 +84,7 @@ class PlateNoise:
         self._mean_abs[plate] = sigma / ABS_TO_SIGMA
         self._seen[plate] = prior + n
         self._previous[plate] = self._product[plate] = 0.0
+        self.sigma = self._sigma()
 
     def settled(self, plate: int, level: float, cells: Array) -> None:
         """A restless plate has come to rest: ``level`` over the last ``cells`` (n,), which also say how noisy it is."""
@@ -92,6 +92,7 @@ class PlateNoise:
         share = 0.5 * len(cells) / self._seen[plate]
         spread = float(np.mean(np.abs(cells - np.median(cells))))
         self._mean_abs[plate] += min(share, 0.5) * max(spread - self._mean_abs[plate], 0.0)
+        self.sigma = self._sigma()
 
     def follow(self, cell: Array, quiet: NDArray[np.bool_]) -> None:
         """Learns from one cell (plates,) on the plates that are ``quiet``."""
@@ -104,3 +105,4 @@ class PlateNoise:
         self._previous = deviation
         self.weight = np.minimum(self.weight + quiet, self._options.level_cells)
         self.level += deviation / np.maximum(self.weight, 1)
+        self.sigma = self._sigma()

@@ -8,14 +8,19 @@ began and gives nothing. The plates of a shelf are watched one by one, so opposi
 neighbours that ring along or keep a few grams are told from goods by what happened beside them at that time.
 """
 
+import math
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.items import WeightStep
-from smartstore.scales.cells import Array, NoiseOptions, PlateNoise, cell_medians
+from smartstore.scales.cells import Array, NoiseOptions, PlateNoise
 from smartstore.scales.grouping import PlateStep, groups_of, overlap
+from smartstore.scales.reading import PlateReader
 from smartstore.site import Fixture, Shelf
 from smartstore.wire.messages import ScaleBatch
 
@@ -65,147 +70,121 @@ class StepDetector:
     """Turns the noisy readings of one fixture's scale into settled weight steps."""
 
     def __init__(self, fixture: Fixture, options: StepOptions | None = None) -> None:
-        self._fixture, self._options = fixture, options or StepOptions()
+        options = options or StepOptions()
+        self._fixture, self._options = fixture, options
         self._plates = [plate.id for shelf in fixture.shelves for plate in shelf.plates]
-        self._shelf_of = np.array([i for i, shelf in enumerate(fixture.shelves) for _ in shelf.plates], int)
+        self._shelf_of = [i for i, shelf in enumerate(fixture.shelves) for _ in shelf.plates]
         self._together = _together(fixture, self._plates)
-        self._columns: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
-        self._noise = PlateNoise(len(self._plates), self._options.noise)
-        longest_s = self._options.before_s + self._options.hold_s + self._options.settle_most_s
-        self._late_ns = round(self._options.late_s * NS_PER_S)
-        self._keep = round(max(longest_s, self._options.begin_s) / self._options.cell_s)
-        self._recent: Array = np.full((self._keep, len(self._plates)), np.nan)
-        self._times: list[int] = [0] * self._keep
-        self._rest: Array = np.empty((0, len(self._plates)))
-        self._next_ns = -1
-        self._since: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
-        """When each plate became restless; -1 while it is quiet."""
+        self._reader = PlateReader(self._plates, options.cell_s, options.dead_s, options.stuck_s)
+        self._noise = PlateNoise(len(self._plates), options.noise)
+        longest_s = options.before_s + options.hold_s + options.settle_most_s
+        self._late_ns = round(options.late_s * NS_PER_S)
+        self._begin_cells = round(options.begin_s / options.cell_s)
+        self._recent: deque[tuple[int, Array]] = deque(maxlen=round(max(longest_s, options.begin_s) / options.cell_s))
+        """The last cells, each with the time of its first sample."""
+        self._since: dict[int, int] = {}
+        """When each restless plate was disturbed."""
         self._moved: NDArray[np.int64] = np.full(len(self._plates), 0, np.int64)
         """When each plate last settled on another level."""
-        self._heard: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
-        self._number: Array = np.full(len(self._plates), np.nan)
-        self._varied: NDArray[np.int64] = np.full(len(self._plates), -1, np.int64)
-        """When each plate last gave another number than before."""
         self._held: list[PlateStep] = []
-        self._live: tuple[NDArray[np.bool_], frozenset[str]] | None = None
-        self.unknown_plates = 0
+
+    @property
+    def unknown_plates(self) -> int:
+        """How many plates batches named that the fixture does not have."""
+        return self._reader.unknown_plates
 
     def live_plates(self, t_ns: int) -> frozenset[str]:
         """The plates that gave numbers within the last second before ``t_ns``, and not always the same one."""
-        heard = self._heard >= t_ns - round(self._options.dead_s * NS_PER_S)
-        heard &= self._varied >= t_ns - round(self._options.stuck_s * NS_PER_S)
-        if self._live is None or not np.array_equal(self._live[0], heard):
-            self._live = (heard, frozenset(name for name, one in zip(self._plates, heard, strict=True) if one))
-        return self._live[1]
+        return self._reader.live(t_ns)
 
     def restless(self) -> tuple[tuple[str, int], ...]:
         """The plates of which more is to be said, with the time in nanoseconds at which each was disturbed."""
-        moving = [(self._plates[i], int(self._since[i])) for i in np.nonzero(self._since >= 0)[0]]
+        moving = ((self._plates[plate], since_ns) for plate, since_ns in sorted(self._since.items()))
         return (*moving, *((self._plates[step.plate], step.start_ns) for step in self._held))
 
     def observe(self, batch: ScaleBatch) -> list[WeightStep]:
         """The steps that settled with this batch, oldest first."""
-        samples = self._arrange(batch)
-        self._watch_numbers(batch.t_ns, samples)
-        if abs(batch.t_ns - self._next_ns) > batch.period_ns:
-            self._rest = self._rest[:0]
-        start_ns = batch.t_ns - len(self._rest) * batch.period_ns
-        self._next_ns = batch.t_ns + len(samples) * batch.period_ns
-        samples = np.concatenate([self._rest, samples])
-        size = max(1, round(self._options.cell_s * NS_PER_S / batch.period_ns))
-        count = len(samples) // size
-        self._rest = samples[count * size :]
-        cells = cell_medians(samples[: count * size].reshape(count, size, -1))
         steps: list[WeightStep] = []
         with np.errstate(invalid="ignore"):  # NaN, where a plate gives no number, is neither near nor far
-            for i, cell in enumerate(cells):
-                steps += self._cell(start_ns + i * size * batch.period_ns, cell)
+            for t_ns, cell in self._reader.cells(batch):
+                steps += self._cell(t_ns, cell)
         return steps
 
-    def _watch_numbers(self, t_ns: int, samples: Array) -> None:
-        """Which plates gave another number than before: NaN, where there is none, differs from nothing."""
-        last = samples[-1]
-        varied = (samples[1:] != samples[:-1]).any(axis=0)
-        varied |= last != self._number
-        if not np.isnan(last).any():
-            self._varied[varied] = t_ns
-        else:
-            self._varied[varied & ~np.isnan(samples).all(axis=0)] = t_ns
-        self._number = last
-
-    def _arrange(self, batch: ScaleBatch) -> Array:
-        """Samples (n, plates of the document): columns by name, NaN where the batch has none."""
-        names = tuple(batch.plates)
-        if names not in self._columns:
-            known = [(i, self._plates.index(name)) for i, name in enumerate(names) if name in self._plates]
-            self._columns[names] = ([i for i, _ in known], [j for _, j in known])
-        source, target = self._columns[names]
-        self.unknown_plates += len(names) - len(source)
-        grams = np.array(batch.grams, dtype=float)
-        if source == target and len(source) == len(self._plates):
-            return grams
-        out = np.full((len(grams), len(self._plates)), np.nan)
-        out[:, target] = grams[:, source]
-        return out
-
     def _cell(self, t_ns: int, cell: Array) -> list[WeightStep]:
-        options, noise = self._options, self._noise
-        self._recent[:-1] = self._recent[1:]
-        self._recent[-1] = cell
-        self._times = [*self._times[1:], t_ns]
-        there = ~np.isnan(cell)
-        self._heard[there] = t_ns
-        begun = ~np.isnan(noise.level)
-        if not begun.all():
-            self._begin(np.nonzero(there & ~begun)[0])
-        far = np.abs(cell - noise.level) > np.maximum(options.trip_sigmas * noise.sigma, options.trip_grams)
-        quiet = self._since < 0
-        self._since[quiet & far] = t_ns
-        noise.follow(cell, quiet & there & begun & ~far)
-        if not quiet.all():
-            for plate in np.nonzero(~quiet & there)[0]:
-                self._settle(int(plate), t_ns)
+        self._recent.append((t_ns, cell))
+        near = self._near(cell)
+        if self._since or np.count_nonzero(near) < len(near):
+            self._disturbed(t_ns, cell)
+        else:  # all plates are there and quiet
+            self._noise.follow(cell, near)
         return self._release(t_ns) if self._held else []
 
-    def _begin(self, plates: NDArray[np.intp]) -> None:
-        need = round(self._options.begin_s / self._options.cell_s)
+    def _near(self, cell: Array) -> NDArray[np.bool_]:
+        """Which plates are where they were; not those without a number, or without a level yet."""
+        options, noise = self._options, self._noise
+        most = np.maximum(options.trip_sigmas * noise.sigma, options.trip_grams)
+        return np.asarray(np.abs(cell - noise.level) <= most)
+
+    def _disturbed(self, t_ns: int, cell: Array) -> None:
+        """A cell while something happens on one of the plates at least, or one is silent or new."""
+        there, begun = ~np.isnan(cell), ~np.isnan(self._noise.level)
+        self._begin(np.nonzero(there & ~begun)[0])
+        near, restless = self._near(cell), sorted(self._since)
+        quiet = near & begun
+        quiet[restless] = False
+        for moved in np.nonzero(there & ~near & ~np.isnan(self._noise.level))[0]:
+            self._since.setdefault(int(moved), t_ns)
+        self._noise.follow(cell, quiet)
+        for plate in restless:
+            if there[plate]:
+                self._settle(plate, t_ns)
+
+    def _begin(self, plates: Iterable[np.intp]) -> None:
+        if len(self._recent) < self._begin_cells:
+            return
         for plate in plates:
-            cells = self._recent[-need:, plate]
+            cells = self._last(int(plate), self._begin_cells)
             if not np.isnan(cells).any():
                 self._noise.begin(int(plate), cells)
+
+    def _last(self, plate: int, count: int) -> Array:
+        """The last ``count`` cells of a plate."""
+        return np.array([self._recent[i][1][plate] for i in range(-min(count, len(self._recent)), 0)])
 
     def _settle(self, plate: int, t_ns: int) -> None:
         """Ends the restlessness of a plate when its last cells agree with each other."""
         options, noise = self._options, self._noise
-        sigma, inflation = float(noise.sigma[plate]), float(noise.inflation[plate])
+        sigma, inflation = float(noise.sigma[plate]), noise.inflation(plate)
         shortest, longest = round(options.settle_s / options.cell_s), round(options.settle_most_s / options.cell_s)
-        count = min(max(int(np.ceil(inflation * (sigma / options.settle_aim_grams) ** 2)), shortest), longest)
-        window = self._recent[-count:, plate]
-        restless_s = (t_ns - int(self._since[plate])) / NS_PER_S
-        if self._times[-count] <= self._since[plate] or np.isnan(window).any():
+        count = min(max(math.ceil(inflation * (sigma / options.settle_aim_grams) ** 2), shortest), longest)
+        since_ns = self._since[plate]
+        if count > len(self._recent) or (begin_ns := self._recent[-count][0]) <= since_ns:
             return
-        after, spread = float(np.median(window)), float(window.max() - window.min())
-        half = count // 2
-        slope = abs(float(window[:half].mean() - window[-half:].mean()))
+        window = self._last(plate, count)
+        values = window.tolist()
+        if any(map(math.isnan, values)):
+            return
+        restless_s = (t_ns - since_ns) / NS_PER_S
+        half, spread = count // 2, max(values) - min(values)
+        slope = abs(sum(values[:half]) - sum(values[-half:])) / half
         limit = max(options.settle_grams, options.settle_sigmas * sigma)
         if spread > limit or slope > 0.6 * limit:
             if restless_s < options.restless_s:
                 return
             sigma = max(sigma, spread / 2)
+        after = median(values)
         before = max(float(noise.weight[plate]), 1.0)
         variance = sigma**2 * inflation * (1 / before + 1.2 / count) + options.noise.quantum_grams**2
         grams = after - float(noise.level[plate])
         if abs(grams) > max(options.least_grams, options.least_sigmas * variance**0.5):
-            self._held.append(
-                PlateStep(plate, int(self._since[plate]), self._times[-count], grams, variance**0.5, t_ns)
-            )
+            self._held.append(PlateStep(plate, since_ns, begin_ns, grams, variance**0.5, t_ns))
             noise.settled(plate, after, window)
-            self._moved[plate] = self._times[-count]
+            self._moved[plate] = begin_ns
         else:
             noise.settled(plate, float(noise.level[plate]), window)
         if restless_s >= options.restless_s:
-            noise.begin(plate, self._recent[-round(options.begin_s / options.cell_s) :, plate])
-        self._since[plate] = -1
+            noise.begin(plate, self._last(plate, self._begin_cells))
+        del self._since[plate]
 
     def _release(self, t_ns: int) -> list[WeightStep]:
         """The held steps of every shelf that has come to rest, or that kept somebody waiting long enough."""
@@ -214,10 +193,10 @@ class StepDetector:
             held = [step for step in self._held if self._shelf_of[step.plate] == index]
             if not held:
                 continue
-            latest_ns = max(step.end_ns for step in held) + self._late_ns * self._together[[s.plate for s in held]].any(
-                0
-            )
-            restless = bool(np.any((self._since >= 0) & (self._since <= latest_ns) & (self._shelf_of == index)))
+            latest_ns = max(step.end_ns for step in held)
+            late_ns = self._late_ns * np.asarray(self._together[[step.plate for step in held]].any(axis=0))
+            restless = any(self._shelf_of[plate] == index and since_ns <= latest_ns + late_ns[plate]
+                           for plate, since_ns in self._since.items())  # fmt: skip
             waited_s = (t_ns - min(step.found_ns for step in held)) / NS_PER_S
             if restless and waited_s < self._options.hold_s:
                 continue
@@ -241,20 +220,21 @@ class StepDetector:
         """What the quiet plates at both ends of a group changed by, where an item may lie across them, too."""
         ends = ((group[0].plate, group[0].plate - 1), (group[-1].plate, group[-1].plate + 1))
         moved = {step.plate for step in held}
-        quiet = [b for a, b in ends if 0 <= b < len(self._plates) and self._since[b] < 0 and b not in moved
+        quiet = [b for a, b in ends if 0 <= b < len(self._plates) and b not in self._since and b not in moved
                  and self._together[a, b]]  # fmt: skip
         return [share for plate in quiet if (share := self._share(plate, group)) is not None]
 
     def _share(self, plate: int, group: list[PlateStep]) -> PlateStep | None:
-        options, noise, times = self._options, self._noise, np.array(self._times)
+        options, noise = self._options, self._noise
+        times, cells = np.array([t_ns for t_ns, _ in self._recent]), self._last(plate, len(self._recent))
         start_ns, end_ns = min(step.start_ns for step in group), max(step.end_ns for step in group)
-        before = self._recent[(times >= self._moved[plate]) & (times > 0) & (times < start_ns), plate]
-        after = self._recent[times >= end_ns, plate]
+        before = cells[(times >= self._moved[plate]) & (times < start_ns)]
+        after = cells[times >= end_ns]
         if not before.size or not after.size or np.isnan(before).any() or np.isnan(after).any():
             return None
         grams = float(after.mean() - before.mean())
-        cells = float(noise.inflation[plate]) * (1 / before.size + 1 / after.size)
-        variance = float(noise.sigma[plate]) ** 2 * cells + options.noise.quantum_grams**2
+        share = noise.inflation(plate) * (1 / before.size + 1 / after.size)
+        variance = float(noise.sigma[plate]) ** 2 * share + options.noise.quantum_grams**2
         spill = options.spill_share * max(abs(step.grams) for step in group)
         if grams * group[0].grams <= 0 or abs(grams) < options.share_sigmas * (variance + spill**2) ** 0.5:
             return None

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from smartstore.domain.items import WeightStep
 from smartstore.scales.candidates import CandidateFinder
@@ -84,11 +85,25 @@ def test_dead_plates_are_silent_and_do_not_hide_the_others(site: Site) -> None:
     assert not detector.live_plates(at(20))
 
 
+def test_plates_that_the_store_does_not_know_are_left_aside(site: Site) -> None:
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), -622)
+    detector = StepDetector(scale.fixture)
+    strange = [
+        structs.replace(
+            batch, plates=[*batch.plates, "x"], grams=[[*row, 1e3 * i] for i, row in enumerate(batch.grams)]
+        )
+        for batch in scale.batches(10)
+    ]
+    [step] = [step for batch in strange for step in detector.observe(batch)]
+    assert step.plates[0][0] == plate(site, "g1-1-b")
+    assert detector.unknown_plates == len(strange)
+
+
 def test_the_size_of_batches_does_not_matter(site: Site) -> None:
     scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), -622)
-    [small], [large] = steps_of(scale, size=12), steps_of(scale, size=60)
-    assert small.plates == large.plates
-    assert abs(small.t_end_ns - large.t_end_ns) < 1000
+    [[single], [small], [large]] = (steps_of(scale, size=size) for size in (1, 12, 60))
+    assert single.plates == small.plates == large.plates
+    assert max(abs(step.t_end_ns - large.t_end_ns) for step in (single, small)) < 1000
 
 
 @pytest.fixture(scope="module")
