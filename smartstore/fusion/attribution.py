@@ -23,7 +23,7 @@ from smartstore.fusion.dips import DipFinder
 from smartstore.fusion.evidence import press_log, same_weight_log
 from smartstore.fusion.exchanges import Exchanges
 from smartstore.fusion.hypotheses import Hypothesiser, seen_explanations
-from smartstore.fusion.joint import Choice, Hypothesis, solve
+from smartstore.fusion.joint import Choice, Hypothesis, solve, undoes
 from smartstore.fusion.meetings import Meetings
 from smartstore.fusion.nearby import Nearby
 from smartstore.fusion.options import FusionOptions
@@ -260,8 +260,13 @@ class Attributor:
         one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen, main_ns=main_ns)
         smaller = min(abs(a.step.grams), abs(b.step.grams))
         rest = press_log(smaller, self._evidence) + self._options.merge_nats
-        apart = self._explanations(a, known)[0].score + self._following([a], b, known)[0].score
-        return one if self._explanations(one, known)[0].score + rest > apart else None
+        first, second, together = (
+            self._explanations(a, known),
+            self._following([a], b, known),
+            self._explanations(one, known),
+        )
+        undone = not together[0].sku and undoes(first[0], second, self._options.sure)
+        return one if undone or together[0].score + rest > first[0].score + second[0].score else None
 
     def _parted(self, change: Change, known: Known) -> list[Change]:
         """A step that no single visit explains, as a take and a put-back on the same plates at the same time."""

@@ -46,11 +46,25 @@ class Bookings:
         self._site, self._planogram, self._sure, self._most, self._policy = site, planogram, sure, most, policy
         self.doubt: Carts = {}
         self._taken_at: dict[tuple[str, str], str] = {}
+        self._held_since: dict[tuple[str, str], int] = {}
 
     def forget(self, inside: list[str]) -> None:
         """Only the visits ``inside`` matter any more."""
         self.doubt = {visit: held for visit, held in self.doubt.items() if visit in inside}
         self._taken_at = {key: facing for key, facing in self._taken_at.items() if key[0] in inside}
+        self._held_since = {key: t_ns for key, t_ns in self._held_since.items() if key[0] in inside}
+
+    def _held_by(self, visit: str, t_ns: int, holdings: Carts) -> list[str]:
+        """What a visit holds and held at a time already."""
+        held = sorted(sku for sku, count in holdings.get(visit, {}).items() if count > 0)
+        return [sku for sku in held if self._held_since.get((visit, sku), t_ns) <= t_ns]
+
+    def _takes(self, visit: str, sku: str, count: int, facing: str, t_ns: int, holdings: Carts) -> None:
+        held = holdings.setdefault(visit, Counter())
+        if held[sku] <= 0:
+            self._held_since[visit, sku] = t_ns
+        held[sku] += count
+        self._taken_at[visit, sku] = facing
 
     def book(
         self, change: Change, choice: Choice, t_ns: int, holdings: Carts, stranger: bool = False
@@ -103,8 +117,7 @@ class Bookings:
             self._planogram.took(claim.facing, claim.sku, count)
             if not claim.visit:
                 return []
-            held[claim.sku] += count
-            self._taken_at[claim.visit, claim.sku] = claim.facing
+            self._takes(claim.visit, claim.sku, count, claim.facing, t_ns, holdings)
             return [ItemTaken(*rest, count, claim.facing, choice.probability)]
         self._planogram.returned(claim.facing, claim.sku, count)
         if not claim.visit:
@@ -162,8 +175,7 @@ class Bookings:
         gifts = [
             (giver, taker, sku)
             for giver, taker in (meeting.visits, meeting.visits[::-1])
-            for sku, count in sorted(holdings.get(giver, {}).items())
-            if count > 0
+            for sku in self._held_by(giver, meeting.t_ns, holdings)
         ]
         if not gifts:
             return []
@@ -182,8 +194,7 @@ class Bookings:
             gift = Candidate(exchange.taker, sku, 1, place, EXCHANGED, exchange.giver)
             return self._case_of_two([gift], t_ns, caused_by)
         holdings[exchange.giver][sku] -= 1
-        holdings.setdefault(exchange.taker, Counter())[sku] += 1
-        self._taken_at[exchange.taker, sku] = place
+        self._takes(exchange.taker, sku, 1, place, t_ns, holdings)
         return [
             ItemReturned(exchange.giver, t_ns, f"{caused_by}:put", sku, 1, place, EXCHANGED),
             ItemTaken(exchange.taker, t_ns, f"{caused_by}:take", sku, 1, place, EXCHANGED),
@@ -191,7 +202,7 @@ class Bookings:
 
     def stooped(self, stoop: Stoop, holdings: Carts) -> list[ItemEvent]:
         """The case of hands at the floor: something out of the cart may lie there now."""
-        held = [sku for sku, count in sorted(holdings.get(stoop.visit, {}).items()) if count > 0]
+        held = self._held_by(stoop.visit, stoop.t_ns, holdings)
         left = [
             Candidate(stoop.visit, sku, -1, self._taken_at.get((stoop.visit, sku)), round(LEFT / len(held), 6))
             for sku in held

@@ -98,6 +98,16 @@ def _same_person(a: Hypothesis, b: Hypothesis) -> bool:
     return a.visit == b.visit and bool(a.visit and a.quantity and b.quantity)
 
 
+def undoes(first: Hypothesis, second: Sequence[Hypothesis], sure: float) -> bool:
+    """Whether the best of ``second`` takes back what ``first`` claims, and its visit did it with probability ``sure``:
+    no receipt is another one for it."""
+    best = second[0]
+    if not first.visit or (best.visit, best.sku, best.quantity) != (first.visit, first.sku, -first.quantity):
+        return False
+    weights = [(h.visit, math.exp(h.score - best.score)) for h in second]
+    return sum(w for visit, w in weights if visit == best.visit) >= sure * sum(w for _, w in weights)
+
+
 def _parts(changes: Sequence[Sequence[Hypothesis]], at_once: Collection[tuple[int, int]]) -> list[list[int]]:
     """Groups of changes that depend on each other: one may be a put-back of what another one moved, or both the work
     of one person's hands at the same moment.

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
-from smartstore.fusion.joint import Hypothesis, JointOptions, solve
+from smartstore.fusion.joint import Hypothesis, JointOptions, solve, undoes
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
@@ -307,6 +307,14 @@ def test_one_person_rarely_does_two_things_at_once(most_exact: int) -> None:
     assert [choice.hypothesis.visit for choice in alone] == ["anna", "anna"]
     assert [choice.hypothesis.visit for choice in together] == ["anna", "ben"]
     assert together[1].probability == pytest.approx(1 / (1 + math.exp(0.6 - 2.0)), abs=0.01)
+
+
+def test_what_the_same_hand_surely_takes_back_at_once_is_no_matter_for_receipts() -> None:
+    put, again = Hypothesis("anna", "tea", -1, "a", -1.0), Hypothesis("anna", "tea", 1, "a", -0.5)
+    near, far = (Hypothesis("ben", "tea", 1, "a", score) for score in (-0.6, -4.0))
+    assert undoes(put, [again, far], sure=0.6)
+    assert not undoes(put, [again, near], sure=0.6)
+    assert not undoes(put, [Hypothesis("anna", "milk", 1, "a", -0.5), again], sure=0.6)
 
 
 def test_both_hands_of_one_person_are_still_believed_when_nobody_else_is_near(site: Site) -> None:

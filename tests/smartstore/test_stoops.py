@@ -54,6 +54,13 @@ def test_hands_in_the_lowest_shelf_are_not_at_the_floor(site: Site) -> None:
         assert len(story(site, replace(walker, offers=reach))) == 1 + cases
 
 
+def test_what_was_taken_afterwards_cannot_lie_on_the_floor(site: Site) -> None:
+    shelf = before(site, "g1-1-a")
+    path = ((0.0, *AISLE), (2.0, *AISLE), (4.4, *shelf), (25.0, *shelf))
+    walker = replace(stooping(site, 0.15, 0.5, 1.6), path=path)
+    assert [type(event) for event in story(site, walker)] == [ItemTaken]
+
+
 def test_empty_hands_leave_nothing_on_the_floor(site: Site) -> None:
     walker = replace(stooping(site, 0.15, 12, 13), reaches=())
     assert told(site, [], [walker], {1: "anna"}, until_s=25.0) == []
