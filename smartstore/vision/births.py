@@ -31,7 +31,7 @@ def missed_by(track: Track, cameras: Mapping[str, CameraModel], options: Tracker
 def stands_apart(track: Track, others: Iterable[Track], options: TrackerOptions) -> bool:
     """Whether everybody known who is near a tentative track was seen beside it."""
     return all(
-        known.life is Life.TENTATIVE or id(known) in track.apart_from or track.away_m(known) > options.echo_m
+        known.life is Life.TENTATIVE or known.serial in track.apart_from or track.away_m(known) > options.echo_m
         for known in others
     )
 
@@ -40,7 +40,7 @@ def is_echo(born: Track, others: Iterable[Track], unlike: Unlike, options: Track
     """Whether ``born`` is somebody known who was seen beside their place."""
     return any(
         known.life is Life.CONFIRMED
-        and id(known) not in born.apart_from
+        and known.serial not in born.apart_from
         and born.away_m(known) < options.echo_m
         and unlike(known, born) < options.echo_cost
         for known in others

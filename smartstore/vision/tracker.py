@@ -63,7 +63,7 @@ class FloorTracker:
         self._likeness = Likeness()
         self._views: dict[str, int] = {}
         self._first_ns = self._t_ns = -1
-        self._numbers = 0
+        self._numbers = self._births = 0
 
     @property
     def last_number(self) -> int:
@@ -165,17 +165,17 @@ class FloorTracker:
 
     def _note_company(self, together: Sequence[Track]) -> None:
         """Two tracks that one view shows apart are two people: their time side by side starts anew."""
-        ids = {id(track) for track in together}
+        serials = {track.serial for track in together}
         for track in together:
             if track.close_since:
-                track.close_since = {other: since for other, since in track.close_since.items() if other not in ids}
+                track.close_since = {other: since for other, since in track.close_since.items() if other not in serials}
             if track.life is Life.TENTATIVE:
-                track.apart_from |= ids - {id(track)}
+                track.apart_from |= serials - {track.serial}
 
     def _born(self, camera: str, seen: Sight, matched: Pairs) -> None:
         if len(matched) == len(seen.people):
             return
-        together, taken = {id(self._flock.tracks[t]) for t, _ in matched}, {d for _, d in matched}
+        together, taken = {self._flock.tracks[t].serial for t, _ in matched}, {d for _, d in matched}
         born: list[Track] = []
         for d, person in enumerate(seen.people):
             if d in taken or person.score < self.options.birth_score:
@@ -184,7 +184,8 @@ class FloorTracker:
             near_entry = self._ground.from_entry_m(float(at[0]), float(at[1])) < self.options.entry_zone_m
             if not near_entry and not self._ground.is_free(at, 0.15):
                 continue
-            track = Track(*begun(seen.mean[d], seen.cov[d]), self._t_ns, self._t_ns, expected=near_entry,
+            self._births += 1
+            track = Track(*begun(seen.mean[d], seen.cov[d]), self._t_ns, self._t_ns, self._births, expected=near_entry,
                           appearance=person.appearance.copy())  # fmt: skip
             track.shown, track.apart_from = {camera: 1}, set(together)
             track.before = {**self._views, camera: self._views[camera] - 1}
@@ -255,13 +256,13 @@ class FloorTracker:
                 older = alive[j]
                 if math.dist(places[i], places[j]) >= self.options.merge_m:
                     if younger.close_since:
-                        younger.close_since.pop(id(older), None)
+                        younger.close_since.pop(older.serial, None)
                     if older.close_since:
-                        older.close_since.pop(id(younger), None)
+                        older.close_since.pop(younger.serial, None)
                     continue
                 # Both sides keep the start, and a view that shows both clears both.
-                since = younger.close_since.setdefault(id(older), self._t_ns)
-                since = max(since, older.close_since.setdefault(id(younger), since))
+                since = younger.close_since.setdefault(older.serial, self._t_ns)
+                since = max(since, older.close_since.setdefault(younger.serial, since))
                 if (self._t_ns - since) / 1e9 >= self.options.merge_s:
                     keep, drop = (older, younger) if older.number or not younger.number else (younger, older)
                     drop.give_up()
@@ -270,6 +271,9 @@ class FloorTracker:
     def _forget(self) -> None:
         staying = [track for track in self._flock.tracks if stays(track, self._ground, self._t_ns, self.options)]
         if len(staying) < len(self._flock.tracks):
+            serials = {track.serial for track in staying}
+            for track in staying:
+                track.close_since = {other: since for other, since in track.close_since.items() if other in serials}
             self._flock = Flock(staying)
             self._hands.keep(staying)
 

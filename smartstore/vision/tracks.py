@@ -97,6 +97,8 @@ class Track:
     cov: Array
     born_ns: int
     seen_ns: int
+    serial: int = 0
+    """Tells it from every other track, also after the state of the floor was kept and taken up again."""
     number: int = 0
     life: Life = Life.TENTATIVE
     hits: int = 1
@@ -108,9 +110,9 @@ class Track:
     """Born where people come in."""
     appearance: Array = field(default_factory=lambda: np.zeros(0))
     apart_from: set[int] = field(default_factory=set)
-    """Tracks (by ``id``) that a view showed beside this one while it was tentative."""
+    """Tracks (by ``serial``) that a view showed beside this one while it was tentative."""
     close_since: dict[int, int] = field(default_factory=dict)
-    """Since when another track (by ``id``) runs along, unless one view has shown both."""
+    """Since when another track (by ``serial``) runs along, unless one view has shown both."""
 
     @property
     def sigma_m(self) -> float:

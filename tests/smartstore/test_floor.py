@@ -9,6 +9,7 @@ import pytest
 
 from smartstore.domain.people import FloorState, PeopleView, SeenPerson
 from smartstore.site import Site, load_site
+from smartstore.state import freeze, thaw
 from smartstore.vision.association import assign
 from smartstore.vision.doubles import Overlaps, once_each
 from smartstore.vision.floor import Bodies, FloorOptions, Stands, locate
@@ -281,3 +282,24 @@ def test_a_box_that_one_camera_alone_shows_for_two_seconds_is_nobody_where_other
         views += [PeopleView(c, round((1000.01 + k / 5) * SECOND), ()) for c in ("c2", "c3", "c4") for k in range(11)]
     states = track(corner, sorted(views, key=lambda view: view.t_ns))
     assert any(state.tracks for state in states) is not others_look_there
+
+
+def test_a_floor_that_is_kept_and_taken_up_again_goes_on_as_if_nothing_had_been(corner: Site) -> None:
+    """Two meet whom no view shows both: for how long they run along, until they are one, is not forgotten."""
+    waits, comes = (
+        Walker(lambda t: (1.2, 5.4)),
+        Walker(lambda t: (1.3 + max(0.0, 2.0 - max(0.0, t - 5.0)), 5.4), look=1),
+    )
+    seen = [Cinema(corner, seed=12, miss=0.0, false_boxes=0.0).views([walker], 9.5) for walker in (waits, comes)]
+    first = [view for view in seen[0] if view.camera in ("c1", "c3")]
+    second = [view for view in seen[1] if view.camera in ("c2", "c4")]
+    tracker = again = FloorTracker(corner)
+    counts = []
+    for view in sorted(first + second, key=lambda view: view.t_ns):
+        rays: dict[str, object] = {"rays": again.rays}
+        again = thaw(freeze(again, rays), rays)
+        state = tracker.observe([view])
+        assert state is not None
+        assert again.observe([view]) == state
+        counts.append(len(state.tracks))
+    assert (max(counts), counts[-1]) == (2, 1)
