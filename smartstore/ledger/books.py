@@ -104,6 +104,7 @@ class Books:
         """What a former run left undone: visits that left and were not settled, verdicts and open questions."""
         self._carts.clear()  # from here on, they are what the journal says
         self._journal.tell_all()
+        self._payments.take_up()
         for visit in self._journal.open_visits():
             for left in self._journal.events(visit):
                 if isinstance(left, VisitLeft):
@@ -122,7 +123,7 @@ class Books:
 
     def hear_provider(self) -> None:
         """Asks again what the provider did not answer, and takes note of disputes: receipts that are out follow."""
-        for visit in self._journal.unanswered():
+        for visit in self._payments.open:
             if self._payments.ask_again(visit):
                 self._follow_up(visit, f"payment:{len(self._payments.account(visit).answers)}:{visit}")
         try:

@@ -146,7 +146,9 @@ class Journal:
 
     def visit_of_payment(self, code: str) -> str | None:
         """The visit that a capture was for."""
-        answers = self.of_kind(domain.PaymentAnswered)
+        written = _EVENTS.c.body.contains(msgspec.json.encode(code).decode(), autoescape=True)
+        named = (_EVENTS.c.kind == domain.PaymentAnswered.__name__) & written
+        answers = [_event(kind, body) for kind, body in self._select(named)]
         return next((a.visit for a in answers if isinstance(a, domain.PaymentAnswered) and a.code == code), None)
 
     def knows(self, kind: type[Any], cause: str) -> bool:

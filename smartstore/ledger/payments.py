@@ -94,6 +94,16 @@ class Payments:
 
     def __init__(self, gateway: Gateway, journal: Journal) -> None:
         self._gateway, self._journal = gateway, journal
+        self._open: dict[str, None] = {}
+
+    @property
+    def open(self) -> list[str]:
+        """Visits with a question that has no answer, the oldest first."""
+        return list(self._open)
+
+    def take_up(self) -> None:
+        """Learns from the journal which questions a former run left open; nobody else asks any."""
+        self._open = dict.fromkeys(self._journal.unanswered())
 
     def account(self, visit: str) -> Account:
         """The account of a visit as the journal has it."""
@@ -172,10 +182,13 @@ class Payments:
             said = self._call(stored, account)
         except GatewayError as error:
             log.warning("visit %s: no answer to %s (%s); it is asked again", request.visit, stored.caused_by, error)
+            self._open[stored.visit] = None
             return None
         answer = PaymentAnswered(stored.visit, stored.t_ns, stored.caused_by, stored.kind, stored.amount_minor,
                                  said.code, said.approved, said.reason)  # fmt: skip
         self._journal.append([answer])
+        if account.open == [stored]:
+            self._open.pop(stored.visit, None)
         return answer
 
     def _call(self, request: PaymentRequested, account: Account) -> Authorisation | Capture | Refund | Void:
