@@ -112,6 +112,7 @@ class Outbox:
         """Sends again what somebody asked for, or what a lost connection may have swallowed."""
         if self._line.connections != self._connections:
             self._connections = self._line.connections
+            self.announce()  # a broker that was killed forgot it, and whoever asked meanwhile was not heard
             self._again(self._processed_ns)
         while (packet := self._line.receive(0)) is not None:
             self._hear(packet)
