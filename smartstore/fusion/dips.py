@@ -34,6 +34,8 @@ class DipOptions:
     """Between these heights people hold before them what they look at ..."""
     chest_front_m: float = 0.06
     """... so a hand has to be nearer to the face to be in the shelf."""
+    hang_m: float = 0.3
+    """A hand so near to the middle of its body hangs beside it: it has to be behind the face to be in the shelf."""
     hand_sigma_m: float = 0.15
     """Hands less certain than this are not seen."""
     place_sigma_m: float = 0.10
@@ -125,8 +127,13 @@ class DipFinder:
         beside = max(-u, u - fixture.width_m)
         if not -self.options.stand_m < v < fixture.depth_m or beside > self.options.beside_m:
             return
+        hanging = [math.hypot(hand.x_m - track.x_m, hand.y_m - track.y_m) < self.options.hang_m for hand in seen or ()]
         places = [fixture.to_local((hand.x_m, hand.y_m, hand.z_m)) for hand in seen or ()]
-        inside = [place for place in places if self._inside(fixture, place)]
+        inside = [
+            place
+            for place, hangs in zip(places, hanging, strict=True)
+            if self._inside(fixture, place) and not (hangs and place[1] < 0)
+        ]
         blind = seen is None and math.hypot(track.vx_m_s, track.vy_m_s) < self.options.still_m_s
         for place in [*inside, None] if blind else inside:
             low = place is None or place[2] < self.options.low_m

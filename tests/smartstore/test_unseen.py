@@ -118,6 +118,20 @@ def test_who_bends_down_hides_their_hands_and_that_is_a_dip_into_the_lowest_shel
     assert all(dip.facings[0][0] == LOW and dip.fit(SUGAR) == 0 for dip in found if dip.fixture == "g1")
 
 
+@pytest.mark.parametrize(("into_m", "count"), [(-0.1, 0), (0.05, 1)], ids=["hangs before the face", "behind it"])
+def test_the_hand_of_an_arm_that_hangs_is_in_the_shelf_only_behind_its_face(
+    site: Site, into_m: float, count: int
+) -> None:
+    """Somebody stands 0.2 m before the face, sideways, with a hand at the height of the goods for a while."""
+    x, y = before(site, SUGAR, 0.2)
+    goods = site.fixtures["g1"].point(0.45, into_m, 0.75)
+    states = []
+    for i in range(40):
+        hand = Hand("right", *(goods if 10 < i < 20 else (x, y, 0.75)), 0.05)
+        states.append(FloorState(at(i / 10), (FloorTrack(1, at(i / 10), x, y, 0.0, 0.0, 0.05, (hand,)),)))
+    assert len([dip for dip in dips(site, states) if dip.fixture == "g1"]) == count
+
+
 @pytest.mark.parametrize(("height_m", "count"), [pytest.param(1.1, 0, id="chest"), pytest.param(0.9, 1, id="shelf")])
 def test_hands_before_the_chest_are_not_in_the_shelf(site: Site, height_m: float, count: int) -> None:
     x, y = before(site, SUGAR)
