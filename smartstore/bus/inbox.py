@@ -74,7 +74,7 @@ class Inbox:
                     packet = self._queue.popleft()[0]
                     if packet is not None:
                         return self._taken(packet)
-                if self._closed or not self._changed.wait(timeout_s):
+                if self._closed or timeout_s == 0 or not self._changed.wait(timeout_s):
                     return None
 
     def close(self) -> None:

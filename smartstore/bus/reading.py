@@ -21,7 +21,7 @@ from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.records import Attachment, Chunk, DataEnd, Footer, Header, Message, Metadata, Schema
 from mcap.records import Channel as McapChannel
-from mcap.stream_reader import breakup_chunk
+from mcap.stream_reader import get_chunk_data_stream
 from zstandard import ZstdError
 
 from smartstore.bus.base import BusError
@@ -33,6 +33,8 @@ _HEAD = struct.Struct("<BQ")
 _CHUNK_HEAD = struct.Struct("<QQQII4sQ")
 """First and last time, size, checksum, and the compression "zstd" with its length; the size of the compressed data."""
 _ZSTD = struct.pack("<I4s", 4, b"zstd")
+_MESSAGE = struct.Struct("<HIQQ")
+"""Channel, sequence, log time and publish time; what was said follows."""
 _BEFORE_ZSTD = _HEAD.size + 8 + 8 + 8 + 4
 _READ: dict[int, Any] = {
     Opcode.HEADER: Header, Opcode.SCHEMA: Schema, Opcode.CHANNEL: McapChannel, Opcode.METADATA: Metadata,
@@ -92,7 +94,13 @@ def recorded(path: Path) -> Iterator[Recorded | Metadata | Attachment | Damage]:
     channels: dict[int, McapChannel] = {}
     lost = False
     for record in records(path):
-        if isinstance(record, Schema):
+        if isinstance(record, Message):
+            channel = channels.get(record.channel_id)
+            if channel is None:
+                yield Damage(0, f"a message of channel {record.channel_id}, whose definition is lost")
+            else:
+                yield Recorded(schemas.get(channel.schema_id), channel, record)
+        elif isinstance(record, Schema):
             schemas[record.id] = record
         elif isinstance(record, McapChannel):
             channels[record.id] = record
@@ -105,12 +113,6 @@ def recorded(path: Path) -> Iterator[Recorded | Metadata | Attachment | Damage]:
                     if isinstance(other, Schema | McapChannel):
                         (schemas if isinstance(other, Schema) else channels).setdefault(other.id, other)  # type: ignore[arg-type]
             yield record
-        elif isinstance(record, Message):
-            channel = channels.get(record.channel_id)
-            if channel is None:
-                yield Damage(0, f"a message of channel {record.channel_id}, whose definition is lost")
-            else:
-                yield Recorded(schemas.get(channel.schema_id), channel, record)
 
 
 def damages(path: Path) -> list[Damage]:
@@ -190,13 +192,31 @@ def _chunk(data: "mmap.mmap | bytes", start: int, end: int) -> tuple[list[Any], 
     """The records of a chunk, or a damage; and where the next record begins."""
     try:
         chunk = Chunk.read(ReadDataStream(BytesIO(data[start + _HEAD.size : end])))
-        inside = list(breakup_chunk(chunk, validate_crc=True))
+        inside = _inside(chunk)
     except _BROKEN:
         return [Damage(start, "a chunk is damaged")], end
     own_end = start + _HEAD.size + 40 + len(chunk.compression) + len(chunk.data)
     if own_end != end:  # its contents are whole, its length is not
         return [*inside, Damage(start, "the length of a chunk is damaged")], own_end
     return inside, end
+
+
+def _inside(chunk: Chunk) -> list[Any]:
+    """The records of a chunk, whose checksum is right; messages, which nearly all are, are read in one go."""
+    stream, size = get_chunk_data_stream(chunk, validate_crc=True)
+    data, end, found = stream.read(size), 0, list[Any]()
+    while end < size:
+        opcode, length = _HEAD.unpack_from(data, end)
+        start = end + _HEAD.size
+        end = start + length
+        if end > size:
+            raise EOFError
+        if opcode == Opcode.MESSAGE:
+            channel, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data, start)
+            found.append(Message(channel, log_ns, data[start + _MESSAGE.size : end], publish_ns, sequence))
+        elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
+            found.append(_READ[opcode].read(ReadDataStream(BytesIO(data[start:end]))))
+    return found
 
 
 def _tail(data: "mmap.mmap | bytes", footer: Footer, start: int, end: int) -> Iterator[Damage]:

@@ -88,8 +88,10 @@ class Cut:
 
     def covers(self, topic: str) -> bool:
         """Whether messages of a topic belong to the part."""
+        if not self.topics:
+            return True
         below = topic.split("/", 3)[-1]
-        return not self.topics or any(topics.matches(pattern, below) for pattern in self.topics)
+        return any(topics.matches(pattern, below) for pattern in self.topics)
 
     def includes(self, age_s: float) -> bool:
         """Whether a moment so long after the beginning does."""

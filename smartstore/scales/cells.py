@@ -60,6 +60,7 @@ class PlateNoise:
         self._seen = np.full(plates, options.prior_cells)
         self._previous = np.zeros(plates)
         self._product = np.zeros(plates)
+        self._young = True
         self.sigma = self._sigma()
         """Standard deviation of one cell's median around the level, grams."""
 
@@ -84,6 +85,7 @@ class PlateNoise:
         self._mean_abs[plate] = sigma / ABS_TO_SIGMA
         self._seen[plate] = prior + n
         self._previous[plate] = self._product[plate] = 0.0
+        self._young = True
         self.sigma = self._sigma()
 
     def settled(self, plate: int, level: float, cells: Array) -> None:
@@ -92,17 +94,25 @@ class PlateNoise:
         share = 0.5 * len(cells) / self._seen[plate]
         spread = float(np.mean(np.abs(cells - np.median(cells))))
         self._mean_abs[plate] += min(share, 0.5) * max(spread - self._mean_abs[plate], 0.0)
+        self._young = True
         self.sigma = self._sigma()
 
     def follow(self, cell: Array, quiet: NDArray[np.bool_]) -> None:
         """Learns from one cell (plates,) on the plates that are ``quiet``."""
         most = 3 * self.sigma
         deviation = np.where(quiet, np.minimum(np.maximum(cell - self.level, -most), most), 0.0)
-        self._seen = np.minimum(self._seen + quiet, self._options.memory_cells)
+        if self._young:
+            self._grow(quiet)
         gain = quiet / self._seen
         self._mean_abs += gain * (np.abs(deviation) - self._mean_abs)
         self._product += gain * (deviation * self._previous - self._product)
         self._previous = deviation
-        self.weight = np.minimum(self.weight + quiet, self._options.level_cells)
         self.level += deviation / np.maximum(self.weight, 1)
         self.sigma = self._sigma()
+
+    def _grow(self, quiet: NDArray[np.bool_]) -> None:
+        """Counts a cell, until estimates are as old as they ever get."""
+        options = self._options
+        self._seen = np.minimum(self._seen + quiet, options.memory_cells)
+        self.weight = np.minimum(self.weight + quiet, options.level_cells)
+        self._young = bool((self._seen < options.memory_cells).any() or (self.weight < options.level_cells).any())

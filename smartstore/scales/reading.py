@@ -51,8 +51,8 @@ class PlateReader:
         self._rest = samples[count * size :]
         cells = cell_medians(samples[: count * size].reshape(count, size, len(self._plates)))
         times = range(start_ns, start_ns + count * size * batch.period_ns, size * batch.period_ns)
-        for t_ns, missing in zip(times, np.isnan(cells), strict=True):
-            self._heard[~missing] = t_ns
+        for t_ns, there in zip(times, ~np.isnan(cells), strict=True):
+            self._heard[there] = t_ns
         return zip(times, cells, strict=True)
 
     def live(self, t_ns: int) -> frozenset[str]:

@@ -108,7 +108,7 @@ class ScaleBatch(Message, frozen=True, kw_only=True):
     """One row per sample, one column per plate; null where a plate gave no number."""
 
     def __post_init__(self) -> None:
-        if any(len(row) != len(self.plates) for row in self.grams):
+        if set(map(len, self.grams)) != {len(self.plates)}:
             raise ValueError(f"every row of grams must have {len(self.plates)} numbers, one per plate")
 
 

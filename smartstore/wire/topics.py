@@ -9,9 +9,9 @@ from smartstore.wire import messages as m
 ROOT = "smartstore/v1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Channel:
-    """One kind of topic.
+    """One kind of topic; there is one object of each, so they are compared by identity.
 
     ``pattern`` is the topic below ``smartstore/v1/{store}/`` with one ``{parameter}``; ``keep`` says what a slow reader
     may lose: all but the latest, or nothing; ``rate`` is what a device usually sends.
