@@ -18,13 +18,14 @@ from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
 from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
-from smartstore.fusion.changes import Change, joined, of_step, with_grams
+from smartstore.fusion.changes import Change, of_step, with_grams
 from smartstore.fusion.dips import DipFinder
-from smartstore.fusion.evidence import press_log, same_weight_log
+from smartstore.fusion.evidence import same_weight_log
 from smartstore.fusion.exchanges import Exchanges
 from smartstore.fusion.hypotheses import Hypothesiser, seen_explanations
-from smartstore.fusion.joint import Choice, Hypothesis, solve, undoes
+from smartstore.fusion.joint import Choice, Hypothesis, solve
 from smartstore.fusion.meetings import Meetings
+from smartstore.fusion.merging import merged
 from smartstore.fusion.nearby import Nearby
 from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.placing import Placing
@@ -160,7 +161,8 @@ class Attributor:
             (change.t_start_ns, self._site.facings[name].sku) for change in group for name in change.facings
         )
         known = replace(known, moved=moved)
-        group = self._merged([self._sightings.beside(change, group) for change in group], known)
+        seen = [self._sightings.beside(change, group) for change in group]
+        group = merged(seen, lambda first, then: self._following(first, then, known), self._options, self._evidence)
         group = [part for change in group for part in self._parted(change, known)]
         hypotheses = [self._following(group[:i], change, known) for i, change in enumerate(group)]
         self._thought.clear()
@@ -238,35 +240,6 @@ class Attributor:
             return explanations
         fit = same_weight_log(thing.off_grams, thing.sigma_grams) + self.planogram.options.thing_nats
         return [replace(e, log_likelihood=max(e.log_likelihood, fit)) if not e.sku else e for e in explanations]
-
-    def _merged(self, group: list[Change], known: Known) -> list[Change]:
-        """Steps of the same plates that make more sense as one: a hand that rested first, or left late."""
-        out: list[Change] = []
-        for change in group:
-            beside = [i for i, other in enumerate(out) if other.facings == change.facings]
-            one = self._as_one(out[beside[-1]], change, known) if beside else None
-            if one is None:
-                out.append(change)
-            else:
-                out[beside[-1]] = one
-        return out
-
-    def _as_one(self, a: Change, b: Change, known: Known) -> Change | None:
-        """Two changes of the same plates as one, when that is the better explanation."""
-        if a.step is None or b.step is None or b.t_start_ns - a.t_end_ns > self._options.merge_s * NS_PER_S:
-            return None
-        both = joined(a.step, b.step)
-        main_ns = a.t_ns if abs(a.step.grams) > abs(b.step.grams) else b.t_ns
-        one = replace(a, t_end_ns=b.t_end_ns, step=both, seen=a.seen or b.seen, main_ns=main_ns)
-        smaller = min(abs(a.step.grams), abs(b.step.grams))
-        rest = press_log(smaller, self._evidence) + self._options.merge_nats
-        first, second, together = (
-            self._explanations(a, known),
-            self._following([a], b, known),
-            self._explanations(one, known),
-        )
-        undone = not together[0].sku and undoes(first[0], second, self._options.sure)
-        return one if undone or together[0].score + rest > first[0].score + second[0].score else None
 
     def _parted(self, change: Change, known: Known) -> list[Change]:
         """A step that no single visit explains, as a take and a put-back on the same plates at the same time."""

@@ -115,6 +115,14 @@ def test_goods_that_stand_in_each_others_place_are_believed_after_the_first_of_t
         assert math.exp(planogram.take_log(here, sku)) < 1
 
 
+def test_somebody_who_leans_on_a_shelf_and_eases_off_took_nothing(site: Site) -> None:
+    """What is eased off first weighs like an item of that place; all of it together comes to nothing."""
+    p, g = plate(site, "g1-2-b"), grams(site, "g1-2-b")
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, p, g + 531.0).move(6.2, p, -g).move(7.6, p, -531.0)
+    person = Walker(1, shopper(site, 1, (6, "g1-2-b")).path, ((4.5, 8.2, "g1-2-b"),))
+    assert short(told(site, [scale], [person], {1: "anna"})) == []
+
+
 def test_a_thing_that_is_no_goods_comes_and_goes_without_a_case(site: Site) -> None:
     """A phone is laid down, stays and is taken away; in between somebody buys what really lies there."""
     p, g = plate(site, "g1-2-b"), grams(site, "g1-2-b")
