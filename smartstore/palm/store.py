@@ -120,9 +120,10 @@ class PalmStore:
         """``patience_s`` is how long to wait for others who use the same file."""
         self._engine, self._lock = _engine(url, create, patience_s), threading.RLock()
         try:
+            known = _tables_there(self._engine, _shown(url))
             if create:
                 metadata.create_all(self._engine)
-            elif not inspect(self._engine).has_table(_TABLES[AuditEntry].name):
+            elif not known:
                 raise PalmStoreError(f"{_shown(url)} is no database of a palm service; name one with --db")
         except SQLAlchemyError as error:
             raise PalmStoreError(f"cannot open {_shown(url)}: {_first_line(error)}") from error
@@ -203,6 +204,17 @@ def _engine(url: str, create: bool, patience_s: float) -> Engine:
     event.listen(engine, "connect", lambda connection, _: _careful_sqlite(connection, patience_s))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
+
+
+def _tables_there(engine: Engine, shown: str) -> bool:
+    """Whether the database has tables of a palm service. Raises PalmStoreError: those of another version of it."""
+    there = inspect(engine)
+    found = [table for table in metadata.sorted_tables if there.has_table(table.name)]
+    for table in found:
+        if {column["name"] for column in there.get_columns(table.name)} != set(table.columns.keys()):
+            raise PalmStoreError(f"{shown}: {table.name} was made by another version of smartstore, which can go on "
+                                 "with it; this one needs a database of its own: name one with --db")  # fmt: skip
+    return bool(found)
 
 
 def _own_file(path: Path, create: bool) -> None:

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from smartstore.palm.service import VisitToken
 from smartstore.palm.store import PalmStore, PalmStoreError
@@ -53,6 +54,18 @@ def test_a_token_admits_once_however_many_gates_try_at_the_same_time(database_ur
         assert sorted(outcomes) == ["admitted"] + ["token was used already"] * 7
         newest = gates[0].check_audit()
         assert newest is not None and newest.seq == 10
+
+
+@pytest.mark.parametrize("change", ["ADD COLUMN hand TEXT NOT NULL DEFAULT ''", "DROP COLUMN wording"])
+def test_a_database_of_another_version_is_refused_in_one_line_and_left_as_it_is(database_url: str, change: str) -> None:
+    with PalmStore(database_url) as store:
+        enrol(a_service(store=store), 3)
+        with store.transaction() as books:
+            books.connection.execute(text(f"ALTER TABLE palm_person {change}"))
+    for create in (True, False):
+        with pytest.raises(PalmStoreError, match="palm_person was made by another version") as caught:
+            PalmStore(database_url, create=create)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_database_that_does_not_answer_is_one_line_without_its_password() -> None:
