@@ -1,20 +1,22 @@
 """``make fuzz``: mutated payloads through the codec, mutated feeds through a whole service.
 
 Nothing may leave either but what is promised: a message, nothing, or a WireError; and memory must not grow with what
-was sent. Out: a line per channel, and one for the service. ``tests/smartstore/test_fuzz.py`` runs a short form.
+was sent. Out: a line per channel, and one per process for the service. ``tests/smartstore/test_fuzz.py`` runs a short
+form.
 """
 
 import argparse
 import gc
 import json
 import logging
-import resource
+import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,7 +38,7 @@ from smartstore.wire.topics import CHANNELS
 from tests.feeds import CORNER, annas_visit
 
 GOLDEN = Path(__file__).parent / "golden/wire"
-FEED_MESSAGES = 50
+FEED_MESSAGES = 30
 """Of one feed: a stretch of a visit, with the entry before and the exit behind it."""
 STRANGE: tuple[Any, ...] = (
     None, True, -1, 0, 2**31, 2**63 - 1, 2**63, 10**30, -(10**30), 0.1, -1e308, 1e308, 5e-324, "", "x" * 5000, "\x00",
@@ -153,7 +155,7 @@ def fuzz_codec(channel: topics.Channel, count: int, seed: int = 1) -> Outcome:
     return out
 
 
-def fuzz_service(count: int, seed: int = 1, progress: Callable[[int], object] = lambda _: None) -> Outcome:
+def fuzz_service(count: int, seed: int = 1) -> Outcome:
     """Mutated feeds, one after the other, through one service with journal and input log on disk."""
     site, random, out = load_site(CORNER), np.random.default_rng(seed), Outcome()
     visit = annas_visit(site)
@@ -168,7 +170,6 @@ def fuzz_service(count: int, seed: int = 1, progress: Callable[[int], object] = 
                     for packet in _feed(visit, number, random):
                         service.handle(packet)
                     tick()
-                    progress(number + 1)
             service.finish()
             out.fates.update(service.counts)
         journal.close()
@@ -248,35 +249,45 @@ def _memory(out: Outcome, count: int) -> Iterator[Callable[[], None]]:
     out.grown = process.memory_info().rss - began
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one process does: so many payloads of a channel, or without one so many feeds."""
+
+    channel: str
+    count: int
+    seed: int
+
+    def run(self) -> Outcome:
+        logging.disable(logging.WARNING)  # a line for every device and minute is right for a store, not here
+        if not self.channel:
+            return fuzz_service(self.count, self.seed)
+        return fuzz_codec(next(c for c in CHANNELS if c.name == self.channel), self.count, self.seed)
+
+
+def shares(payloads: int, feeds: int, seed: int, processes: int) -> list[Share]:
+    """All that is to be done; the feeds, which take longest, come first and in equal parts."""
+    parts = [feeds // processes + (number < feeds % processes) for number in range(processes)]
+    service = [Share("", part, seed + 1000 * number) for number, part in enumerate(parts) if part]
+    return service + [Share(channel.name, payloads, seed) for channel in CHANNELS if payloads]
+
+
 def main() -> None:
-    """The whole of it, with progress on standard error."""
+    """The whole of it, a process per core; exit code 1 when memory grew."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--payloads", type=int, default=200_000, help="per channel")
     parser.add_argument("--feeds", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
-    logging.disable(logging.WARNING)  # a line for every device and minute is right for a store, not here
-    grown = []
-    for channel in CHANNELS:
-        _say(f"{channel.name}: {wanted.payloads} payloads ...")
-        out = fuzz_codec(channel, wanted.payloads, wanted.seed)
-        print(f"{channel.name}: {dict(out.fates)}, memory {out.grown / 2**20:+.1f} MiB", flush=True)
-        grown.append(out.grown)
-    started = time.monotonic()
-
-    def progress(done: int) -> None:
-        if done % max(1, wanted.feeds // 200) == 0:
-            left_s = (time.monotonic() - started) / done * (wanted.feeds - done)
-            _say(f"service: {done} of {wanted.feeds} feeds, about {left_s / 60:.0f} min left")
-
-    out = fuzz_service(wanted.feeds, wanted.seed, progress)
-    print(f"service: {dict(out.fates)}, memory {out.grown / 2**20:+.1f} MiB, "
-          f"most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")  # fmt: skip
-    sys.exit(int(max([out.grown, *grown]) > MOST_GROWN))
-
-
-def _say(text: str) -> None:
-    print(f"\r{text}\x1b[K", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+    processes, grown = os.cpu_count() or 1, 0
+    work = shares(wanted.payloads, wanted.feeds, wanted.seed, processes)
+    with ProcessPoolExecutor(processes, get_context("spawn"), max_tasks_per_child=1) as pool:
+        running = {pool.submit(share.run): share for share in work}
+        for done, future in enumerate(as_completed(running), start=1):
+            share, out = running[future], future.result()
+            what = f"{share.channel}, {share.count} payloads" if share.channel else f"service, {share.count} feeds"
+            print(f"{done} of {len(work)}: {what}: {dict(out.fates)}, memory {out.grown / 2**20:+.1f} MiB", flush=True)
+            grown = max(grown, out.grown)
+    sys.exit(int(grown > MOST_GROWN))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ def main() -> None:
     """Run everything, show it and keep it."""
     rows = [
         *_real_time_factors(), *feed_rows(OUT / "edge/feed.mcap", "corner-quiet"),
-        *_views(), *_detector(), *vision_rows(OUT / "frames", CORNER), *palm_rows(100_000),
+        *_views(), *_detector(), *vision_rows(OUT / "frames", CORNER),
+        *palm_rows(100_000), *palm_rows(1_000_000),
     ]  # fmt: skip
     table = Table(
         "what", "figure", "unit", title=f"{platform.processor() or platform.machine()}, {platform.python_version()}"
