@@ -18,6 +18,7 @@ from sims.bodies.library import BodyLibrary
 from sims.building import load_building
 from sims.devices.look import Look
 from sims.devices.renderer import Renderer
+from sims.lab.crowd_bench import crowd_rows
 from sims.lab.feed_bench import feed_rows
 from sims.lab.run import RunRequest, run
 from sims.lab.scenes import Cast, random_scene
@@ -33,7 +34,7 @@ OUT = Path("data/runs/bench")
 def main() -> None:
     """Run everything, show it and keep it."""
     rows = [
-        *_real_time_factors(), *feed_rows(OUT / "edge/feed.mcap", "corner-quiet"),
+        *_real_time_factors(), *feed_rows(OUT / "edge/feed.mcap", "corner-quiet"), *crowd_rows(),
         *_views(), *_detector(), *vision_rows(OUT / "frames", CORNER),
         *palm_rows(100_000), *palm_rows(1_000_000),
     ]  # fmt: skip

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 Array = NDArray[np.float64]
-Pairs = list[tuple[int, int]]
+Matches = list[tuple[int, int]]
 
 
-def assign(cost: Array, gate: float) -> Pairs:
+def assign(cost: Array, gate: float) -> Matches:
     """Row and column of the cheapest one-to-one assignment; pairs that cost more than ``gate``, or nobody knows what,
     stay apart.
 

@@ -5,6 +5,7 @@ constant velocity (white acceleration), and a body's height wanders: people stoo
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -13,8 +14,7 @@ from numpy.typing import NDArray
 from smartstore.vision.tracks import Track, TrackerOptions
 
 Array = NDArray[np.float64]
-Rows = NDArray[np.intp] | Sequence[int]
-MEASURED = [0, 1, 4]
+Rows = NDArray[np.intp]
 BIRTH_M_S = 0.7
 """Spread of the speed of somebody who was just seen for the first time: half of a usual walk."""
 
@@ -22,9 +22,27 @@ BIRTH_M_S = 0.7
 def begun(mean: Array, cov: Array) -> tuple[Array, Array]:
     """The state of whoever is seen for the first time, from a measurement: they may walk in any direction."""
     spread = np.zeros((5, 5))
-    spread[np.ix_(MEASURED, MEASURED)] = cov
-    spread[2, 2] = spread[3, 3] = BIRTH_M_S**2
-    return np.array([mean[0], mean[1], 0.0, 0.0, mean[2]]), spread
+    spread[:3, :3] = cov
+    spread[3, 3] = spread[4, 4] = BIRTH_M_S**2
+    return np.array([*mean, 0.0, 0.0]), spread
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """p pairs of a track (its row) and a measurement, and how far they are apart.
+
+    ``unlikely`` is -2 log of the likelihood of such a measurement, less what a perfectly known track would have:
+    squared Mahalanobis ``distance`` plus the growth of the floor covariance's log determinant, so that a long unseen
+    track does not snatch the detections of others.
+    """
+
+    rows: Rows
+    innovation: Array
+    cov_measured: Array
+    inverse: Array
+    """(p, 3, 3), of the innovation's covariance."""
+    distance: Array
+    unlikely: Array
 
 
 class Flock:
@@ -59,51 +77,47 @@ class Flock:
         unseen = np.array([track.unseen_s(t_ns) > options.lost_after_s for track in self.tracks])[:, None]
         keep = np.where(unseen, np.exp(-dt_s / options.halt_s), 1.0)
         move = np.where(unseen, options.halt_s * (1 - keep), dt_s)
-        self.mean[:, :2] += move * self.mean[:, 2:4]
-        self.mean[:, 2:4] *= keep
-        self.cov[:, :2] += move[:, None] * self.cov[:, 2:4]
-        self.cov[:, 2:4] *= keep[:, None]
-        self.cov[:, :, :2] += move[:, None] * self.cov[:, :, 2:4]
-        self.cov[:, :, 2:4] *= keep[:, None]
+        self.mean[:, :2] += move * self.mean[:, 3:]
+        self.mean[:, 3:] *= keep
+        self.cov[:, :2] += move[:, None] * self.cov[:, 3:]
+        self.cov[:, 3:] *= keep[:, None]
+        self.cov[:, :, :2] += move[:, None] * self.cov[:, :, 3:]
+        self.cov[:, :, 3:] *= keep[:, None]
         self.cov += _noise(dt_s, options)
-
-    def update(self, rows: Rows, measured: Array, cov_measured: Array, trusted: float) -> None:
-        """The Kalman update of each of these rows with a measurement: (n, 3) of x, y, height with (n, 3, 3).
-
-        A measurement whose squared Mahalanobis distance exceeds ``trusted`` is given a covariance so much larger.
-        """
-        if not len(rows):
-            return
-        mean, cov = self.mean[rows], self.cov[rows]
-        cross = cov[:, :, MEASURED]
-        spread, innovation = cross[:, MEASURED], measured - mean[:, MEASURED]
-        inverse = np.linalg.inv(spread + cov_measured)
-        distance = np.einsum("ni,nij,nj->n", innovation, inverse, innovation)
-        if distance.max() > trusted:
-            wide = cov_measured * np.maximum(1.0, distance / trusted)[:, None, None]
-            inverse = np.linalg.inv(spread + wide)
-        gain = cross @ inverse
-        mean += (gain @ innovation[:, :, None])[:, :, 0]
-        mean[:, 4] = np.minimum(np.maximum(mean[:, 4], 0.9), 2.1)
-        cov -= gain @ cross.transpose(0, 2, 1)
-        self.mean[rows], self.cov[rows] = mean, (cov + cov.transpose(0, 2, 1)) / 2
 
     def metres(self, measured: Array) -> Array:
         """Metres on the floor (tracks, measurements) between all tracks and measurements (m, 3)."""
         away = measured[:, :2] - self.mean[:, None, :2]
         return np.hypot(away[..., 0], away[..., 1])
 
-    def unlikely(self, rows: Rows, measured: Array, cov_measured: Array) -> Array:
-        """How unlikely the match of each of these rows with its measurement is: (p,) of (p, 3) with (p, 3, 3).
+    def pairs(self, rows: Rows, measured: Array, cov_measured: Array) -> Pairs:
+        """The tracks of these rows (p,), each beside a measurement of x, y, height: (p, 3) with (p, 3, 3)."""
+        innovation = measured - self.mean[rows, :3]
+        spread = self.cov[rows, :3, :3] + cov_measured
+        inverse = np.asarray(np.linalg.inv(spread), float)
+        distance = (innovation * (inverse @ innovation[:, :, None])[:, :, 0]).sum(axis=1)
+        unlikely = distance + np.log(_area2(spread) / _area2(cov_measured))
+        return Pairs(rows, innovation, cov_measured, inverse, distance, unlikely)
 
-        It is -2 log of the likelihood, less what a perfectly known track would have: squared Mahalanobis distance plus
-        the growth of the floor covariance's log determinant, so that a long unseen track does not snatch the
-        detections of others.
+    def update(self, pairs: Pairs, chosen: Rows, trusted: float) -> None:
+        """The Kalman update of the tracks of the ``chosen`` pairs with their measurements.
+
+        A measurement whose squared Mahalanobis distance exceeds ``trusted`` is given a covariance so much larger.
         """
-        innovation = measured - self.mean[rows][:, MEASURED]
-        spread = self.cov[rows][:, MEASURED][:, :, MEASURED] + cov_measured
-        solved = np.linalg.solve(spread, innovation[..., None])[..., 0]
-        return np.asarray((innovation * solved).sum(axis=1) + np.log(_area2(spread) / _area2(cov_measured)))
+        if not len(chosen):
+            return
+        rows, inverse, distance = pairs.rows[chosen], pairs.inverse[chosen], pairs.distance[chosen]
+        cov = self.cov[rows]
+        cross = cov[:, :, :3]
+        far = np.flatnonzero(distance > trusted)
+        if len(far):
+            wide = pairs.cov_measured[chosen][far] * (distance[far] / trusted)[:, None, None]
+            inverse[far] = np.linalg.inv(cross[far, :3] + wide)
+        gain = cross @ inverse
+        mean = self.mean[rows] + (gain @ pairs.innovation[chosen][:, :, None])[:, :, 0]
+        mean[:, 2] = np.minimum(np.maximum(mean[:, 2], 0.9), 2.1)
+        cov = cov - gain @ cross.transpose(0, 2, 1)
+        self.mean[rows], self.cov[rows] = mean, (cov + cov.transpose(0, 2, 1)) / 2
 
 
 def _noise(dt_s: float, options: TrackerOptions) -> Array:
@@ -111,11 +125,11 @@ def _noise(dt_s: float, options: TrackerOptions) -> Array:
     q = options.acceleration_m_s2**2 * 0.4
     place, both, speed = q * dt_s**3 / 3 + 0.02**2 * dt_s, q * dt_s**2 / 2, q * dt_s
     return np.array([
-        [place, 0.0, both, 0.0, 0.0],
-        [0.0, place, 0.0, both, 0.0],
-        [both, 0.0, speed, 0.0, 0.0],
-        [0.0, both, 0.0, speed, 0.0],
-        [0.0, 0.0, 0.0, 0.0, options.stoop_m**2 * dt_s],
+        [place, 0.0, 0.0, both, 0.0],
+        [0.0, place, 0.0, 0.0, both],
+        [0.0, 0.0, options.stoop_m**2 * dt_s, 0.0, 0.0],
+        [both, 0.0, 0.0, speed, 0.0],
+        [0.0, both, 0.0, 0.0, speed],
     ])  # fmt: skip
 
 

@@ -146,12 +146,15 @@ def locate(bodies: Bodies, table: RayTable, options: FloorOptions) -> Stands:
     usable[:, FOOT] &= ~_foot_hidden(floor, shift, usable, options)
     angle = points.sigma_px / focal_px[:, None]
     weights = _weights(slope, angle, position_m, options) * usable[:, :, None, None]
-    mean, cov = _solve(floor, shift, weights, options)
-    residual = floor - shift * mean[:, 2, None, None] - mean[:, None, :2]
-    distance = np.einsum("njk,njkl,njl->nj", residual, weights, residual)
+    said = np.empty((*usable.shape, 2, 4))
+    said[..., :2], said[..., 2], said[..., 3] = np.eye(2), shift, floor
+    weighed = weights[..., :1] * said[..., :1, :] + weights[..., 1:] * said[..., 1:, :]
+    mean, cov = _solve(said, weighed, options)
+    apart = np.concatenate([mean, np.full((len(mean), 1), -1.0)], axis=1)[:, None, :, None]
+    distance = ((said @ apart) * (weighed @ apart)).sum(axis=(2, 3))
     trust = 1.0 / (1.0 + distance / 4.0)
-    mean, cov = _solve(floor, shift, weights * trust[:, :, None, None], options)
-    return Stands(mean, cov + _survey(mean, position_m, options), np.asarray(usable.any(axis=1)))
+    mean, cov = _solve(said, weighed * trust[:, :, None, None], options)
+    return Stands(mean, cov + _survey(mean, position_m, options), np.logical_or.reduce(usable, axis=1))
 
 
 def _foot_hidden(floor: Array, shift: Array, usable: NDArray[np.bool_], options: FloorOptions) -> NDArray[np.bool_]:
@@ -174,20 +177,18 @@ def _weights(slope: Array, angle: Array, position_m: Array, options: FloorOption
     return np.asarray(np.eye(2) / across[:, :, None, None] + radial * (1 / along - 1 / across)[:, :, None, None])
 
 
-def _solve(floor: Array, shift: Array, weights: Array, options: FloorOptions) -> tuple[Array, Array]:
-    """Weighted least squares of ``floor = xy + shift * height``: means (n, 3) and covariances (n, 3, 3)."""
-    n = len(floor)
-    information = np.zeros((n, 3, 3))
-    weighted_shift = np.einsum("njkl,njl->njk", weights, shift)
-    information[:, :2, :2] = weights.sum(axis=1)
-    information[:, :2, 2] = information[:, 2, :2] = weighted_shift.sum(axis=1)
-    information[:, 2, 2] = np.einsum("njk,njk->n", shift, weighted_shift) + options.height_sigma_m**-2
-    information[:, (0, 1), (0, 1)] += 1e-4
-    vector = np.empty((n, 3))
-    vector[:, :2] = np.einsum("njkl,njl->nk", weights, floor)
-    vector[:, 2] = np.einsum("njk,njk->n", weighted_shift, floor) + options.height_m * options.height_sigma_m**-2
-    cov = np.linalg.inv(information)
-    return np.asarray(np.einsum("nij,nj->ni", cov, vector)), np.asarray(cov)
+def _solve(said: Array, weighed: Array, options: FloorOptions) -> tuple[Array, Array]:
+    """Weighted least squares of what each point says of (x, y, height): means (n, 3) and covariances (n, 3, 3).
+
+    ``said`` (n, 19, 2, 4) are the coefficients of ``xy + shift * height = floor``, and ``weighed`` the same times the
+    weights.
+    """
+    n = len(said)
+    normal = said.reshape(n, -1, 4).transpose(0, 2, 1) @ weighed.reshape(n, -1, 4)
+    normal[:, (0, 1, 2), (0, 1, 2)] += 1e-4, 1e-4, options.height_sigma_m**-2
+    normal[:, 2, 3] += options.height_m * options.height_sigma_m**-2
+    cov = np.asarray(np.linalg.inv(normal[:, :3, :3]))
+    return (cov @ normal[:, :3, 3:])[:, :, 0], cov
 
 
 def _survey(mean: Array, position_m: Array, options: FloorOptions) -> Array:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import FloorState, FloorTrack, FollowedPerson, FollowedView, Hand
 from smartstore.site import Site
-from smartstore.vision.association import Pairs, assign
+from smartstore.vision.association import Matches, assign
 from smartstore.vision.births import stays
 from smartstore.vision.flock import Flock, begun
 from smartstore.vision.ground import Ground
@@ -81,12 +81,15 @@ class FloorFollower:
         flock.predict(view.t_ns, dt_s, self.motion)
         seen = [person for person in view.people if self._is_credible(person)]
         mean, cov = self._measured(seen)
-        pairs = self._match(view.source, seen, flock, mean, cov)
-        detections = [d for _, d in pairs]
-        flock.update([p for p, _ in pairs], mean[detections], cov[detections], self.motion.trusted)
-        for p, d in pairs:
+        row, column = np.indices((len(self._people), len(seen))).reshape(2, -1)
+        pairs = flock.pairs(row, mean[column], cov[column])
+        matches = self._match(
+            view.source, seen, flock.metres(mean), pairs.unlikely.reshape(len(self._people), len(seen))
+        )
+        flock.update(pairs, np.array([p * len(seen) + d for p, d in matches], np.intp), self.motion.trusted)
+        for p, d in matches:
             self._take_up(self._people[p], view, seen[d])
-        matched = {d for _, d in pairs}
+        matched = {d for _, d in matches}
         for d, person in enumerate(seen):
             if d not in matched:
                 self._born(view, person, mean[d], cov[d])
@@ -112,27 +115,24 @@ class FloorFollower:
     def _is_seen(self, joint_m: tuple[float, float, float, float]) -> bool:
         return joint_m[3] >= self.options.joint_score and all(map(math.isfinite, joint_m))
 
-    def _match(self, source: str, seen: list[FollowedPerson], flock: Flock, mean: Array, cov: Array) -> Pairs:
-        """Pairs of track and person: whoever is in view first, then those who were lost with what is left."""
+    def _match(self, source: str, seen: list[FollowedPerson], metres: Array, unlikely: Array) -> Matches:
+        """Matches of track and person: whoever is in view first, then those who were lost with what is left."""
         lost = [person.track.unseen_s(self._t_ns) > self.motion.lost_after_s for person in self._people]
-        pairs: Pairs = []
+        matches: Matches = []
         for wanted in (False, True):
             rows = [i for i, is_lost in enumerate(lost) if is_lost is wanted]
-            columns = [d for d in range(len(seen)) if d not in {d for _, d in pairs}]
+            columns = [d for d in range(len(seen)) if d not in {d for _, d in matches}]
             if not rows or not columns:
                 continue
-            metres = flock.metres(mean[columns])[rows]
+            away = metres[np.ix_(rows, columns)]
             other = np.array([[self._people[i].names.get(source) != seen[d].name for d in columns] for i in rows])
             if wanted:  # how far is all that one knows of them by now, and a new id is usual
-                found = assign(np.where(metres > self._reach_m(rows)[:, None], 1e6, metres + 0.1 * other), 1e3)
+                found = assign(np.where(away > self._reach_m(rows)[:, None], np.inf, away + 0.1 * other), 1e3)
             else:
-                row, column = np.indices(metres.shape).reshape(2, -1)
-                each = np.array(rows)[row], np.array(columns)[column]
-                cost = flock.unlikely(each[0], mean[each[1]], cov[each[1]]).reshape(metres.shape)
-                cost = cost + self.options.switch_cost * other
-                found = assign(np.where(metres > self.options.gate_m, np.inf, cost), self.options.gate)
-            pairs += [(rows[r], columns[c]) for r, c in found]
-        return pairs
+                cost = unlikely[np.ix_(rows, columns)] + self.options.switch_cost * other
+                found = assign(np.where(away > self.options.gate_m, np.inf, cost), self.options.gate)
+            matches += [(rows[r], columns[c]) for r, c in found]
+        return matches
 
     def _reach_m(self, rows: list[int]) -> Array:
         """How far from its last place a lost track may turn up."""

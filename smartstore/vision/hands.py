@@ -169,7 +169,7 @@ class HandTracker:
         if moved:
             dt_s = np.array([dt for *_, dt in moved])
             mean = np.array([palm.mean for palm, *_ in moved])
-            mean[:, :2] += np.array([track.mean[2:4] for _, track, _ in moved]) * dt_s[:, None]
+            mean[:, :2] += np.array([track.mean[3:] for _, track, _ in moved]) * dt_s[:, None]
             spread = ((self.options.speed_m_s * dt_s) ** 2)[:, None, None] * np.eye(3)
             cov = np.array([palm.cov for palm, *_ in moved]) + spread
             for i, (palm, *_) in enumerate(moved):
@@ -178,7 +178,7 @@ class HandTracker:
 
     def _by_the_shoulder(self, track: Track, t_ns: int) -> _Palm:
         """Somewhere within an arm's length."""
-        mean = np.array([track.mean[0], track.mean[1], self.options.height_share * track.mean[4]])
+        mean = np.array([track.mean[0], track.mean[1], self.options.height_share * track.mean[2]])
         spread = self.options.reach_sigma_m**2 + np.array([track.cov[0, 0], track.cov[1, 1], 0.0])
         return _Palm(mean, np.diag(spread), t_ns)
 

@@ -5,6 +5,7 @@ distances, as -2 log likelihood ratios. Appearance vectors of different cameras 
 is "alike" is learned from the pictures themselves, so nothing has to be set by hand.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class _Spread:
 
     def log_density(self, values: Array) -> Array:
         var = max(self.var, 0.04**2)
-        return np.asarray(-0.5 * ((values - self.mean) ** 2 / var + np.log(var)))
+        return np.asarray(-0.5 * ((values - self.mean) ** 2 / var + math.log(var)))
 
 
 class Likeness:
@@ -48,9 +49,9 @@ class Likeness:
         known = np.isfinite(distances)
         # Beyond the usual distances nothing more is learned: the tails of two normal distributions tell tales.
         low, high = sorted((self._same.mean, self._other.mean))
-        d = np.clip(np.where(known, distances, low), low, high)
+        d = np.minimum(np.maximum(np.where(known, distances, low), low), high)
         ratio = self._same.log_density(d) - self._other.log_density(d)
-        return np.where(known, np.clip(-2.0 * ratio, self._least, self._most), 0.0)
+        return np.where(known, np.minimum(np.maximum(-2.0 * ratio, self._least), self._most), 0.0)
 
     def learn(self, same: Array, other: Array) -> None:
         """Takes in distances of surely equal and surely different pairs; NaN are left out."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from smartstore.domain.people import FloorState, PeopleView
 from smartstore.site import Site
 from smartstore.site.survey import calibration_fault
-from smartstore.vision.association import Pairs, assign
+from smartstore.vision.association import Matches, assign
 from smartstore.vision.births import continued, is_echo, missed_by, stands_apart, stays
 from smartstore.vision.flock import Flock, begun
 from smartstore.vision.floor import FloorOptions
@@ -106,13 +106,15 @@ class FloorTracker:
         """Takes in who a view shows: updates the tracks that it met and their hands, and begins new ones."""
         matched = self._match(seen) if seen.people and self._flock.tracks else []
         if matched:
-            self._update(camera, seen, matched)
+            self._note(camera, seen, matched)
             met = [(self._flock.tracks[t], int(seen.rows[d])) for t, d in matched]
             self._hands.observe(self._t_ns, seen.wrists, met)
         self._born(camera, seen, matched)
 
-    def _match(self, seen: Sight) -> Pairs:
-        """Pairs of track and detection: known people first, then the tentative ones with what is left."""
+    def _match(self, seen: Sight) -> Matches:
+        """Moves tracks to where they were seen; the matches of track and detection: known people first, then the
+        tentative ones with what is left.
+        """
         tracks, options = self._flock.tracks, self.options
         known = np.array([track.life is not Life.TENTATIVE for track in tracks])
         metres = self._flock.metres(seen.mean)
@@ -120,16 +122,17 @@ class FloorTracker:
         if known.any():
             self._learn(unlike[known], metres[known])
         rows, columns = np.nonzero(metres <= self._reach()[:, None])
+        pairs = self._flock.pairs(rows, seen.mean[columns], seen.cov[columns])
         cost = np.full(metres.shape, np.inf)
-        if len(rows):
-            looks = options.appearance_weight * self._likeness.cost(unlike[rows, columns])
-            cost[rows, columns] = self._flock.unlikely(rows, seen.mean[columns], seen.cov[columns]) + looks
-        pairs = assign(np.where(known[:, None], cost, np.inf), options.gate)
+        cost[rows, columns] = pairs.unlikely + options.appearance_weight * self._likeness.cost(unlike[rows, columns])
+        matched = assign(np.where(known[:, None], cost, np.inf), options.gate)
         if not known.all():
             cost[known] = np.inf
-            cost[:, [detection for _, detection in pairs]] = np.inf
-            pairs += assign(cost, options.gate)
-        return pairs
+            cost[:, [detection for _, detection in matched]] = np.inf
+            matched += assign(cost, options.gate)
+        place = {at: i for i, at in enumerate(zip(rows.tolist(), columns.tolist(), strict=True))}
+        self._flock.update(pairs, np.array([place[match] for match in matched], np.intp), options.trusted)
+        return matched
 
     def _learn(self, unlike: Array, metres: Array) -> None:
         """Pairs far from all others on the floor are surely the same person; pairs far from each other surely not."""
@@ -147,11 +150,10 @@ class FloorTracker:
         unseen = np.array([track.unseen_s(self._t_ns) for track in self._flock.tracks])
         return self.options.gate_m + np.minimum(np.maximum(unseen - self.options.lost_after_s, 0.0), 1.5)
 
-    def _update(self, camera: str, seen: Sight, pairs: Pairs) -> None:
-        rows, detections = [t for t, _ in pairs], [d for _, d in pairs]
-        self._flock.update(rows, seen.mean[detections], seen.cov[detections], self.options.trusted)
-        tracks = [self._flock.tracks[t] for t in rows]
-        for track, d in zip(tracks, detections, strict=True):
+    def _note(self, camera: str, seen: Sight, matched: Matches) -> None:
+        """Remembers who was seen just now, how they looked and beside whom."""
+        for t, d in matched:
+            track = self._flock.tracks[t]
             dt_s = min(track.unseen_s(self._t_ns), 1.0)
             if not seen.mixed[d]:
                 track.remember(seen.people[d].appearance, dt_s, self.options.appearance_memory_s)
@@ -161,7 +163,7 @@ class FloorTracker:
             track.seen_ns = self._t_ns
             if track.life is Life.LOST:
                 track.life = Life.CONFIRMED
-        self._note_company(tracks)
+        self._note_company([self._flock.tracks[t] for t, _ in matched])
 
     def _note_company(self, together: Sequence[Track]) -> None:
         """Two tracks that one view shows apart are two people: their time side by side starts anew."""
@@ -172,7 +174,7 @@ class FloorTracker:
             if track.life is Life.TENTATIVE:
                 track.apart_from |= serials - {track.serial}
 
-    def _born(self, camera: str, seen: Sight, matched: Pairs) -> None:
+    def _born(self, camera: str, seen: Sight, matched: Matches) -> None:
         if len(matched) == len(seen.people):
             return
         together, taken = {self._flock.tracks[t].serial for t, _ in matched}, {d for _, d in matched}

@@ -1,8 +1,9 @@
 """Tracks on the floor and their options.
 
-In: what a view saw of somebody. Out: what is known of them. The state is (x, y, vx, vy, height) in metres and seconds.
+In: what a view saw of somebody. Out: what is known of them. The state is (x, y, height, vx, vy) in metres and seconds.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -117,7 +118,7 @@ class Track:
     @property
     def sigma_m(self) -> float:
         """One standard deviation of the position."""
-        return float(np.sqrt((self.cov[0, 0] + self.cov[1, 1]) / 2))
+        return math.sqrt((self.cov[0, 0] + self.cov[1, 1]) / 2)
 
     def unseen_s(self, t_ns: int) -> float:
         """Seconds since the last match."""
@@ -125,12 +126,12 @@ class Track:
 
     def reported(self, t_ns: int, hands: tuple[Hand, ...]) -> FloorTrack:
         """What others learn of a confirmed track."""
-        x, y, vx, vy, _ = (float(value) for value in self.mean)
+        x, y, _, vx, vy = self.mean.tolist()
         return FloorTrack(self.number, t_ns, x, y, vx, vy, self.sigma_m, hands)
 
     def away_m(self, other: "Track") -> float:
         """Distance to another track on the floor."""
-        return float(np.hypot(*(self.mean[:2] - other.mean[:2])))
+        return math.dist(self.mean[:2], other.mean[:2])
 
     def give_up(self) -> None:
         """It was nobody, or somebody else goes on as this one: it is forgotten at once."""
@@ -148,11 +149,12 @@ class Track:
 
     def remember(self, appearance: Array, dt_s: float, memory_s: float) -> None:
         """Lets the running mean of the appearance follow."""
-        if not len(appearance) or not np.isfinite(appearance).all():
-            return
         if len(self.appearance) != len(appearance):
-            self.appearance = appearance.copy()
+            if np.isfinite(appearance).all() and len(appearance):
+                self.appearance = appearance.copy()
             return
         share = max(1.0 / (self.hits + 1), min(1.0, dt_s / memory_s))
         mixed = self.appearance + share * (appearance - self.appearance)
-        self.appearance = mixed / max(float(np.linalg.norm(mixed)), 1e-9)
+        length = math.sqrt(mixed @ mixed)
+        if math.isfinite(length):
+            self.appearance = mixed / max(length, 1e-9)
