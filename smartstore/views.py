@@ -1,5 +1,7 @@
 """The people of a message as domain facts: what a camera sees, and what another system that follows people says."""
 
+from itertools import chain
+
 import numpy as np
 
 from smartstore.domain.people import FollowedPerson, FollowedView, PeopleView, SeenPerson
@@ -10,7 +12,8 @@ def people_view(camera: str, message: People) -> PeopleView:
     """The people of a message as domain facts."""
     people = []
     for person in message.people:
-        joints = np.array(person.joints, float) if person.joints else np.zeros((17, 3))
+        numbers = np.fromiter(chain.from_iterable(person.joints), float)  # several times as fast as an array of lists
+        joints = numbers.reshape(17, 3) if person.joints else np.zeros((17, 3))
         left, top, right, bottom = person.box
         box = (left, top, right, bottom)
         people.append(SeenPerson(box, person.score, joints, np.array(person.appearance, float)))

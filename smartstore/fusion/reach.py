@@ -65,10 +65,13 @@ class ReachMemory:
         self._stays: dict[tuple[int, str, str], _Stay] = {}
         self._shelves = [f for f in site.fixtures.values() if f.shelves]
         self.touches: deque[Touch] = deque()
+        self._known: list[int] | None = None
+        """The tracks within the memory, once somebody asked."""
 
     def observe(self, state: FloorState) -> list[Touch]:
         """The touches that ended."""
         self._states.append(state)
+        self._known = None
         oldest = state.t_ns - round(self._options.memory_s * NS_PER_S)
         while self._states[0].t_ns < oldest:
             self._states.popleft()
@@ -82,7 +85,10 @@ class ReachMemory:
 
     def tracks(self) -> list[int]:
         """Everybody who was on the floor, or touched something, within the memory."""
-        return sorted({t.track for state in self._states for t in state.tracks} | {t.track for t in self.touches})
+        if self._known is None:
+            seen = {t.track for state in self._states for t in state.tracks}
+            self._known = sorted(seen | {touch.track for touch in self.touches})
+        return self._known
 
     def log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
         """Log-likelihood ratio that ``tracks`` (one person) reached into ``facing`` between the two times.
