@@ -117,7 +117,7 @@ def client_add(
     keys: Keys = None,
     db: Db = DEFAULT_DB,
 ) -> None:
-    """Let a gate or a desk ask; prints its key, once."""
+    """Let a gate or a desk ask; prints its key, once. An older key of the same name is void then."""
     roles: dict[str, Literal["gate", "desk"]] = {"gate": "gate", "desk": "desk"}
     if role not in roles:
         raise PalmUsageError(f"--role {role} is none; say gate or desk")

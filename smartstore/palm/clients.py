@@ -27,8 +27,10 @@ class Clients:
         """A new client's key, which cannot be shown again; an old client of this name loses its key.
 
         Raises:
-            PalmError: the name cannot be one.
+            PalmError: the name cannot be one, or not that of a store.
         """
+        if not 0 < len(audience) <= 40 or set(audience) - set(NAME):
+            raise PalmError(f"{audience!r} cannot be a store's name: small letters, digits and -, at most 40")
         if not 0 < len(name) <= 64 or set(name) - set(NAME):
             raise PalmError(f"{name!r} cannot be a client's name: small letters, digits and -, at most 64")
         secret = base64.urlsafe_b64encode(self._entropy(32)).rstrip(b"=").decode()

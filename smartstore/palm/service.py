@@ -128,9 +128,7 @@ class PalmService:
             self._refresh()
             return len(self._gallery)
 
-    def enrol(
-        self, palm: ArrayLike, *, consent: Consent | None, liveness: float, by: str, now_ns: int
-    ) -> str:  # fmt: skip
+    def enrol(self, palm: ArrayLike, *, consent: Consent | None, liveness: float, by: str, now_ns: int) -> str:
         """Adds a person and returns the random id under which they can be exported and deleted.
 
         Raises:
@@ -219,6 +217,7 @@ class PalmService:
             found = books.person(person)
             if found is None:
                 return None
+            books.forget_visits(now_ns // _NS - 2 * self._options.leeway_s)
             self._trail.note(books, now_ns, by, "export", person)
             return Held(
                 person, found.enrolled_ns, found.enrolled_by, found.wording, found.consented_ns,

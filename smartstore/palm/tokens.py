@@ -148,4 +148,8 @@ def _text(data: bytes) -> str:
 
 
 def _bytes(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    """What ``text`` says; ValueError where :func:`_text` would write that in another way."""
+    data = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    if _text(data) != text:
+        raise ValueError("not as it is written here")
+    return data

@@ -78,6 +78,7 @@ def test_the_document_of_the_interface_is_printed(capsys: pytest.CaptureFixture[
     (["export", "x", "--db", "postgresql+nothing://shop"], "is not a usable database address"),
     (["client", "add", "Gate 1", "--role", "gate", "--store", "corner"], "cannot be a client's name"),
     (["client", "add", "gate-1", "--role", "king", "--store", "corner"], "--role king is none"),
+    (["client", "add", "gate-1", "--role", "gate", "--store", ""], "cannot be a store's name"),
     (["delete", "nobody"], "there is no person nobody"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else None)  # fmt: skip
 def test_what_goes_wrong_is_one_line(

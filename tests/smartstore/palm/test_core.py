@@ -97,6 +97,8 @@ def test_a_visit_and_its_person_are_strangers_once_the_token_has_expired() -> No
     held = service.export(person, by="desk-1", now_ns=1001 * SECOND)
     assert held is not None
     assert [visit.expires_s for visit in held.visits] == [1060]
+    later = service.export(person, by="desk-1", now_ns=2000 * SECOND)
+    assert later is not None and later.visits == [], "also when nobody came since"
 
 
 @pytest.mark.parametrize("vector", [[1.0] * 127, [float("nan")] * 128, [0.0] * 128, []])

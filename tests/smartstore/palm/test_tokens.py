@@ -53,6 +53,7 @@ ATTACKS: dict[str, tuple[Callable[[str], str], int, str]] = {
     "half of it": (first_half_of, 5, "signature|no visit token"),
     "without its end": (lambda t: t[:-3], 5, "signature|no visit token"),
     "something appended": (lambda t: t + "A", 5, "signature|no visit token"),
+    "padded": (lambda t: t + "=", 5, "no visit token"),
     "without signature": (lambda t: t.rpartition(".")[0] + ".", 5, "signature|no visit token"),
     "empty": (lambda _: "", 5, "no visit token|no token"),
     "dots": (lambda _: "v1..", 5, "no visit token"),
