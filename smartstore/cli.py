@@ -3,6 +3,7 @@
 Bad input is one line on standard error that says what is wrong and what to do, and exit code 2; never a traceback.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -45,6 +46,8 @@ MQTT_PORT = 1883
 BROKER = r"mqtt\[s]://\[user:password@]host[:port]"
 """The form of a broker's address in help texts, where brackets are markup unless a backslash says otherwise."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk that takes no more."""
 AWAY_S = 24 * 3600
 """So long the broker keeps for a service that is away what must not be lost."""
 
@@ -233,6 +236,8 @@ def _one_line(error: Exception, packages: set[str]) -> str | None:
         return f"error: {error}"
     if isinstance(error, OSError) and error.filename is not None:
         return f"error: {error.filename}: {(error.strerror or 'cannot be used').lower()}"
+    if isinstance(error, OSError) and error.errno in FULL:  # of an open file, which has no name any more
+        return f"error: {os.strerror(error.errno).lower()}, so nothing was written; make room or name another place"
     return None
 
 

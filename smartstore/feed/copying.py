@@ -44,12 +44,13 @@ class FeedCopy:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:  # fmt: skip
-        if kind is None:
-            self._writer.finish()  # type: ignore[no-untyped-call]
-        self._file.close()
-        if kind is None:
-            self._partial.replace(self._out)
-        else:
+        try:
+            with self._file:
+                if kind is None:
+                    self._writer.finish()  # type: ignore[no-untyped-call]
+            if kind is None:
+                self._partial.replace(self._out)
+        finally:
             self._partial.unlink(missing_ok=True)
 
     def add(self, part: Part) -> None:

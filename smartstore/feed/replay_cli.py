@@ -81,6 +81,7 @@ def replay(
     from smartstore.feed.live import paced
     from smartstore.feed.receipts import receipts_document, receipts_text
     from smartstore.feed.replay import device_packets
+    from smartstore.site.writing import write_whole
 
     part, pace = part_of(start, end, topics), paced(_speed(speed))
     if broker is not None and (settings or palm_key or any_token):
@@ -100,12 +101,12 @@ def replay(
             f"{feed}: devices say nothing in that part; `smartstore feed info {feed}` shows what it has"
         )
     text = receipts_text(receipts_document(played.receipts))
-    if out is not None:
-        out.write_text(text, encoding="utf-8")
     if as_json:
         typer.echo(text, nl=False)
     else:
         _show(played)
+    if out is not None:  # last: what was played for minutes is shown even where it cannot be kept
+        write_whole(out, text.encode("utf-8"))
 
 
 def _over(

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -60,6 +61,23 @@ def a_picture(seq: int) -> Packet:
     pixels = np.full((36, 64, 3), 40 * seq % 255, np.uint8)
     jpeg = cv2.imencode(".jpg", pixels)[1].tobytes()
     return encode(topics.FRAME, "corner", "c1", messages.Frame(seq=seq, t_ns=at(seq), width=64, height=36, jpeg=jpeg))
+
+
+@pytest.mark.parametrize("words", [
+    ["feed", "cut", "{feed}", "{out}/x.mcap"], ["feed", "merge", "{feed}", "{feed}", "{out}/x.mcap"],
+    ["feed", "export", "{feed}", "--jsonl", "--out", "{out}/x.jsonl"],
+], ids=lambda words: words[1])  # fmt: skip
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    words: list[str], feed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        said = refused(capsys, *(word.format(feed=feed, out=tmp_path) for word in words))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "file too large, so nothing was written" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_readers_find_valid_messages_pictures_and_calibrations(site: Site, tmp_path: Path) -> None:
