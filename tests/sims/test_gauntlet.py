@@ -259,6 +259,8 @@ def test_nothing_on_the_scoreboard_got_worse() -> None:
     [
         (["gauntlet", "--only", "chaos"], "error: there is no family 'chaos'; there are plain,"),
         (["gauntlet", "--seeds", "3-1"], "'3-1' is not a range of seeds"),
+        (["gauntlet", "--seeds", "1-99999999999"], "more than 10000 seeds"),
+        (["gauntlet", "--seeds", f"1-{'9' * 5000}"], "is not a range of seeds"),
         (["crowd", "--rates", "20,many"], "'20,many' are no rates"),
         (["crowd", "configs/scenarios/one-visit.yaml"], "has no shoppers drawn from the seed"),
         (["crowd", "configs/scenarios/none.yaml"], "configs/scenarios/none.yaml"),
