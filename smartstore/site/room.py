@@ -29,6 +29,8 @@ HIGHEST_GRASP_M = 2.0
 NARROWEST_GATE_M = 0.6
 WIDEST_GATE_M = 6.0
 SMALLEST_FLOOR_M2 = 2.0
+LONGEST_ROOM_M = 300.0
+"""More is a plan in other units than metres."""
 
 Store = Parsed[StoreDocument]
 
@@ -64,7 +66,12 @@ def room_problems(store: Store, items: Mapping[str, ItemNode | None]) -> Iterato
 
 
 def _outline(store: Store, node: StoreDocument) -> Iterator[Problem]:
-    if outlines_cross(node.walls_m, node.walls_m):
+    length = float(np.ptp(np.asarray(node.walls_m, float), axis=0).max())
+    if length > LONGEST_ROOM_M:
+        yield store.problem(
+            ("walls_m",), f"the room is {length:g} m long, more than {LONGEST_ROOM_M:g} m", "use metres"
+        )
+    elif outlines_cross(node.walls_m, node.walls_m):
         yield store.problem(("walls_m",), "the walls cross each other", "list the corners in order, once around")
     elif area(node.walls_m) < SMALLEST_FLOOR_M2:
         yield store.problem(

@@ -154,6 +154,8 @@ BROKEN = [
            (("[[0, 0], [6, 0], [6, 8], [0, 8]]", "[[0, 0], [6, 0], [0, 8], [6, 8]]"),)),
     Broken("walls in kilometres", "walls_m", "enclose only 0.48 square metres", "walls_m:",
            (("[[0, 0], [6, 0], [6, 8], [0, 8]]", "[[0, 0], [0.6, 0], [0.6, 0.8], [0, 0.8]]"),)),
+    Broken("walls in millimetres", "walls_m", "the room is 8000 m long", "walls_m:",
+           (("[[0, 0], [6, 0], [6, 8], [0, 8]]", "[[0, 0], [6000, 0], [6000, 8000], [0, 8000]]"),)),
     Broken("entry blocked", "gates[0]", "nobody can come in", "id: entry",
            (("origin_m: [2.4, 6.3]", "origin_m: [0.5, 0.1]"),)),
 ]  # fmt: skip
