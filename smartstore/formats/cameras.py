@@ -55,13 +55,19 @@ def calibration_of(model: CameraModel) -> Calibration:
     )  # fmt: skip
 
 
+def camera_id(name: str) -> str:
+    """Somebody else's name of a camera as an id of a store document: small letters, digits and hyphens."""
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    return plain.strip("-")[:40] or "camera"
+
+
 def camera_node(found: Calibration, fps: float) -> dict[str, Any]:
     """The camera as a store document has it; its focal length is the mean of the two."""
     turn = rodrigues_matrix(found.rvec)
     place = -turn.T @ found.tvec_m
     forward = turn[2]
     return {
-        "id": found.camera, "kind": "ceiling", "position_m": _rounded(place),
+        "id": camera_id(found.camera), "kind": "ceiling", "position_m": _rounded(place),
         "look_at_m": _rounded(place + AIM_M * forward), "roll_deg": round(roll_deg(forward, turn[0]), 6),
         "width_px": found.width_px, "height_px": found.height_px,
         "focal_px": round(float(found.k[0, 0] + found.k[1, 1]) / 2, 4),

@@ -27,7 +27,7 @@ def formed_like_the_set(what: Path | str) -> Iterator[None]:
     """Whatever is read in the block comes from ``what``; :class:`NanoStoreError` where its values have another form."""
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = " ".join(f"{type(error).__name__}: {error}".split())
         raise NanoStoreError(f"{what}: is not of the form of the data set ({why}); fetch it again") from error
 
@@ -74,7 +74,7 @@ def document(path: Path) -> dict[str, Any]:
     """The one JSON object in ``path``; raises :class:`NanoStoreError`."""
     try:
         found = json.loads(_text(path))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise NanoStoreError(f"{path}: is not JSON ({error}); fetch it again") from error
     with formed_like_the_set(path):
         found = _plain(found)
@@ -94,7 +94,7 @@ def documents(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
     if text.lstrip().startswith("["):
         try:
             listed = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise NanoStoreError(f"{path}: is not JSON ({error}); export it again") from error
         with formed_like_the_set(path):
             plain = [_plain(one) for one in listed if isinstance(one, dict)]
@@ -105,7 +105,7 @@ def documents(path: Path, findings: Findings) -> Iterator[dict[str, Any]]:
             continue
         try:
             found = _plain(json.loads(line))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             found = None
         if isinstance(found, dict):
             good += 1

@@ -136,7 +136,9 @@ def test_wildtracks_own_way_of_writing_is_read(tmp_path: Path) -> None:
     assert (camera.width_px, camera.height_px) == (1920, 1080)
     assert camera.tvec_m.tolist() == [-5.255, 0.4525, 9.8675]
     assert camera.k[1].tolist() == [0.0, 1735.25, 444.5]
-    assert camera_node(camera, 2.0)["focal_px"] == pytest.approx(1739.375)
+    node = camera_node(camera, 2.0)
+    assert node["focal_px"] == pytest.approx(1739.375)
+    assert node["id"] == "cvlab1", "ids of a store document have small letters"
 
 
 @pytest.mark.parametrize("rvec", [

@@ -127,7 +127,8 @@ def test_a_new_id_inside_is_the_same_shopper_and_a_gap_is_a_gap(tmp_path: Path) 
      ("store_meta/calibration.json", '{"world_ltrb": [0, 0, 9, 9], "cameras": {"1": {"K": 5}}}'),
      ("store_meta/calibration.json", '{"cameras": {}}'), ("store_meta/calibration.json", '{"$binary": {}}'),
      ("products.json", '{"product_id": 7}'), ("planogram.json", '{"plate_ids": ["g1"]}'),
-     ("planogram.json", '[{"$numberInt": "many"}]')],
+     ("planogram.json", '[{"$numberInt": "many"}]'), ("products.json", "[" * 99_999),
+     ("store_meta/Plates.json", "[" * 99_999), ("store_meta/Plates.json", "9" * 5_000)],
 )  # fmt: skip
 def test_broken_data_is_one_line_and_exit_code_two(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, text: str
