@@ -6,7 +6,7 @@ Nothing here knows the bus, the journal or the wall clock; the same feed gives t
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import Protocol, TypeVar
 
@@ -128,9 +128,9 @@ class Pipeline:
     @property
     def stats(self) -> dict[str, int]:
         """What was ignored, dropped or repaired so far, by name."""
-        counts = self._timeline.counts
         out = Counter(self._stats)
-        out.update({"duplicates": counts.duplicates, "late": counts.late, "old": counts.old, "ahead": counts.ahead})
+        out.update(asdict(self._timeline.counts))
+        out.update({f"people_{what}": count for what, count in asdict(self._tracker.counts).items()})
         out.update({"beam_unclaimed": self._visits.unclaimed_beams})
         out.update({"plate_unknown": sum(scale.unknown_plates for scale in self._scales.values())})
         out.update(self._attributor.ignored)

@@ -28,9 +28,10 @@ import psutil
 from smartstore.bus.base import MemoryHub
 from smartstore.ledger.inputs import InputLog
 from smartstore.ledger.journal import Journal
+from smartstore.listening import EntryCheck
 from smartstore.payment.gateway import StubGateway
 from smartstore.pipeline import Pipeline
-from smartstore.service import EntryCheck, Service
+from smartstore.service import Service
 from smartstore.site import load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import JPEG, Packet, WireError, decode, encode

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken, StoreEvent, VisitLeft, VisitOpened
@@ -87,6 +88,24 @@ def test_what_cannot_be_used_is_counted(site: Site) -> None:
     pipeline.feed(Received(topics.FRAME, site.store, "c1", frame))
     pipeline.flush()
     assert pipeline.stats["unused_frame"] == 1
+
+
+def test_what_a_crazy_clock_says_is_counted_and_so_is_what_finds_no_room(site: Site, feed: list[Received]) -> None:
+    pipeline = Pipeline(site)
+    for received in feed:
+        pipeline.feed(received)
+    for seq in range(300):
+        nobody = People(seq=10_000 + seq, t_ns=at(1000), width=640, height=360, people=[])
+        pipeline.feed(Received(topics.PEOPLE, site.store, "c1", nobody))
+    assert (pipeline.stats["ahead"], pipeline.stats["dropped_ahead"]) == (300, 44)
+
+
+def test_people_of_a_camera_whose_survey_is_none_are_counted(site: Site, feed: list[Received]) -> None:
+    flat = replace(site.cameras["c1"], model=replace(site.cameras["c1"].model, rotation=np.zeros((3, 3))))
+    pipeline = Pipeline(replace(site, cameras={**site.cameras, "c1": flat}))
+    for received in feed:
+        pipeline.feed(received)
+    assert pipeline.stats["people_unknown_camera"] > 100
 
 
 # Later than the bound
