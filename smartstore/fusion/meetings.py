@@ -23,7 +23,7 @@ MEMORY_NS = 60 * NS_PER_S
 class MeetingOptions:
     """Times in seconds, lengths in metres, speeds in metres per second."""
 
-    least_s: float = 0.5
+    least_s: float = 0.55
     """Hands that were together for less only passed each other."""
     most_s: float = 3.5
     """Whose hands are near to each other for longer only stand together."""
@@ -31,9 +31,10 @@ class MeetingOptions:
     """Two palms with something between them are so far apart ..."""
     palms_sigma_m: float = 0.12
     """... give or take so much: where hands are a little farther apart, the time counts for less."""
-    near_m: float = 0.3
+    near_m: float = 0.45
     arm_m: float = 1.2
-    """Nobody hands over anything to whoever stands nearer than the first or farther than the second of these."""
+    """Nobody hands over anything to whoever stands nearer than the first (Hall's intimate distance, 1966), where arms
+    touch anyway, or farther than the second of these."""
     still_m_s: float = 0.5
     out_m: float = 0.2
     """A hand that is held out to somebody is so far from the middle of its body towards them; one that hangs is not."""
@@ -183,9 +184,10 @@ class Meetings:
         """The hands of somebody that are held out to another one and not into a shelf."""
         ux, uy = (other.x_m - track.x_m) / apart_m, (other.y_m - track.y_m) / apart_m
         hands = [hand for hand in track.hands if self._plausible(track, hand)]
-        lowest_m = min((hand.z_m for hand in hands), default=0.0)
-        least_m = min(max(self.options.low_m, lowest_m + self.options.lift_m), self.options.raised_m)
         for hand in hands:
+            hanging = [other.z_m for other in hands if other is not hand and other.z_m < self.options.raised_m]
+            above_m = max([self.options.low_m, *(z_m + self.options.lift_m for z_m in hanging)])
+            least_m = min(above_m, self.options.raised_m)
             held_out = (hand.x_m - track.x_m) * ux + (hand.y_m - track.y_m) * uy > self.options.out_m
             if held_out and hand.z_m > least_m and not self._at_shelf(hand):
                 yield hand.x_m, hand.y_m, hand.z_m
