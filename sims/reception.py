@@ -59,14 +59,6 @@ class Reception:
         for plan in hosts:
             enrol(self._captured(plan.name, plan.palm))
 
-    def carts(self) -> dict[str, dict[str, int]]:
-        """What every party inside has, visit to SKU to quantity."""
-        return {
-            party.visit: _lines(party.members)
-            for party in self._parties.values()
-            if not all(member.done for member in party.members)
-        }
-
     def enter(
         self, shopper: Shopper, deed: deeds.ScanPalm | deeds.ShowPass | deeds.FollowIn, t_ns: int, happened: Happened
     ) -> None:

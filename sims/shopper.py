@@ -54,7 +54,7 @@ class Shopper:
         self.plan, self.building, self.customs = plan, building, customs
         self.height_m, self.random, self.dt_s = height_m, random, dt_s
         self.visit: str | None = None
-        self.present = self.done = False
+        self.done = False
         manner = Manner(
             reach_s=random.uniform(0.65, 1.0), hesitate_s=random.uniform(0.7, 1.6),
             inspect_s=random.uniform(0.5, 1.3), stand_off_m=random.uniform(0.40, 0.50), left_handed=plan.left_handed,
@@ -75,6 +75,11 @@ class Shopper:
     def name(self) -> str:
         """Who it is; truth only."""
         return self.plan.name
+
+    @property
+    def comes_s(self) -> float:
+        """From when on they :meth:`decide`; who follows somebody looks out for them from the start."""
+        return self.plan.arrive_s if self.plan.behind is None else 0.0
 
     @property
     def held(self) -> list[Unit]:
@@ -130,8 +135,6 @@ class Shopper:
 
     def _enter(self) -> Iterator[None]:
         if self.plan.behind is None:
-            while self._tick.seen.t_s < self.plan.arrive_s:
-                yield
             yield from self._claim("entry")
             yield from self._ask_in()
         else:
@@ -171,7 +174,6 @@ class Shopper:
 
     def _appear(self) -> None:
         self._tick.do(deeds.Appear(self.customs.station))
-        self.present = True
         self.hands.heading_rad = bearing_rad(self.customs.station, self.customs.inside)
 
     def _shop(self) -> Iterator[None]:

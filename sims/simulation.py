@@ -4,7 +4,7 @@ In: a building, a scenario, a seed, and the answers of the palm service. Out: :c
 truth in a file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +40,11 @@ VISIT_S, ERRAND_S = 16.0, 8.5
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What left the building at ``t_ns``. ``inside`` and ``carts`` are the truth, for displays and tests."""
+    """What left the building at ``t_ns``. ``inside`` is the truth, for displays."""
 
     t_ns: int
     packets: tuple[Packet, ...]
     inside: int
-    carts: Mapping[str, Mapping[str, int]]
 
 
 class Simulation:
@@ -96,6 +95,7 @@ class Simulation:
             s.fixture: int(stream(self.seed, f"phase/{s.fixture}").integers(12)) / 60 for s in self._scales
         }
         self._batches = dict.fromkeys(self._first_s, 0)
+        self._full_s = {scale.fixture: self._full_at_s(scale) for scale in self._scales}
         self._gates = {gate.id: GateReader(gate.id) for gate in building.gates}
 
     @property
@@ -158,18 +158,27 @@ class Simulation:
         ]
 
     def _scale_packets(self, happened: Happened) -> list[Packet]:
-        packets = []
+        packets, now_s = [], self.world.t_s
         for scale in self._scales:
             for contact in happened.contacts:
                 if contact.fixture == scale.fixture:
                     scale.feel(contact)
-            first_s = self._first_s[scale.fixture] + self._batches[scale.fixture] * scale.batch / scale.rate_hz
-            if self.world.t_s >= first_s + scale.batch / scale.rate_hz - 1e-6:
+            if now_s >= self._full_s[scale.fixture]:
+                first_s = self._batch_s(scale)
                 self._batches[scale.fixture] += 1
+                self._full_s[scale.fixture] = self._full_at_s(scale)
                 t_ns = self._clocks[scale.fixture].read(self.start_ns + round(first_s * 1e9))
                 packet = self._packet(topics.SCALE, scale.fixture, scale.read(t_ns, first_s))
                 packets += self._post.send(scale.fixture, self.world.t_ns, [packet])
         return packets
+
+    def _batch_s(self, scale: Scale) -> float:
+        """When the first sample of a scale's next batch is taken."""
+        return self._first_s[scale.fixture] + self._batches[scale.fixture] * scale.batch / scale.rate_hz
+
+    def _full_at_s(self, scale: Scale) -> float:
+        """When its next batch is full and can be sent."""
+        return self._batch_s(scale) + scale.batch / scale.rate_hz - 1e-6
 
     def _packet(self, channel: Channel, device: str, message: Message) -> Packet:
         return encode(channel, self.building.store, device, message)
@@ -194,7 +203,7 @@ class Simulation:
         ]
 
     def _moment(self, packets: list[Packet]) -> Moment:
-        return Moment(self.world.t_ns, tuple(packets), self.world.inside, self.world.carts())
+        return Moment(self.world.t_ns, tuple(packets), self.world.inside)
 
     def _header(self) -> Header:
         return Header(

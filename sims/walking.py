@@ -133,7 +133,8 @@ class Walkways:
 
     def step(self) -> None:
         """Everybody takes one step."""
-        self._crowd.iterate()
+        if self._crowd.agent_count():
+            self._crowd.iterate()
         self._t_s += self._dt_s
         for name, walker in self._walkers.items():
             x, y = self._crowd.agent(walker.agent).position

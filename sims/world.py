@@ -55,8 +55,9 @@ class World:
             Shopper(plan, building, customs, figures.height_m(plan.body), stream(seed, plan.name), self.dt_s)
             for plan in plans
         ]
-        people = {shopper.name: shopper for shopper in self.shoppers}
-        self._handling = Handling(building, self.stock, people)
+        self._people = {shopper.name: shopper for shopper in self.shoppers}
+        self._gone: frozenset[str] = frozenset()
+        self._handling = Handling(building, self.stock, self._people)
         self._reception = Reception(building, scenario, seed, self.shoppers, scan, enrol)
         self._now = self._snapshot()
 
@@ -73,16 +74,12 @@ class World:
     @property
     def empty(self) -> bool:
         """Whether everybody has come and gone."""
-        return all(shopper.done for shopper in self.shoppers)
+        return len(self._gone) == len(self.shoppers)
 
     @property
     def inside(self) -> int:
         """People with a visit that are on the floor."""
-        return sum(shopper.name in self.bodies and shopper.visit is not None for shopper in self.shoppers)
-
-    def carts(self) -> dict[str, dict[str, int]]:
-        """What everybody inside has, visit to SKU to quantity. Truth."""
-        return self._reception.carts()
+        return sum(self._people[name].visit is not None for name in self.bodies)
 
     def scene(self) -> Scene:
         """What can be seen now."""
@@ -107,34 +104,32 @@ class World:
     def step(self) -> Happened:
         """One step of 1/60 s."""
         happened = Happened(self.t_ns)
-        active = [shopper for shopper in self.shoppers if not shopper.done]
         before = self._now
+        active = [shopper for shopper in self.shoppers if shopper.comes_s <= before.t_s and not shopper.done]
         decided = [(shopper, shopper.decide(before)) for shopper in active]
         for shopper, wanted in decided:
             for deed in wanted:
                 self._carry_out(shopper, deed, happened)
-        was = {shopper.name: self._walkways.where(shopper.name) for shopper in active if shopper.name in self.bodies}
+        self._gone |= {shopper.name for shopper in active if shopper.done}
         self._walkways.step()
         self.steps += 1
         after = self._now = self._snapshot()
         for shopper in active:
-            if shopper.name in after.where:
+            if (here := after.where.get(shopper.name)) is not None:
                 self.bodies[shopper.name] = shopper.move(after)
-                if shopper.name in was:
-                    here = after.where[shopper.name]
-                    self._reception.watch(shopper, was[shopper.name], here, self.t_ns, happened)
+                if (was := before.where.get(shopper.name)) is not None:
+                    self._reception.watch(shopper, was, here, self.t_ns, happened)
         return happened
 
     def _snapshot(self) -> Snapshot:
-        names = [shopper.name for shopper in self.shoppers if shopper.present and not shopper.done]
-        on_floor = [name for name in names if name in self._going]
+        on_floor = list(self._going)
         return Snapshot(
             t_s=self.t_s,
             where={name: self._walkways.where(name) for name in on_floor},
             velocity={name: self._walkways.velocity(name) for name in on_floor},
             going=self._going.copy(),
             arrived=frozenset(name for name in on_floor if self._walkways.arrived(name)),
-            gone=frozenset(shopper.name for shopper in self.shoppers if shopper.done),
+            gone=self._gone,
             owners=self._owners.copy(),
             meetings=self._handling.meetings.copy(),
             stock=self.stock,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sims.bodies.outfits import Outfit, colour_vertices, dress
 from sims.bodies.posing import Rig, Transforms, pose
-from sims.bodies.skeleton import BONE, BONES, PARTS, SIDES
+from sims.bodies.skeleton import BONE, BONES, COCO_JOINTS, PARTS, SIDES
 from sims.scene import BodyState
 
 Float32Array = NDArray[np.float32]
@@ -111,7 +111,8 @@ class BodyLibrary:
 
     def joints(self, state: BodyState) -> FloatArray:
         """The 17 COCO joints (17, 3) in store metres, in COCO's order."""
-        return np.asarray(np.einsum("bij,kbj->ki", self._pose(state), self._coco[state.body]))
+        columns = self._pose(state).transpose(0, 2, 1).reshape(-1, 3)
+        return np.asarray(self._coco[state.body].reshape(len(COCO_JOINTS), -1) @ columns)
 
     def hands(self, state: BodyState) -> FloatArray:
         """The palm centres (2, 3), left and right, in store metres."""

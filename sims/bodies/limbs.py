@@ -92,7 +92,7 @@ def bend(start: FloatArray, end: FloatArray, first_m: float, second_m: float, po
     distance = min(max(distance, abs(first_m - second_m) + 1e-3), (first_m + second_m) * 0.9995)
     along = (first_m**2 - second_m**2 + distance**2) / (2 * distance)
     out = math.sqrt(max(first_m**2 - along**2, 0.0))
-    return start + along * ahead + out * unit(pole - (pole @ ahead) * ahead)
+    return start + along * ahead + out * unit(pole - float(pole @ ahead) * ahead)
 
 
 def hand_frame(ahead: FloatArray) -> FloatArray:

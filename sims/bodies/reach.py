@@ -17,7 +17,7 @@ from sims.bodies.skeleton import BONE, SIDES
 _EFFORTS = np.linspace(0.0, 1.0, 17)
 _SHARE = np.array([0.50, 0.70, 0.86, 1.0])
 """How much of the bow pelvis, waist, ribs and chest have made."""
-_TWIST = np.array([0.25, 0.5, 0.75, 1.0])
+_TWIST = (0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,9 @@ def bowed(
 ) -> tuple[FloatArray, FloatArray]:
     """Rotations (n, 4, 3, 3) and places (n, 4, 3) of pelvis, waist, ribs and chest; ``drop`` lowers the hips."""
     count = len(lean)
-    rotations = np.empty((count, 4, 3, 3))
+    bows = bow((lean[:, None] * _SHARE).reshape(-1), azimuth).reshape(count, 4, 3, 3)
+    rotations = bows @ np.array([yaw(twist * share) for share in _TWIST])
     places = np.empty((count, 4, 3))
-    for number in range(4):
-        rotations[:, number] = bow(lean * _SHARE[number], azimuth) @ yaw(twist * float(_TWIST[number]))
     places[:, 0] = trunk.middle + rotations[:, 0] @ (trunk.joints[0] - trunk.middle)
     places[:, 0, 2] -= drop
     for number in range(1, 4):

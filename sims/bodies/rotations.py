@@ -20,6 +20,11 @@ def unit(vector: FloatArray) -> FloatArray:
     return vector / length if length > 1e-12 else vector
 
 
+def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
+    length = math.sqrt(x * x + y * y + z * z)
+    return (x / length, y / length, z / length) if length > 1e-12 else (x, y, z)
+
+
 def cross(a: FloatArray, b: FloatArray) -> FloatArray:
     """Vector product of two single vectors (faster than numpy's for one pair)."""
     ax, ay, az = a.tolist()
@@ -29,11 +34,11 @@ def cross(a: FloatArray, b: FloatArray) -> FloatArray:
 
 def frame(first: FloatArray, second: FloatArray) -> FloatArray:
     """Orthonormal columns: ``first``, ``second`` made square to it, and their vector product."""
-    a = unit(first)
-    b = unit(second - (second @ a) * a)
-    out = np.empty((3, 3))
-    out[:, 0], out[:, 1], out[:, 2] = a, b, cross(a, b)
-    return out
+    ax, ay, az = _unit(*first.tolist())
+    bx, by, bz = second.tolist()
+    along = bx * ax + by * ay + bz * az
+    bx, by, bz = _unit(bx - along * ax, by - along * ay, bz - along * az)
+    return np.array([[ax, bx, ay * bz - az * by], [ay, by, az * bx - ax * bz], [az, bz, ax * by - ay * bx]])
 
 
 def yaw(angle: float) -> FloatArray:
@@ -73,11 +78,18 @@ def halfway(a: FloatArray, b: FloatArray) -> FloatArray:
 
 def swing(start: FloatArray, end: FloatArray) -> FloatArray:
     """The shortest rotation that takes one unit direction to another."""
-    axis = cross(start, end)
-    cosine = float(start @ end)
+    ax, ay, az = start.tolist()
+    bx, by, bz = end.tolist()
+    cosine = ax * bx + ay * by + az * bz
     if cosine < -0.9999:
         side = unit(cross(start, UP if abs(start[2]) < 0.9 else FORWARD))
         return 2.0 * np.outer(side, side) - np.eye(3)
-    x, y, z = axis.tolist()
-    k = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.asarray(np.eye(3) + k + k @ k / (1.0 + cosine))
+    x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx  # the axis, as long as the sine
+    s = 1.0 / (1.0 + cosine)
+    return np.array(
+        [
+            [1.0 - (y * y + z * z) * s, x * y * s - z, x * z * s + y],
+            [x * y * s + z, 1.0 - (x * x + z * z) * s, y * z * s - x],
+            [x * z * s - y, y * z * s + x, 1.0 - (x * x + y * y) * s],
+        ]
+    )

@@ -5,6 +5,7 @@ drift. Grams, seconds, hertz. Families are mixed on purpose: coloured noise, lin
 bursts that die away, random walks and heavy tails; whoever reads these scales may assume none of them.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,10 +98,11 @@ class Restlessness:
         plates = len(shelf_of)
         self._noise, self._impulse, self._drift = np.zeros(plates), np.zeros(plates), np.zeros(plates)
         self._response, self._fading, self._echoing, self._shrink = _noise_filter(temper, BLOCK * batch)
-        self._lines = [_Line(hz, plates, random) for hz in (ground.low_hz, ground.high_hz)]
+        self._hum = _Hum((ground.low_hz, ground.high_hz), plates, random)
+        self._loudness = temper.noise * np.sqrt(temper.hum)
         self._ahead: list[Array] = []
         self._knocks = np.zeros((TAPS - 1, plates))
-        self._floor = random.spawn(1)[0]
+        self._floor, self._shelves = random.spawn(1)[0], int(shelf_of.max(initial=0)) + 1
         rows = np.arange(batch)[:, None] - np.arange(batch + TAPS - 1)[None, :] + TAPS - 1
         self._shaken = np.where((rows >= 0) & (rows < TAPS), temper.shake_taps[np.clip(rows, 0, TAPS - 1)], 0.0)
 
@@ -120,7 +122,7 @@ class Restlessness:
             self._knocks[:] = 0.0
             return 0.0
         shape = (self._size, len(self._shelf_of))
-        shared = self._floor.normal(size=(self._size, int(self._shelf_of.max()) + 1))[:, self._shelf_of]
+        shared = self._floor.normal(size=(self._size, self._shelves))[:, self._shelf_of]
         knocks = strength[:, None] * (0.6 * shared + 0.8 * self._floor.normal(size=shape))
         knocks = np.concatenate([self._knocks, knocks])
         self._knocks = knocks[-(TAPS - 1) :]
@@ -134,50 +136,52 @@ class Restlessness:
         if jolts.any():
             impulses[jolts] = random.standard_t(2.0, int(jolts.sum())) * 3.0
         steps = random.normal(size=shape) * (temper.wander / np.sqrt(self._rate_hz))
-        noise = np.einsum("ijp,jp->ip", self._response, impulses)
-        noise += self._fading * self._noise + self._echoing * self._impulse
+        noise = (self._response @ impulses.T[:, :, None])[:, :, 0].T
+        noise = noise + self._fading * self._noise + self._echoing * self._impulse
         self._noise, self._impulse = noise[-1], impulses[-1]
         drift = self._drift + np.cumsum(steps, axis=0)
         self._drift = drift[-1]
         t = times_s[:, None]
         sway = temper.sway_grams * np.sin(2 * np.pi * t / temper.sway_period_s + temper.sway_phase)
-        running = np.mod(t, temper.motor_period_s) < temper.motor_period_s / 2
-        motor = temper.motor_grams * running * np.sin(2 * np.pi * temper.motor_hz * t)
-        shares = temper.noise * np.sqrt(temper.hum)
-        hum = sum(
-            (share * line.at(times_s) for share, line in zip(shares[1:], self._lines, strict=True)), np.zeros(shape)
-        )
-        return np.asarray(shares[0] * noise * self._shrink + hum + drift + sway + motor)
+        hum = self._hum.at(times_s, self._loudness[1:])
+        shown = self._loudness[0] * self._shrink * noise + hum + drift + sway
+        if temper.motor_grams:
+            running = np.mod(t, temper.motor_period_s) < temper.motor_period_s / 2
+            shown += temper.motor_grams * running * np.sin(2 * np.pi * temper.motor_hz * t)
+        return np.asarray(shown)
 
 
-class _Line:
-    """Vibration of one frequency, root mean square 1 on every plate, whose strength and phase wander."""
+class _Hum:
+    """Vibration of a few frequencies, each of root mean square 1 on every plate, whose strengths and phases wander."""
 
     MEMORY_S = 6.0
 
-    def __init__(self, hz: float, plates: int, random: np.random.Generator) -> None:
-        self._hz, self._random = hz, random
-        self._parts = random.normal(size=(2, plates))
+    def __init__(self, hz: tuple[float, ...], plates: int, random: np.random.Generator) -> None:
+        self._turns, self._random = 2 * np.pi * np.array(hz)[:, None], random
+        self._parts = random.normal(size=(len(hz), 2, plates))
+        """Of every frequency the cosine and the sine."""
         self._last_s: float | None = None
 
-    def at(self, times_s: Array) -> Array:
-        """Samples (n, plates)."""
+    def at(self, times_s: Array, grams: Array) -> Array:
+        """Samples (n, plates) of all lines, of which each plate shows ``grams`` (lines, plates)."""
         passed_s = 0.0 if self._last_s is None else float(times_s[-1]) - self._last_s
         self._last_s = float(times_s[-1])
-        before, keep = self._parts, np.exp(-passed_s / self.MEMORY_S)
-        self._parts = keep * before + np.sqrt(1 - keep**2) * self._random.normal(size=before.shape)
-        share = np.linspace(0, 1, len(times_s))[:, None]
-        parts = [(1 - share) * a + share * b for a, b in zip(before, self._parts, strict=True)]
-        angle = 2 * np.pi * self._hz * times_s[:, None]
-        return np.asarray(parts[0] * np.cos(angle) + parts[1] * np.sin(angle))
+        before, keep = self._parts, math.exp(-passed_s / self.MEMORY_S)
+        self._parts = keep * before + math.sqrt(1 - keep**2) * self._random.normal(size=before.shape)
+        angle, share = self._turns * times_s, np.linspace(0, 1, len(times_s))
+        waves = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        fading = np.concatenate([(1 - share) * waves, share * waves], axis=1).reshape(-1, len(times_s))
+        ends = np.concatenate([before, self._parts], axis=1) * grams[:, None]
+        return np.asarray(fading.T @ ends.reshape(len(fading), -1))
 
 
 def _noise_filter(temper: Temper, samples: int) -> tuple[Array, Array, Array, Array]:
     """The noise x[i] = memory x[i-1] + e[i] + echo e[i-1] of a batch at once: what it owes to each of its impulses
-    (samples, samples, plates), to the x and the e before it (samples, plates), and the scale for a sigma of 1."""
+    (plates, samples, samples), to the x and the e before it (samples, plates), and the scale for a sigma of 1."""
     lag = np.arange(samples)[:, None] - np.arange(samples)
     later = temper.memory ** np.maximum(lag - 1, 0)[:, :, None] * (temper.memory + temper.echo)
     response = np.where(lag[:, :, None] == 0, 1.0, np.where(lag[:, :, None] > 0, later, 0.0))
     power = np.arange(samples)[:, None]
     spread = (1 + temper.echo**2 + 2 * temper.memory * temper.echo) / (1 - temper.memory**2)
+    response = np.ascontiguousarray(np.moveaxis(response, 2, 0))
     return response, temper.memory ** (power + 1), temper.echo * temper.memory**power, 1.0 / np.sqrt(spread)

@@ -53,19 +53,20 @@ class PeopleFinders:
         count, errors = len(specs), model.people
         self._viewer, self._errors, self._randoms = Viewer(specs, solids), errors, randoms
         self._numbers = errors.looks.numbers
+        self._sizes_px = [(int(spec.width_px), int(spec.height_px)) for spec in specs]
         self._sizes = (1, 1, 1, 1, 2, 34, 17, 4, self._numbers, 34)
         self._rows: dict[str, int] = {}
         self._looks = np.zeros((MOST_PEOPLE, self._numbers))
         self._tints = np.array([_aside(random, self._numbers) for random in randoms])[:, None]
-        self._states = _Drawn(
-            *(_start(randoms, size) for size in self._sizes[:4]),
-            *(np.zeros((count, MOST_PEOPLE, size)) for size in self._sizes[4:]),
-        )
+        self._state = np.zeros((count, MOST_PEOPLE, sum(self._sizes)))
+        for column, size in enumerate(self._sizes[:4]):
+            self._state[:, :, column : column + size] = _start(randoms, size)
         finding, joints = errors.finding, errors.joints
-        self._memory_s = (
+        memories_s = (
             finding.memory_s, joints.memory_s, joints.swap_memory_s, errors.doubles.memory_s, joints.memory_s,
             joints.memory_s, joints.memory_s, errors.boxes.memory_s, errors.looks.memory_s, FORGOTTEN_S,
         )  # fmt: skip
+        self._memory_s = np.repeat(memories_s, self._sizes)
         self._joint_laws = (joints.covered, joints.seen)
         self._sigmas = np.stack([law.sigma.joints for law in self._joint_laws])
         self._sinks = np.stack([law.sink.joints for law in self._joint_laws])
@@ -90,7 +91,7 @@ class PeopleFinders:
         everybody = self._people(crowd, chosen, passed_s) if crowd.people else [[] for _ in cameras]
         messages = []
         for i, camera in enumerate(cameras):
-            width, height = (int(size) for size in self._viewer.lenses.sizes_px[camera])
+            width, height = self._sizes_px[camera]
             seen = everybody[i] + self._false[camera].find(float(passed_s[i]))
             messages.append(People(seq=self._seq[camera], t_ns=clocks_ns[i], width=width, height=height, people=seen))
             self._seq[camera] += 1
@@ -130,11 +131,9 @@ class PeopleFinders:
     def _draw(self, cameras: NDArray[np.intp], rows: NDArray[np.intp], passed_s: Array) -> _Drawn:
         """All latent noise of the people in ``rows``, one step further."""
         fresh = np.stack([self._randoms[c].standard_normal((len(rows), sum(self._sizes))) for c in cameras])
-        parts = np.split(fresh, np.cumsum(self._sizes)[:-1], axis=2)
         at = np.ix_(cameras, rows)
-        for state, part, memory_s in zip(self._states, parts, self._memory_s, strict=True):
-            state[at] = _remember(state[at], part, memory_s, passed_s)
-        return _Drawn(*(state[at] for state in self._states))
+        now = self._state[at] = _remember(self._state[at], fresh, self._memory_s, passed_s)
+        return _Drawn(*np.split(now, np.cumsum(self._sizes)[:-1], axis=2))
 
     def _chances(self, view: View) -> tuple[Array, Array]:
         """Chance (c, n) to be found, and its log-odds before the limit."""
@@ -236,9 +235,9 @@ def _start(randoms: Sequence[np.random.Generator], size: int) -> Array:
     return np.array([random.normal(size=(MOST_PEOPLE, size)) for random in randoms]).reshape(-1, MOST_PEOPLE, size)
 
 
-def _remember(state: Array, fresh: Array, memory_s: float, passed_s: Array) -> Array:
-    """One step of noise of unit variance, per camera (first axis), that forgets within ``memory_s``."""
-    keep = np.exp(-passed_s / memory_s).reshape(-1, *(1,) * (state.ndim - 1))
+def _remember(state: Array, fresh: Array, memory_s: Array, passed_s: Array) -> Array:
+    """One step of noise of unit variance (cameras, people, numbers), each of which forgets within its ``memory_s``."""
+    keep = np.exp(-passed_s[:, None, None] / memory_s)
     return np.asarray(keep * state + np.sqrt(1 - keep**2) * fresh)
 
 

@@ -59,6 +59,8 @@ class FaceSights:
 
     def covered(self, crowd: Crowd) -> Array:
         """Share of each facing's front that is behind somebody (n,)."""
+        if not crowd.people:
+            return np.zeros(len(self.facings))
         nobody = np.full(len(self._points), -1)
         blocked = hidden_by_people(self._eye[None], self._points, crowd, nobody, np.zeros(len(self._points), bool))[0]
         blocked |= hidden_by_arms(self._eye, self._points, crowd.arms)
@@ -95,9 +97,10 @@ class FacingReader:
         invented = chances[2] < errors.invented_per_min * passed_s / 60 / max(1, len(facings))
         seen = []
         for i, facing in enumerate(facings):
-            memory = self._memory.get(facing.id) or self._first(facing, scene.stock[facing.id])
+            stock = scene.stock[facing.id]
+            memory = self._memory.get(facing.id) or self._first(facing, stock)
             memory.hidden = bool(covered[i] or (stays[i] if memory.hidden else starts[i]))
-            seen.append(self._facing(i, facing, memory, scene.stock[facing.id], bool(invented[i]), passed_s))
+            seen.append(self._facing(i, facing, memory, stock, bool(invented[i]), passed_s))
         self._seq += 1
         return Facings(seq=self._seq - 1, t_ns=t_ns, facings=seen)
 

@@ -46,8 +46,10 @@ class Ground:
 
     def shaking(self, fixture: str, times_s: Array) -> Array | None:
         """Grams (samples,) that an ordinary plate of a fixture shakes by; None when nobody has walked near."""
-        steps = self._steps[fixture]
-        steps[:] = [step for step in steps if step[0] > times_s[0] - FORGOTTEN_S]
+        if not (steps := self._steps[fixture]):
+            return None
+        since_s = float(times_s[0]) - FORGOTTEN_S
+        steps[:] = [step for step in steps if step[0] > since_s]
         if not steps:
             return None
         since = times_s[:, None] - np.array([t_s for t_s, _ in steps])

@@ -121,7 +121,9 @@ class Scale:
         self._stuck = np.array([plate in stuck for plate in self.plates])
         self._luck = random.spawn(1)[0]
         self._flickers = self._luck.random(len(self.plates)) < self._options.flicker_share
+        self._falters = bool((self._dead | self._flickers).any())
         self._silent_until_s = np.zeros(len(self.plates))
+        self._samples_s = np.arange(self.batch) / self.rate_hz
         self._motions: list[_Motion] = []
         self._seq = 0
 
@@ -136,16 +138,15 @@ class Scale:
 
     def read(self, t_ns: int, t_s: float) -> ScaleBatch:
         """The next batch; its first sample is at ``t_ns`` on the device's clock, ``t_s`` in seconds of the world."""
-        times_s = t_s + np.arange(self.batch) / self.rate_hz
-        grams = self._load + sum((motion.at(times_s) for motion in self._motions), np.zeros((self.batch, 1)))
+        times_s = t_s + self._samples_s
+        grams = self._load + sum(motion.at(times_s) for motion in self._motions)
         shown = np.minimum(grams, self._capacity)
         raw = self._tare + shown * self._temper.gain + self._restless.batch(t_s)
         self._forget(float(times_s[-1]))
         readings = np.round(np.round(raw / STEP_GRAMS) * STEP_GRAMS, 3)
         readings[:, self._stuck] = STUCK_GRAMS
         rows: list[list[float | None]] = readings.tolist()
-        silent = self._silence(times_s)
-        if silent.any():
+        if self._falters and (silent := self._silence(times_s)).any():
             rows = [
                 [None if gone else value for value, gone in zip(row, missing, strict=True)]
                 for row, missing in zip(rows, silent, strict=True)

@@ -82,7 +82,9 @@ class CrowdReader:
 
     def _pose(self, scene: Scene) -> Crowd:
         people = tuple(p for p in scene.people if self._inside(p.x_m, p.y_m))
-        joints = np.stack([self._figures.joints(p) for p in people]) if people else np.empty((0, 17, 3))
+        if not people:
+            return Crowd(scene.t_ns, (), np.empty((0, 17, 3)), np.empty((0, 2)), np.empty(0))
+        joints = np.stack([self._figures.joints(p) for p in people])
         axes = joints[:, [5, 6, 11, 12], :2].mean(axis=1)
         crowns = joints[:, list(EYES), 2].mean(axis=1) + 0.12
         return Crowd(scene.t_ns, people, joints, axes, crowns)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,8 @@ def floor_metrics(true: Sequence[Moment], found: Sequence[Moment]) -> dict[str, 
     """
     if not true:
         return {"idf1": 1.0, "hota": 1.0, "moda": 1.0}
-    pairs = [(people, _at(found, t_ns)) for t_ns, people in sorted(true, key=lambda m: m[0])]
+    times_ns = [t_ns for t_ns, _ in found]
+    pairs = [(people, _at(found, times_ns, t_ns)) for t_ns, people in sorted(true, key=lambda m: m[0])]
     data = _trackeval_data(pairs)
     wanted = max(1, sum(len(people) for people, _ in pairs))
     import trackeval
@@ -33,10 +35,9 @@ def floor_metrics(true: Sequence[Moment], found: Sequence[Moment]) -> dict[str, 
     return {"idf1": float(identity.get("IDF1", 0.0)), "hota": float(np.mean(hota["HOTA"])), "moda": moda}
 
 
-def _at(found: Sequence[Moment], t_ns: int) -> tuple[tuple[object, float, float], ...]:
+def _at(found: Sequence[Moment], times_ns: Sequence[int], t_ns: int) -> tuple[tuple[object, float, float], ...]:
     """Everybody's believed position at ``t_ns``, interpolated between the published moments around it."""
-    times = _times(found)
-    after = int(np.searchsorted(times, t_ns))
+    after = bisect_left(times_ns, t_ns)
     before = max(0, after - 1)
     if after >= len(found):
         return found[-1][1] if found and t_ns - found[-1][0] <= STALE_NS else ()
@@ -52,10 +53,6 @@ def _at(found: Sequence[Moment], t_ns: int) -> tuple[tuple[object, float, float]
 
 def _between(a: tuple[float, float], b: tuple[float, float], share: float) -> tuple[float, float]:
     return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
-
-
-def _times(found: Sequence[Moment]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.array([t for t, _ in found], dtype=np.int64)
 
 
 def _trackeval_data(

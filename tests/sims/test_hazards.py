@@ -52,7 +52,7 @@ def second(t_s: int) -> Moment:
     batch = m.ScaleBatch(seq=t_s, t_ns=t_s * S, period_ns=S, plates=["a"], grams=[[1.0]])
     beam = m.GateEvent(seq=t_s, t_ns=t_s * S, event_id=f"e{t_s}", kind="exit_beam")
     packets = (encode(topics.SCALE, "corner", "g1", batch), encode(topics.GATE, "corner", "exit", beam))
-    return Moment(t_s * S, packets, 0, {})
+    return Moment(t_s * S, packets, 0)
 
 
 def names(packets: list[Packet]) -> Counter[str]:
