@@ -55,6 +55,8 @@ class Shopper:
         self.height_m, self.random, self.dt_s = height_m, random, dt_s
         self.visit: str | None = None
         self.done = False
+        self.comes_s = plan.arrive_s if plan.behind is None else 0.0
+        """From when on they :meth:`decide`; who follows somebody looks out for them from the start."""
         manner = Manner(
             reach_s=random.uniform(0.65, 1.0), hesitate_s=random.uniform(0.7, 1.6),
             inspect_s=random.uniform(0.5, 1.3), stand_off_m=random.uniform(0.40, 0.50), left_handed=plan.left_handed,
@@ -75,11 +77,6 @@ class Shopper:
     def name(self) -> str:
         """Who it is; truth only."""
         return self.plan.name
-
-    @property
-    def comes_s(self) -> float:
-        """From when on they :meth:`decide`; who follows somebody looks out for them from the start."""
-        return self.plan.arrive_s if self.plan.behind is None else 0.0
 
     @property
     def held(self) -> list[Unit]:

@@ -97,11 +97,8 @@ class Simulation:
         self._batches = dict.fromkeys(self._first_s, 0)
         self._full_s = {scale.fixture: self._full_at_s(scale) for scale in self._scales}
         self._gates = {gate.id: GateReader(gate.id) for gate in building.gates}
-
-    @property
-    def start_ns(self) -> int:
+        self.start_ns = scenario.start_ns
         """UTC nanoseconds of the first moment."""
-        return self.scenario.start_ns
 
     @property
     def expected_s(self) -> float:
