@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
+from shapely import LinearRing
 
 from smartstore.domain.geometry import CameraModel, camera_model
 from smartstore.site.checks import known_ids
@@ -16,7 +17,6 @@ from smartstore.site.floor import (
     can_reach,
     edge_distances,
     inside,
-    outlines_cross,
     overlap_m,
     standing_places,
     within_walls,
@@ -71,8 +71,9 @@ def _outline(store: Store, node: StoreDocument) -> Iterator[Problem]:
         yield store.problem(
             ("walls_m",), f"the room is {length:g} m long, more than {LONGEST_ROOM_M:g} m", "use metres"
         )
-    elif outlines_cross(node.walls_m, node.walls_m):
-        yield store.problem(("walls_m",), "the walls cross each other", "list the corners in order, once around")
+    elif not LinearRing(node.walls_m).is_simple:
+        what = "the walls cross each other, touch, or go back the way they came"
+        yield store.problem(("walls_m",), what, "list the corners in order, once around")
     elif area(node.walls_m) < SMALLEST_FLOOR_M2:
         yield store.problem(
             ("walls_m",), f"the walls enclose only {area(node.walls_m):.2g} square metres", "use metres"

@@ -152,6 +152,8 @@ BROKEN = [
     Broken("no entry", "gates", "there is no entry gate", "gates:", (("kind: entry", "kind: exit"),)),
     Broken("walls cross", "walls_m", "the walls cross each other", "walls_m:",
            (("[[0, 0], [6, 0], [6, 8], [0, 8]]", "[[0, 0], [6, 0], [0, 8], [6, 8]]"),)),
+    Broken("walls with a spike", "walls_m", "go back the way they came", "walls_m:",
+           (("[[0, 0], [6, 0], [6, 8], [0, 8]]", "[[0, 0], [6, 0], [6, 8], [6, 10], [6, 8], [0, 8]]"),)),
     Broken("walls in kilometres", "walls_m", "enclose only 0.48 square metres", "walls_m:",
            (("[[0, 0], [6, 0], [6, 8], [0, 8]]", "[[0, 0], [0.6, 0], [0.6, 0.8], [0, 0.8]]"),)),
     Broken("walls in millimetres", "walls_m", "the room is 8000 m long", "walls_m:",
