@@ -25,7 +25,7 @@ from rich.status import Status
 
 from sims.building import load_building
 from sims.chance import stream
-from sims.lab.chaos_check import Ledger, differences, read_ledger
+from sims.lab.chaos_check import Ledger, differences, read_ledger, write_events
 from sims.lab.postgres import PostgresError, PostgresServer, binaries
 from sims.lab.product import Palms, ProductError, ProductProcess
 from sims.lab.run import write_json
@@ -138,6 +138,7 @@ class Campaign:
                 lock.join()
             self._product.__exit__(None, None, None)
             ledger = read_ledger(db, self._folder / "journal.state/provider.db", self._feed.name)
+        write_events(ledger, self._folder)
         self.counts["sent_again"] = self._outbox.sent_again
         self.counts["seconds"] = round(time.monotonic() - started)
         return ledger

@@ -17,6 +17,9 @@ from smartstore.ledger.settlement import visit_of
 from smartstore.payment.gateway import StubGateway
 from smartstore.wire.messages import Receipt
 
+EVENTS = "events.jsonl"
+"""In the folder of a run: kind, cause and event of everything in its journal, to look at where something differs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -48,6 +51,12 @@ def read_ledger(db: str, provider: Path, store: str) -> Ledger:
         captured[name] += money.minor
         captures[name] += 1
     return Ledger(receipts, events, carts, captured, captures, problems)
+
+
+def write_events(ledger: Ledger, folder: Path) -> None:
+    """Keeps the events of a journal that will be gone."""
+    lines = [msgspec.json.encode((*cause, msgspec.Raw(event))) for cause, event in ledger.events.items()]
+    (folder / EVENTS).write_bytes(b"\n".join([*lines, b""]))
 
 
 def differences(found: Ledger, expected: Ledger) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from sims.chance import stream
 from sims.lab.chaos import Feed, Plan, blows, chaos, main
-from sims.lab.chaos_check import Ledger, differences
+from sims.lab.chaos_check import EVENTS, Ledger, differences
 from sims.lab.product import Palms
 from smartstore.wire.messages import LineItem, Receipt, RetailTransaction, Tax, Tender
 
@@ -20,6 +20,8 @@ def test_a_visit_survives_kills_of_everything(tmp_path: Path) -> None:
     assert stormy["restarts"] >= 2
     assert stormy["differences"] == []
     assert calm["receipts"] == stormy["receipts"] == 1
+    events = [(tmp_path / run / EVENTS).read_text().splitlines() for run in ("undisturbed", "sqlite")]
+    assert sorted(events[0]) == sorted(events[1]) and len(events[0]) == calm["events"]
 
 
 def test_blows_come_at_the_moments_of_their_seed() -> None:
