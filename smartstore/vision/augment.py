@@ -99,7 +99,7 @@ def box_example(sample: BoxSample, rng: np.random.Generator) -> tuple[Picture, F
     boxes = placement.to_canvas(sample.boxes)
     if rng.random() < 0.5:
         canvas = np.ascontiguousarray(canvas[:, ::-1])
-        boxes[:, [0, 2]] = people.CANVAS_WIDTH_PX - boxes[:, [2, 0]]
+        boxes = people.mirrored(boxes, people.CANVAS_WIDTH_PX)
     limit = np.array([people.CANVAS_WIDTH_PX, people.CANVAS_HEIGHT_PX] * 2, np.float32)
     inside = np.clip(boxes, 0, limit)
     size, whole = inside[:, 2:] - inside[:, :2], boxes[:, 2:] - boxes[:, :2]

@@ -20,7 +20,7 @@ from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, DetectorOpt
 from smartstore.vision.drawing import draw
 from smartstore.vision.evaluation import LabelledSet
 from smartstore.vision.labels import LabelledPicture, read_labels
-from smartstore.vision.people import CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX
+from smartstore.vision.people import CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX, LOOKS
 
 CARD, FIGURES, EXAMINER = "MODEL_CARD.md", "figures.json", "examiner.json"
 CASES = "detector-cases.jpg"
@@ -31,10 +31,12 @@ HEAD = """# Model card: people and their joints
 Two networks that this project trained from scratch on its own rendered pictures, as OpenVINO IR (weights rounded to
 16 bits on disk, computed in 32 bits), each with a copy in eight bits (`…-int8.xml`) that is a third of the work.
 
-- `people.xml` ({people_mb} MB): Ultralytics YOLO11 at width {width}, one class, {canvas} px.
+- `people.xml` ({people_mb} MB): Ultralytics YOLO11 at width {width}, one class, taught on {canvas} px. It looks at
+  every picture {looks} times, on {canvases} px; weighted boxes fusion.
 - `landmarks.xml` ({landmarks_mb} MB): a U-shaped convolutional network; crops of {crop} px, 17 COCO joints as
-  probabilities over {cells} cells, and whether each can be seen. A joint's score is that probability times how
-  concentrated the place is: below about 0.5 it is a guess at something covered.
+  probabilities over {cells} cells, and whether each can be seen. It looks at everybody 4 times, plainly and
+  {closer} times larger, each in the mirror, too; the probabilities' mean counts. A joint's score is that probability
+  times how concentrated the place is: below about 0.5 it is a guess at something covered.
 
 ## Training
 
@@ -204,6 +206,11 @@ def _head(about: dict[str, Any], models: Path) -> list[str]:
         wrist_weight=f"{augment.JOINT_WEIGHTS[9]:g}",
         covered_weight=f"{augment.COVERED_WEIGHT:g}",
         canvas=f"{CANVAS_WIDTH_PX} × {CANVAS_HEIGHT_PX}",
+        looks=len(LOOKS),
+        canvases=", ".join(
+            f"{look.width_px} × {look.height_px}{' in the mirror' if look.mirrored else ''}" for look in LOOKS
+        ),
+        closer=landmark_cells.CLOSER,
         crop=f"{landmark_cells.CROP_WIDTH_PX} × {landmark_cells.CROP_HEIGHT_PX}",
         cells=f"{landmark_cells.CELLS_X} × {landmark_cells.CELLS_Y}",
         people_mb=_megabytes(models / PEOPLE_MODEL),

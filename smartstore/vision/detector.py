@@ -53,8 +53,8 @@ class Detector(Protocol):
 
 
 class OpenVinoDetector:
-    """The project's own two networks on CPUs: boxes, then joints on crops. The answer does not depend on the
-    grouping.
+    """The project's own two networks on CPUs: boxes, then joints on crops, each from several looks. The answer does not
+    depend on the grouping.
     """
 
     def __init__(
@@ -64,7 +64,9 @@ class OpenVinoDetector:
         options: DetectorOptions = DetectorOptions(),  # noqa: B008 - frozen
     ) -> None:
         self._options = options
-        self._boxes = compile_network(_chosen(Path(people_model), options), options.threads)
+        path = _chosen(Path(people_model), options)
+        canvases = {(1, look.height_px, look.width_px, 3) for look in people.LOOKS}
+        self._boxes = {canvas: compile_network(path, options.threads, canvas) for canvas in canvases}
         self._joints = compile_network(_chosen(Path(landmark_model), options), options.threads)
 
     def detect(self, images: Sequence[Picture], crop_filter: CropFilter | None = None) -> list[tuple[SeenPerson, ...]]:
@@ -73,20 +75,25 @@ class OpenVinoDetector:
 
     def boxes(self, image: Picture) -> tuple[Floats, Floats]:
         """Boxes (n, 4) in pixels of the picture, clipped to it, and scores (n,), best first."""
-        canvas, placement = people.letterbox(image)
-        raw = self._boxes([canvas[None]])[0]
         options = self._options
-        boxes, scores = people.decode(raw[0], options.min_score, options.max_overlap, options.most_people)
+        boxes, scores = people.fused([self._boxes_of(image, look) for look in people.LOOKS], options.most_people)
         height, width = image.shape[:2]
-        boxes = np.clip(placement.to_picture(boxes), 0, np.array([width, height, width, height], np.float32))
-        solid = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)
+        boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
+        solid = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1) & (scores >= options.min_score)
         return boxes[solid], scores[solid]
 
     def joints(self, image: Picture, box: Box) -> NDArray[np.float64]:
         """The 17 joints (17, 3) of the person in a box."""
-        matrix = landmarks.crop_matrix(box)
-        answer = self._joints([landmarks.cut(image, matrix)[None]])
-        return landmarks.to_picture(landmarks.decode(answer[0], answer[1])[0], matrix)
+        answers = [self._joints([view[None]]) for view in landmarks.views(image, box)]
+        return landmarks.to_picture(landmarks.decode(*landmarks.merged(answers))[0], landmarks.crop_matrix(box))
+
+    def _boxes_of(self, image: Picture, look: people.Look) -> tuple[Floats, Floats]:
+        """Boxes in pixels of the picture and scores as one look gives them, down to faint ones."""
+        canvas, placement = people.view(image, look)
+        raw = self._boxes[1, *canvas.shape]([canvas[None]])[0]
+        options = self._options
+        boxes, scores = people.decode(raw[0], people.FAINT, options.max_overlap, options.most_people)
+        return placement.to_picture(people.mirrored(boxes, look.width_px) if look.mirrored else boxes), scores
 
     def _look(self, index: int, image: Picture, crop_filter: CropFilter | None) -> tuple[SeenPerson, ...]:
         if not is_picture(image):
@@ -149,8 +156,12 @@ class UltralyticsPoseDetector:
         return tuple(found)
 
 
-def compile_network(path: Path, threads: int) -> Callable[[list[NDArray[Any]]], list[Floats]]:
-    """An OpenVINO network as a function from inputs to outputs, in full precision on ``threads`` threads."""
+def compile_network(
+    path: Path, threads: int, shape: tuple[int, ...] | None = None
+) -> Callable[[list[NDArray[Any]]], list[Floats]]:
+    """An OpenVINO network as a function from inputs to outputs, in full precision on ``threads`` threads; ``shape`` is
+    that of its input, where the file leaves it open.
+    """
     way_out = "restore data/models from the repository, or train with `smartstore vision train`"
     _need_file(path, way_out)
     _need_file(path.with_suffix(".bin"), way_out)
@@ -163,7 +174,11 @@ def compile_network(path: Path, threads: int) -> Callable[[list[NDArray[Any]]], 
         "INFERENCE_PRECISION_HINT": "f32",  # else some CPUs round to bfloat16 and answers differ by machine
     }
     try:
-        compiled: Any = ov.Core().compile_model(str(path), "CPU", settings)
+        core = ov.Core()
+        network = core.read_model(str(path))
+        if shape is not None:
+            network.reshape(list(shape))
+        compiled: Any = core.compile_model(network, "CPU", settings)
     except RuntimeError as error:
         raise DetectorError(f"{path}: not a network OpenVINO can read ({_first_line(error)}); {way_out}") from error
     request = compiled.create_infer_request()

@@ -1,4 +1,4 @@
-"""Joints of one person: a box to the crop that the landmark network sees, and its heatmaps back to pixels of the
+"""Joints of one person: a box to the crops that the landmark network sees, and its heatmaps back to pixels of the
 picture.
 
 In: an RGB picture and a box. Out: 17 COCO joints as (x, y, score) in pixels of the picture, continuous (pixel i
@@ -7,10 +7,13 @@ probability that the joint can be seen.
 """
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from smartstore.vision.labels import FLIP
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -22,6 +25,8 @@ CELL_PX = 4
 CELLS_X, CELLS_Y = CROP_WIDTH_PX // CELL_PX, CROP_HEIGHT_PX // CELL_PX
 MARGIN = 1.45
 """Size of the crop's content relative to the box: boxes end where somebody is covered, their joints do not."""
+CLOSER = 1.15
+"""How much larger the second of the two looks at somebody shows them."""
 SIGMA_CELLS = 1.2
 """Standard deviation of the Gaussian that the network was taught to draw around a joint."""
 _NEAR = 2
@@ -65,6 +70,24 @@ def cut(picture: Picture, matrix: Matrix) -> Picture:
     return _warp(np.asarray(small, np.uint8), moved)
 
 
+def views(picture: Picture, box_px: tuple[float, float, float, float]) -> list[Picture]:
+    """The crops (144, 112, 3) that the network looks at, in the order that :func:`merged` expects its answers: the one
+    of :func:`crop_matrix`, a closer one, and both in the mirror.
+    """
+    crops = [cut(picture, crop_matrix(box_px, zoom)) for zoom in (1.0, CLOSER)]
+    return crops + [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
+
+
+def merged(answers: Sequence[Sequence[Floats]]) -> tuple[Floats, Floats]:
+    """The mean of the network's answers to :func:`views`, on the cells of the first of them: probabilities
+    (1, 17, 36, 28) and visibilities (1, 17).
+    """
+    heat, seen = (np.concatenate([answer[i] for answer in answers]) for i in range(2))
+    heat[2:], seen[2:] = heat[2:, FLIP, :, ::-1], seen[2:, FLIP]
+    heat[1::2] = _BACK_Y @ heat[1::2] @ _BACK_X.T
+    return heat.mean(axis=0, keepdims=True), seen.mean(axis=0, keepdims=True)
+
+
 def decode(heat: Floats, seen: Floats) -> Floats:
     """Joints (n, 17, 3) in crop pixels with scores, from probabilities (n, 17, 36, 28) and visibilities (n, 17).
 
@@ -105,6 +128,18 @@ def _vertex(three: Floats) -> Floats:
     low, middle, high = three[..., 0], three[..., 1], three[..., 2]
     bend = 2 * middle - low - high
     return np.asarray(np.clip((high - low) / (2 * np.maximum(bend, 1e-6)), -0.5, 0.5), np.float32)
+
+
+def _back(cells: int) -> Floats:
+    """The matrix that brings probabilities on a line of cells seen ``CLOSER`` to the cells of the plain look, by linear
+    interpolation.
+    """
+    from_middle = np.arange(cells) - (cells - 1) / 2
+    apart = np.abs(CLOSER * from_middle[:, None] - from_middle)
+    return np.asarray(CLOSER * np.maximum(0, 1 - apart), np.float32)
+
+
+_BACK_X, _BACK_Y = _back(CELLS_X), _back(CELLS_Y)
 
 
 def _warp(picture: Picture, matrix: Matrix) -> Picture:

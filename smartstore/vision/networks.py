@@ -71,13 +71,16 @@ class Residual(nn.Module):
 
 
 class PeopleFromBytes(nn.Module):
-    """The people network for export: pictures (1, 288, 512, 3) of bytes in, raw boxes (1, 5, n) out."""
+    """The people network for export: canvases (1, height, width, 3) of bytes in, their sides any multiples of 32; raw
+    boxes (1, 5, n) out.
+    """
 
     def __init__(self, network: Any) -> None:
         super().__init__()
         network.eval()
         network.model[-1].export = True
         network.model[-1].format = "openvino"
+        network.model[-1].dynamic = True
         self.network = network
 
     def forward(self, picture: Tensor) -> Tensor:
@@ -100,19 +103,20 @@ class LandmarksFromBytes(nn.Module):
 
 
 def export_people(network: Any, path: Path) -> None:
-    """Writes the people network as OpenVINO IR (weights in fp16 on disk, computed in fp32)."""
-    _export(PeopleFromBytes(network), (1, CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX, 3), path)
+    """Writes the people network as OpenVINO IR for canvases of any size (weights in fp16 on disk, computed in fp32)."""
+    _export(PeopleFromBytes(network), (1, CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX, 3), (1, -1, -1, 3), path)
 
 
 def export_landmarks(network: LandmarkNet, path: Path) -> None:
     """Writes the landmark network as OpenVINO IR (weights in fp16 on disk, computed in fp32)."""
-    _export(LandmarksFromBytes(network), (1, CROP_HEIGHT_PX, CROP_WIDTH_PX, 3), path)
+    shape = (1, CROP_HEIGHT_PX, CROP_WIDTH_PX, 3)
+    _export(LandmarksFromBytes(network), shape, shape, path)
 
 
-def _export(module: nn.Module, shape: tuple[int, ...], path: Path) -> None:
+def _export(module: nn.Module, traced: tuple[int, ...], shape: tuple[int, ...], path: Path) -> None:
     import openvino as ov
 
-    example = torch.zeros(shape, dtype=torch.uint8)
+    example = torch.zeros(traced, dtype=torch.uint8)
     with torch.no_grad():
         module(example)
         model = ov.convert_model(module, example_input=example, input=[(list(shape), ov.Type.u8)])

@@ -1,10 +1,12 @@
-"""Boxes of people: a picture onto the network's canvas, and the network's raw answer back to boxes of the picture.
+"""Boxes of people: a picture onto the network's canvases, and its raw answers back to boxes of the picture.
 
 In: RGB pictures of any size. Out: boxes (left, top, right, bottom) in pixels of the picture with scores. Pixels are
 continuous (pixel i covers [i, i + 1)). The network is a YOLO11 with one class; its raw answer is (5, n): centre x,
-centre y, width, height in canvas pixels and the score, not yet thinned out.
+centre y, width, height in canvas pixels and the score, not yet thinned out. It looks at every picture several times,
+and what it says each time becomes one answer.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,9 +17,26 @@ Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 CANVAS_WIDTH_PX, CANVAS_HEIGHT_PX = 512, 288
-"""What the network looks at: 16:9 pictures fill it."""
+"""What the network was taught on: 16:9 pictures fill it."""
 GREY = 114
 """Colour of the canvas where the picture does not reach."""
+FAINT = 0.01
+"""Boxes of a single look that score less are left out."""
+SAME_OVERLAP = 0.5
+"""Intersection over union from which boxes of two looks are of one person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One of the looks at a picture: the canvas, whose sides are multiples of 32, and whether it is in the mirror."""
+
+    width_px: int = CANVAS_WIDTH_PX
+    height_px: int = CANVAS_HEIGHT_PX
+    mirrored: bool = False
+
+
+LOOKS = (Look(), Look(mirrored=True), Look(640, 384))
+"""A larger canvas shows small people; the mirror shows everybody once more in another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +60,63 @@ class Placement:
 
 
 def letterbox(
-    picture: Picture, zoom: float = 1.0, shift: tuple[float, float] = (0.5, 0.5)
+    picture: Picture,
+    zoom: float = 1.0,
+    shift: tuple[float, float] = (0.5, 0.5),
+    canvas_px: tuple[int, int] = (CANVAS_WIDTH_PX, CANVAS_HEIGHT_PX),
 ) -> tuple[Picture, Placement]:
-    """The picture shrunk (or blown up) onto a grey canvas (288, 512, 3), and where it lies there.
+    """The picture shrunk (or blown up) onto a grey canvas of ``canvas_px`` (width, height), and where it lies there.
 
     ``zoom`` other than 1 enlarges it beyond the best fit and ``shift`` (shares of the free or surplus room
     left and above) moves it: both are for training.
     """
     height, width = picture.shape[:2]
-    scale = min(CANVAS_WIDTH_PX / width, CANVAS_HEIGHT_PX / height) * zoom
+    canvas_width, canvas_height = canvas_px
+    scale = min(canvas_width / width, canvas_height / height) * zoom
     new_width, new_height = max(1, round(width * scale)), max(1, round(height * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(picture, (new_width, new_height), interpolation=way)
-    left, top = round((CANVAS_WIDTH_PX - new_width) * shift[0]), round((CANVAS_HEIGHT_PX - new_height) * shift[1])
-    canvas = np.full((CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX, 3), GREY, np.uint8)
+    left, top = round((canvas_width - new_width) * shift[0]), round((canvas_height - new_height) * shift[1])
+    canvas = np.full((canvas_height, canvas_width, 3), GREY, np.uint8)
     to_x, to_y = slice(max(left, 0), left + new_width), slice(max(top, 0), top + new_height)
     room = canvas[to_y, to_x]
     room[:] = small[max(-top, 0) :, max(-left, 0) :][: room.shape[0], : room.shape[1]]
     return canvas, Placement(new_width / width, new_height / height, left, top)
+
+
+def view(picture: Picture, look: Look) -> tuple[Picture, Placement]:
+    """What the network sees of the picture at one look, and where the picture lies on the canvas before mirroring."""
+    canvas, placement = letterbox(picture, canvas_px=(look.width_px, look.height_px))
+    return (np.ascontiguousarray(canvas[:, ::-1]) if look.mirrored else canvas), placement
+
+
+def mirrored(boxes: Floats, width_px: float) -> Floats:
+    """Boxes (n, 4) as they lie in the mirror image of a picture so wide."""
+    left, top, right, bottom = boxes.T
+    return np.stack([width_px - right, top, width_px - left, bottom], axis=1)
+
+
+def fused(looks: Sequence[tuple[Floats, Floats]], most: int) -> tuple[Floats, Floats]:
+    """Boxes (n, 4) and scores (n,), best first, from those of several looks at one picture; at most ``most``.
+
+    Weighted boxes fusion (Solovyev, Wang & Gabruseva 2021): from every look the best box that overlaps the group's
+    best enough; their mean by score. A look that has none there counts as a score of 0.
+    """
+    boxes, scores = (np.concatenate([look[i] for look in looks]) for i in range(2))
+    order = np.argsort(-scores, kind="stable")
+    whose = np.repeat(np.arange(len(looks)), [len(found) for _, found in looks])[order]
+    boxes, scores = boxes[order], scores[order]
+    free = np.ones(len(boxes), bool)
+    people = []
+    for best in range(len(boxes)):
+        if free[best]:
+            near = np.nonzero(free & (overlaps(boxes[best], boxes) >= SAME_OVERLAP))[0]
+            group = near[np.unique(whose[near], return_index=True)[1]]
+            free[group] = False
+            total = scores[group].sum()
+            people.append([*(scores[group] @ boxes[group] / total), total / len(looks)])
+    rows = np.array(sorted(people, key=lambda row: -row[4])[:most], np.float32).reshape(-1, 5)
+    return rows[:, :4], rows[:, 4]
 
 
 def decode(raw: Floats, min_score: float, max_overlap: float, most: int) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from smartstore.vision import augment, people
 from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, DetectorError, int8_file
-from smartstore.vision.labels import LabelledPicture, read_labels
+from smartstore.vision.labels import LabelledPicture, Picture, read_labels
 
 PICTURES = 300
 """Pictures, and crops of people, from which the ranges of numbers are read."""
@@ -33,9 +33,15 @@ def quantise(dataset: Path, models: Path, seed: int = 0) -> list[Path]:
         augment.plain_joint_example(sample)[0] for picture in pictures for sample in augment.joint_samples(picture)
     ]
     return [
-        _write(nncf, models / PEOPLE_MODEL, pictures, lambda picture: people.letterbox(picture.read())[0][None], EXACT),
+        _write(nncf, models / PEOPLE_MODEL, list(enumerate(pictures)), _canvas, EXACT),
         _write(nncf, models / LANDMARK_MODEL, crops[:PICTURES], lambda crop: crop[None], ()),
     ]
+
+
+def _canvas(numbered: tuple[int, LabelledPicture]) -> Picture:
+    """A picture as the network looks at it (1, height, width, 3): each look in turn."""
+    number, picture = numbered
+    return people.view(picture.read(), people.LOOKS[number % len(people.LOOKS)])[0][None]
 
 
 def _some(pictures: Sequence[LabelledPicture], rng: np.random.Generator) -> list[LabelledPicture]:

@@ -81,6 +81,51 @@ def test_boxes_are_decoded_from_centre_and_size_and_cut_to_the_most_wanted() -> 
     np.testing.assert_allclose(boxes, [[145, 50, 155, 70]])
 
 
+Boxes = list[tuple[float, float, float, float, float]]
+
+
+def one_look(*found: tuple[float, float, float, float, float]) -> tuple[people.Floats, people.Floats]:
+    """What a look gives: left, top, right, bottom and score of each box."""
+    rows = np.array(found, np.float32).reshape(-1, 5)
+    return rows[:, :4], rows[:, 4]
+
+
+@pytest.mark.parametrize(
+    ("looks", "people_found"),
+    [
+        pytest.param([one_look(), one_look()], [], id="nobody"),
+        pytest.param(
+            [one_look((10, 10, 30, 50, 0.9)), one_look((10, 10, 30, 50, 0.3))], [(10, 10, 30, 50, 0.6)],
+            id="one person, seen twice",
+        ),
+        pytest.param(
+            [one_look((10, 10, 30, 50, 0.6)), one_look((14, 10, 34, 50, 0.2))], [(11, 10, 31, 50, 0.4)],
+            id="the surer look says more about where",
+        ),
+        pytest.param([one_look((10, 10, 30, 50, 0.8)), one_look()], [(10, 10, 30, 50, 0.4)], id="seen by one of two"),
+        pytest.param(
+            [one_look((10, 10, 30, 50, 0.9), (20, 10, 40, 50, 0.5)), one_look((11, 10, 31, 50, 0.9))],
+            [(10.5, 10, 30.5, 50, 0.9), (20, 10, 40, 50, 0.25)],
+            id="two people who one look tells apart stay two",
+        ),
+    ],
+)  # fmt: skip
+def test_several_looks_become_one_answer(looks: list[tuple[people.Floats, people.Floats]], people_found: Boxes) -> None:
+    boxes, scores = people.fused(looks, most=10)
+    found = np.column_stack([boxes, scores])
+    np.testing.assert_allclose(found, np.reshape(people_found, (-1, 5)), atol=1e-5)
+
+
+def test_a_look_in_the_mirror_shows_the_mirrored_picture_and_its_boxes_come_back() -> None:
+    scene = picture(640, 360)
+    (plain, placement), (other, same) = (people.view(scene, people.Look(mirrored=m)) for m in (False, True))
+    assert np.array_equal(plain[:, ::-1], other) and placement == same
+    box = np.array([[30, 40, 90, 200]], np.float32)
+    there = people.mirrored(box, people.CANVAS_WIDTH_PX)
+    np.testing.assert_array_equal(there, [[422, 40, 482, 200]])
+    np.testing.assert_array_equal(people.mirrored(there, people.CANVAS_WIDTH_PX), box)
+
+
 # Joints
 
 
@@ -122,6 +167,24 @@ def test_the_crop_shows_what_its_matrix_says(box: tuple[float, float, float, flo
     np.testing.assert_allclose(centre, expected, atol=0.35)
     joints = np.array([[*expected, 1.0]] * 17, np.float32)
     np.testing.assert_allclose(landmarks.to_picture(joints, matrix)[0, :2], [int(x), int(y)], atol=1e-2)
+
+
+def test_looks_that_show_the_same_joints_agree_when_they_are_merged() -> None:
+    rng, box = np.random.default_rng(4), (300.0, 90.0, 340.0, 200.0)
+    there = np.column_stack([rng.uniform(300, 340, 17), rng.uniform(95, 195, 17), np.full(17, 2)]).astype(np.float32)
+    crops = [augment.move(there, landmarks.crop_matrix(box, zoom)) for zoom in (1.0, landmarks.CLOSER)]
+    mirrored = [np.column_stack([landmarks.CROP_WIDTH_PX - c[:, 0], c[:, 1:]])[list(FLIP)] for c in crops]
+    answers = [augment.joint_targets(look[None])[::2] for look in (*crops, *mirrored)]
+    heat, seen = landmarks.merged(answers)
+    found = landmarks.to_picture(landmarks.decode(heat, seen)[0], landmarks.crop_matrix(box))
+    np.testing.assert_allclose(found[:, :2], there[:, :2], atol=0.3)
+    assert np.all(found[:, 2] > 0.9)
+
+
+def test_the_network_looks_at_somebody_plainly_and_closer_and_at_both_in_the_mirror() -> None:
+    plain, closer, *mirrored = landmarks.views(picture(640, 360), (300, 90, 340, 200))
+    assert not np.array_equal(plain, closer)
+    assert all(np.array_equal(a, b[:, ::-1]) for a, b in zip(mirrored, (plain, closer), strict=True))
 
 
 def test_mirroring_swaps_left_and_right_joints() -> None:
