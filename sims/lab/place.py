@@ -1,4 +1,4 @@
-"""Where to hang ceiling cameras: proposals that see as much as possible at least twice.
+"""Where to hang ceiling cameras: proposals that see as much as possible at least twice, from directions that cross.
 
 In: a store as the product reads it, and how many cameras, or how much they should see. Out: a :class:`Placement`.
 
@@ -6,6 +6,9 @@ The choice is among a grid of places under the ceiling, headings and tilts, with
 cameras, which are among the candidates. A mixed-integer program (maximum coverage, each place worth most until two
 cameras see it; Church and ReVelle, "The maximal covering location problem", 1974; solved by HiGHS) picks cameras, then
 each is exchanged for a better one as long as there is one. Shelf cameras stay where they are and count.
+
+Two cameras that look the same way see a hand twice and know it no better: how far away it is remains open. What is
+exchanged therefore also goes by how well bearings cross (the least certain direction of their sum of information).
 """
 
 import copy
@@ -19,7 +22,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import block_array, coo_array, csr_array, eye_array
 
 from sims.lab.coverage import FLOOR_STEP_M, Coverage, coverage
-from sims.lab.poses import Poses, poses_of
+from sims.lab.poses import Matrix, Poses, poses_of
 from smartstore.domain.geometry import CameraModel
 from smartstore.site import Site, SurveyedCamera
 from smartstore.site.edit import edited
@@ -33,6 +36,10 @@ TARGETS = 9000
 """Of all places that coverage looks at, at most about so many are looked at here."""
 WORTH = (0.2, 1.0, 0.3)
 """Of the first, the second and the third camera that sees a place: two make a position in space."""
+CROSSED = 1.0
+"""Of bearings that tell exactly where somebody stands."""
+HALF_M = 10.0
+"""Two cameras so far away that look at right angles tell a position half as well as is worth anything."""
 FOR_THE_SOLVER, POSES_PER_PLACE, SOLVER_S = 700, 3, 15.0
 TRIED = 6
 """Candidates that are tried in the place of a camera, those with most to gain."""
@@ -64,13 +71,12 @@ class _Choice:
     def __init__(self, poses: Poses, fixed: Array, weights: Array, floor: int, own: int, say: Say) -> None:
         self._poses, self._fixed, self._weights, self._say = poses, fixed, weights, say
         self._floor, self._own = floor, own
-        self._steps = np.array([*WORTH, 0.0], np.float32)
+        self._at = np.searchsorted(poses.places, np.arange(1, len(poses.tells)))
 
     def value(self, chosen: Sequence[int]) -> tuple[float, float]:
         """What a choice is worth: how far two cameras see less of floor or shelves than they do now, negative, where it
-        has as many cameras; then :data:`WORTH`, summed over all targets."""
-        count = np.minimum(self._count(chosen).astype(int), 3)
-        worth = float(self._weights @ np.concatenate([[0.0], np.cumsum(WORTH)])[count])
+        has as many cameras; then what all targets are worth."""
+        worth = float(self._weights @ self._worth(self._count(chosen), self._told(chosen)))
         short = np.maximum(self._twice(range(self._own)) - self._twice(chosen), 0.0).sum()
         return (-round(float(short), 6) if len(chosen) >= self._own else 0.0), worth
 
@@ -89,17 +95,34 @@ class _Choice:
         return np.array([seen_twice[: self._floor].sum(), seen_twice[self._floor :].sum()])
 
     def _count(self, chosen: Sequence[int]) -> Array:
-        return np.asarray(self._fixed + self._poses.sees[list(chosen)].sum(axis=0))
+        return np.asarray(self._fixed + (self._poses.sees[list(chosen)] > 0).sum(axis=0))
 
-    def _gains(self, count: Array) -> NDArray[np.float32]:
-        """What each candidate would add where so many cameras see each target already."""
-        worth = (self._weights * self._steps[np.minimum(count.astype(int), 3)]).astype(np.float32)
-        return np.asarray(self._poses.sees @ worth)
+    def _told(self, chosen: Sequence[int]) -> Matrix:
+        """What the bearings of chosen cameras tell together of where each target is, (3, n)."""
+        sees, tells = self._poses.sees[list(chosen)], self._poses.tells[self._poses.places[list(chosen)]]
+        return np.asarray((sees[:, None] * tells).sum(axis=0))
+
+    @staticmethod
+    def _worth(count: Array, told: Matrix) -> Array:
+        """What each target is worth that so many cameras see and of which so much is told."""
+        xx, xy, yy = told
+        least = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+        seen_by = np.minimum(count.astype(int), len(WORTH))
+        return np.asarray(np.cumsum([0.0, *WORTH])[seen_by] + CROSSED * least / (least + HALF_M**-2))
+
+    def _gains(self, chosen: Sequence[int]) -> Array:
+        """What each candidate would add to chosen ones."""
+        count, told = self._count(chosen), self._told(chosen)
+        now = self._worth(count, told)
+        return np.concatenate([
+            sees @ (self._weights * (self._worth(count + 1, told + tells) - now)).astype(np.float32)
+            for sees, tells in zip(np.split(self._poses.sees, self._at), self._poses.tells, strict=True)
+        ])  # fmt: skip
 
     def _greedy(self, start: Sequence[int], count: int) -> list[int]:
         chosen = list(start)
         while len(chosen) < count:
-            gains = self._gains(self._count(chosen))
+            gains = self._gains(chosen)
             gains[chosen] = -1.0
             chosen.append(int(np.argmax(gains)))
         return chosen
@@ -111,7 +134,7 @@ class _Choice:
             better = False
             for index in range(len(chosen)):
                 others = chosen[:index] + chosen[index + 1 :]
-                gains = self._gains(self._count(others))
+                gains = self._gains(others)
                 gains[np.isin(self._poses.places, self._poses.places[others])] = -1.0
                 for candidate in np.argsort(-gains)[:TRIED]:
                     tried = [*others[:index], int(candidate), *others[index:]]
@@ -122,7 +145,7 @@ class _Choice:
     def _solve(self, count: int) -> list[int]:
         """The choice of the mixed-integer program over the most promising poses of each place; [] without an answer."""
         pool, targets = self._pool(), self._sample()
-        sees = csr_array(self._poses.sees[pool][:, targets].T.astype(float))
+        sees = csr_array((self._poses.sees[pool][:, targets].T > 0).astype(float))
         n, c = sees.shape
         worth = self._weights[targets] / self._weights[targets].sum()
         taken = np.minimum(self._fixed[targets], 2.0)

@@ -14,7 +14,7 @@ from smartstore.domain.geometry import CameraModel
 from smartstore.site import Site, SurveyedCamera
 from smartstore.site.floor import edge_distances, inside
 from smartstore.site.sight import LEAST_PX_M, Solids, in_picture
-from smartstore.site.targets import FacePoints
+from smartstore.site.targets import BODY_M, FacePoints
 
 Array = NDArray[np.float64]
 Matrix = NDArray[np.float32]
@@ -25,15 +25,20 @@ FROM_WALL_M = 0.25
 HEADINGS_DEG = tuple(range(0, 360, 30))
 TILTS_DEG = (30.0, 45.0, 60.0)
 """Of the axis, down from level."""
+ENDS_M = (0.3, 1.7)
+"""Heights of the feet and of the crown of a standing body."""
 
 
 @dataclass(frozen=True)
 class Poses:
-    """Candidates, the store's own first: camera models, the place each hangs at, and what each sees, (c, n)."""
+    """Candidates, the store's own first, place by place: models, where each hangs, and how much each sees, (c, n)."""
 
     models: tuple[CameraModel, ...]
     places: NDArray[np.intp]
     sees: Matrix
+    tells: Matrix
+    """(p, 3, n): what a bearing from each place tells of where each target is, per square metre: xx, xy and yy of the
+    square of the level direction across the line of sight, over the distance squared."""
 
 
 def poses_of(site: Site, own: list[SurveyedCamera], solids: Solids, bodies: Array, faces: FacePoints) -> Poses:
@@ -50,10 +55,25 @@ def poses_of(site: Site, own: list[SurveyedCamera], solids: Solids, bodies: Arra
         for model in [own[number].model] if number < len(own) else _aimed(own[0].model, eye):
             row = np.zeros(len(points), np.float32)
             row[near] = in_picture(model, points[near])
+            shown = near[(near < len(bodies)) & (row[near] > 0)]
+            row[shown] = _whole(model, points[shown])
             models.append(model)
             places.append(number)
             rows.append(row)
-    return Poses(tuple(models), np.array(places), np.array(rows))
+    return Poses(tuple(models), np.array(places), np.array(rows), _told(eyes, points))
+
+
+def _whole(model: CameraModel, middles: Array) -> Array:
+    """How much of bodies is in the picture if their middles are: not all where their ends are cut off."""
+    ends = [in_picture(model, np.add(middles, (0.0, 0.0, end_m - BODY_M))) for end_m in ENDS_M]
+    return np.asarray((1.0 + np.sum(ends, axis=0)) / (1 + len(ENDS_M)))
+
+
+def _told(eyes: Array, points: Array) -> Matrix:
+    x_m, y_m, z_m = np.moveaxis(points[None] - eyes[:, None], 2, 0)
+    level_m2 = np.maximum(x_m**2 + y_m**2, 1e-6)
+    across = np.stack([y_m**2, -x_m * y_m, x_m**2], axis=1) / level_m2[:, None]
+    return np.asarray(across / (level_m2 + z_m**2)[:, None], np.float32)
 
 
 def _aimed(lens: CameraModel, eye: Array) -> Iterator[CameraModel]:
