@@ -20,7 +20,7 @@ class StoopOptions:
 
     low_m: float = 0.32
     """Hands lower than this are at the floor."""
-    least_s: float = 0.3
+    least_s: float = 0.2
     gap_s: float = 0.5
     hand_m: float = 0.6
     """The hand of somebody who has bent down is no farther from the middle of the body than this."""
