@@ -59,8 +59,8 @@ class PeopleFinders:
         self._looks = np.zeros((MOST_PEOPLE, self._numbers))
         self._tints = np.array([_aside(random, self._numbers) for random in randoms])[:, None]
         self._state = np.zeros((count, MOST_PEOPLE, sum(self._sizes)))
-        for column, size in enumerate(self._sizes[:4]):
-            self._state[:, :, column : column + size] = _start(randoms, size)
+        for column in range(4):  # luck, trouble, swap and double are there from the start
+            self._state[:, :, column : column + 1] = _start(randoms)
         finding, joints = errors.finding, errors.joints
         memories_s = (
             finding.memory_s, joints.memory_s, joints.swap_memory_s, errors.doubles.memory_s, joints.memory_s,
@@ -230,9 +230,9 @@ class PeopleFinders:
         return row
 
 
-def _start(randoms: Sequence[np.random.Generator], size: int) -> Array:
-    """Latent noise to begin with (cameras, people, size)."""
-    return np.array([random.normal(size=(MOST_PEOPLE, size)) for random in randoms]).reshape(-1, MOST_PEOPLE, size)
+def _start(randoms: Sequence[np.random.Generator]) -> Array:
+    """A latent number of everybody to begin with (cameras, people, 1)."""
+    return np.array([random.normal(size=MOST_PEOPLE) for random in randoms]).reshape(-1, MOST_PEOPLE, 1)
 
 
 def _remember(state: Array, fresh: Array, memory_s: Array, passed_s: Array) -> Array:
