@@ -15,6 +15,7 @@ from sims.publish import Outbox
 from sims.scenario import load_scenario
 from sims.simulation import Simulation
 from smartstore.bus.base import MemoryBus, MemoryHub
+from smartstore.domain.events import StoreEvent
 from smartstore.ledger.inputs import InputLog
 from smartstore.ledger.journal import Journal
 from smartstore.payment.gateway import StubGateway
@@ -23,7 +24,7 @@ from smartstore.service import EntryCheck, Service, pipeline_options
 from smartstore.settings import parse_settings
 from smartstore.site import Site, load_site
 from smartstore.wire import messages, topics
-from smartstore.wire.codec import Packet, decode, encode
+from smartstore.wire.codec import Packet, Received, decode, encode
 
 ROOT = Path(__file__).parents[2]
 QUIET = ROOT / "configs/scenarios/corner-quiet.yaml"
@@ -103,6 +104,24 @@ def test_receipts_are_the_same_however_often_the_service_dies(
     totals = {r.transaction.transaction_id: r.transaction.total for r in journal.receipts()}
     assert {f"{site.store}-{key}": money.minor for key, money in provider.captured.items()} == totals
     assert decoded(life.heard) == decoded(undisturbed.heard), "every message goes out, some of them twice"
+
+
+def test_a_message_is_on_disk_before_anything_follows_from_it(site: Site, feed: list[Packet], tmp_path: Path) -> None:
+    class PowerCut(BaseException):
+        """The process is gone."""
+
+    class Fatal(Pipeline):
+        def feed(self, received: Received) -> list[StoreEvent]:
+            raise PowerCut
+
+    said = next(packet for packet in feed if "/data/scale/" in packet.topic)
+    with MemoryHub().connect() as bus, InputLog(tmp_path, "p") as inputs:
+        service = Service(bus, site, Fatal(site), Journal(), StubGateway(), EntryCheck(None), inputs=inputs)
+        service._resume()
+        with pytest.raises(PowerCut):
+            service.handle(said)
+    with InputLog(tmp_path, "p") as inputs:
+        assert inputs.recover()[1] == [said]
 
 
 def decoded(packets: Sequence[Packet]) -> dict[tuple[str, int], Any]:

@@ -20,6 +20,8 @@ from smartstore.ledger.settlement import SettlementOptions
 from smartstore.ledger.verdicts import Verdict
 from smartstore.payment.gateway import Fault, GatewayError, StubGateway, StubOptions, faults_of
 from smartstore.site import Site, load_site
+from smartstore.wire import topics
+from smartstore.wire.codec import Packet, decode
 from smartstore.wire.messages import RetailTransaction
 from tests.smartstore.judged import OTHER_PLACE, ROOT, doubt, judge, left, opened, price, sku, taken
 
@@ -88,6 +90,25 @@ def test_until_there_is_an_answer_the_receipt_is_unpaid_and_seen(
         till.hear_provider()
         assert run(["receipts", "--unpaid", "--json", "--db", str(tmp_path / "store.db")]) == 0
         assert msgspec.json.decode(capsys.readouterr().out) == []
+
+
+def test_no_receipt_is_told_before_the_journal_has_it(site: Site, journal: Journal) -> None:
+    """Settled without an answer, paid later, changed by a verdict: three versions, each kept before it is told."""
+    told: list[int] = []
+
+    def publish(packet: Packet) -> None:
+        received = decode(packet)
+        if received is not None and received.channel is topics.RECEIPT:
+            kept = [msgspec.json.encode(version) for version in journal.receipt_versions(received.device)]
+            assert msgspec.json.encode(received.message) in kept
+            told.append(received.message.seq)
+
+    till = Books(publish, site, journal, failing("capture", "lost_answer"), SettlementOptions(), "main")
+    till.book([opened(), taken(site), doubt(site), left()])
+    till.hear_provider()
+    judge(journal, 1)
+    till.hear_verdicts()
+    assert told == [0, 1, 2]
 
 
 def test_a_declined_payment_stays_unpaid_and_takes_nothing(site: Site, journal: Journal) -> None:
