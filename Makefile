@@ -25,7 +25,8 @@ test: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
-	@$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest -q; code=$$?; wait $$types || code=1; exit $$code  # on two cores
+	@$(BIN)/mypy & types=$$!; $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile; code=$$?; \
+	wait $$types || code=1; exit $$code
 
 bench: $(STAMP)
 	$(BIN)/python -m sims.lab.bench
