@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from sims.lab.batch import Progress
+from smartstore.console import print_table
 
 app = typer.Typer()
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Processes on this machine")]
@@ -45,11 +46,12 @@ def sweep(
         print(json.dumps({"results": str(folder / RESULTS), "rows": rows}, indent=2, default=str))
         return
     head, lines = summary(rows)
-    table = Table(*(name.replace("_", " ") for name in head), title=f"{plan.stem}: means over seeds")
-    for line in lines:
-        table.add_row(*(shown(name, v) if isinstance(v, float) else str(v) for name, v in zip(head, line, strict=True)))
-    console = Console(file=sys.stdout, markup=False)
-    console.print(table)
+    cells = [
+        tuple(shown(name, v) if isinstance(v, float) else str(v) for name, v in zip(head, line, strict=True))
+        for line in lines
+    ]
+    print(f"{plan.stem}: means over seeds")
+    print_table(tuple(name.replace("_", " ") for name in head), cells)
     for row in failed[:5]:
         print(f"failed: {', '.join(f'{name} {row[name]}' for name in row if name in head)}: {row['failed']}")
     print(f"{len(rows) - len(failed)} runs, {len(failed)} failed: {folder / RESULTS}")

@@ -118,5 +118,8 @@ def _within(feed: Path, folder: Path, file: Path) -> Path:
     """A path in its plain form; a recording may not write outside of its own folder."""
     plain = Path(os.path.normpath(file))
     if not plain.is_relative_to(folder):
-        raise FeedError(f"{feed}: names a file outside of its store's folder ({file.name})")
+        raise FeedError(
+            f"{feed}: names a file outside of its store's folder ({file.name}); where the store document has an "
+            "absolute path, name the document with --store FILE"
+        )
     return plain
