@@ -55,11 +55,12 @@ def _wrong_lines(run: Run, events: Sequence[StoreEvent]) -> Iterator[Subject]:
     billed = {visit: receipt_lines(receipt) for visit, receipt in run.said.receipts.items()}
     for visit in [*due, *sorted(set(billed) - set(due))]:
         right, wrong = due.get(visit, {}), billed.get(visit, {})
+        unbilled = "" if visit in billed else "; no receipt came before the run ended, a longer tail_s lets it come"
         for sku in sorted(set(right) | set(wrong)):
             more = wrong.get(sku, 0) - right.get(sku, 0)
             if more:
                 counts = f"{wrong.get(sku, 0)} instead of {right.get(sku, 0)}"
-                what = f"{who(run, visit)} pays for {counts} × {item_name(run, sku)}"
+                what = f"{who(run, visit)} pays for {counts} × {item_name(run, sku)}{unbilled}"
                 yield Subject(f"{visit}/{sku}", "extra" if more > 0 else "missing", what,
                               _moments(run, events, visit, sku))  # fmt: skip
 

@@ -153,6 +153,7 @@ def test_a_run_in_a_store_of_ones_own_is_read_with_the_store_that_it_carries(
         pass
     own.unlink()
     assert "c9" in read_run(run).site.cameras
+    assert all("no receipt came before the run ended" in subject.what for subject in listed(run))
 
 
 def test_where_there_are_pictures_the_shelf_is_shown_before_and_after(doubtful: Path, tmp_path: Path) -> None:

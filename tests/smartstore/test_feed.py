@@ -338,7 +338,7 @@ def test_a_recording_writes_nowhere_but_in_its_own_folder(
     files = {attached: tmp_path / "picture"} if attached else {}
     with McapRecorder(tmp_path / "odd.mcap", "corner", told, files=files) as recorder:
         recorder.write(a_picture(1), at(1))
-    with pytest.raises(FeedError, match="outside of its store's folder .*--store FILE"):
+    with pytest.raises(FeedError, match=r"outside of its store's folder .*--store FILE"):
         recorded_site(tmp_path / "odd.mcap")
     assert not list(Path("/tmp").glob("somewhere-else*"))
 
