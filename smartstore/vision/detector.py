@@ -162,7 +162,7 @@ def compile_network(
     """An OpenVINO network as a function from inputs to outputs, in full precision on ``threads`` threads; ``shape`` is
     that of its input, where the file leaves it open.
     """
-    way_out = "restore data/models from the repository, or train with `smartstore vision train`"
+    way_out = "restore data/models from the repository, or write it with `smartstore vision export` (or `train`)"
     _need_file(path, way_out)
     _need_file(path.with_suffix(".bin"), way_out)
     import openvino as ov
