@@ -58,8 +58,9 @@ def vector_forms(vector: np.ndarray) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    """A visit with a real palm and token, wrong tokens, broken messages, an error inside, and a broker that is not
-    there; journal, input log and recording on disk, everything logged from the lowest level on in both forms."""
+    """A visit with a real palm and token, wrong tokens, broken messages, an error inside, a provider whose first
+    answers are lost, and a broker that is not there; journal, input log and recording on disk, everything logged from
+    the lowest level on in both forms."""
     folder = tmp_path_factory.mktemp("store")
     root, before = logging.getLogger(), logging.getLogger().level
     handlers: list[logging.Handler] = []
@@ -89,7 +90,8 @@ def _worked(folder: Path) -> Told:
         inputs.recover()
         ear.subscribe("#")
         journal = Journal(f"sqlite:///{folder}/journal.db")
-        service = Service(bus, site, Pipeline(site), journal, StubGateway(), check, frames=False, inputs=inputs)
+        provider = StubGateway(lambda _kind, _key, before: "lost_answer" if before < 1 else None)
+        service = Service(bus, site, Pipeline(site), journal, provider, check, frames=False, inputs=inputs)
         for received in feed:
             message = received.message
             packets = [encode(received.channel, received.store, received.device, message)]
@@ -133,6 +135,7 @@ def test_the_store_has_really_worked(told: Told) -> None:
     kinds = {found[0].name for packet in told.said if (found := topics.find(packet.topic)) is not None}
     assert {"cart", "receipt"} <= kinds
     assert "refused token" in told.log
+    assert "payment not authorised" in told.log
     assert "malformed" in told.log
     assert {"journal.db", "feed.mcap"} <= set(told.files)
     assert len(told.files) > 4
