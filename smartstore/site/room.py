@@ -13,6 +13,7 @@ from smartstore.domain.geometry import CameraModel, camera_model
 from smartstore.site.checks import known_ids
 from smartstore.site.document import CameraNode, FixtureNode, ItemNode, Parsed, StoreDocument
 from smartstore.site.floor import (
+    ARM_REACH_M,
     area,
     can_reach,
     edge_distances,
@@ -141,8 +142,13 @@ def _reach(store: Store, node: StoreDocument, items: Mapping[str, ItemNode | Non
     if np.linalg.norm(places - np.asarray(starts["exit"]), axis=1).min() > WIDEST_GATE_M / 10:
         index = [gate.kind for gate in node.gates].index("exit")
         yield store.problem(("gates", index), "there is no way from the entry to the exit", "clear a way of 0.6 m")
+    middles = np.array([fixture.point(fixture.width_m / 2, fixture.depth_m / 2, 0.0)[:2] for fixture in fixtures])
+    radii = np.array([float(np.hypot(fixture.width_m, fixture.depth_m)) / 2 for fixture in fixtures])
     for index, fixture in enumerate(node.fixtures):
-        others = fixtures[:index] + fixtures[index + 1 :]
+        reach_m = radii[index] + ARM_REACH_M + SLACK_M  # what is farther from its middle is far from all of its face
+        here = places[np.linalg.norm(places - middles[index], axis=1) <= reach_m]
+        near = np.nonzero(np.linalg.norm(middles - middles[index], axis=1) <= reach_m + radii)[0]
+        others = [fixtures[other] for other in near if other != index]
         for number, shelf in enumerate(fixture.shelves):
             for slot, facing in enumerate(shelf.facings):
                 loc: Loc = ("fixtures", index, "shelves", number, "facings", slot)
@@ -151,7 +157,7 @@ def _reach(store: Store, node: StoreDocument, items: Mapping[str, ItemNode | Non
                 if grasp > HIGHEST_GRASP_M:
                     what = f"facing {facing.id} is unreachable: its items are gripped at {grasp:.2f} m"
                     yield store.problem(loc, what, f"lower the shelf: arms reach {HIGHEST_GRASP_M:g} m")
-                elif not can_reach(places, fixtures[index], facing.offset_m + facing.width_m / 2, others):
+                elif not can_reach(here, fixtures[index], facing.offset_m + facing.width_m / 2, others):
                     what = f"facing {facing.id} is unreachable: nobody can stand in front of it"
                     yield store.problem(loc, what, "keep 0.6 m of floor free before the face, connected with the entry")
 
