@@ -17,7 +17,7 @@ def test_mutated_payloads_are_read_or_refused(channel: Channel) -> None:
 
 def test_mutated_feeds_go_through_the_service_and_are_counted() -> None:
     out = fuzz_service(40, seed=2)
-    assert out.fates["received"] > 1500
-    assert out.fates["malformed"] > 100
+    assert out.fates["received"] > 1000
+    assert out.fates["malformed"] > 80
     assert out.fates["unknown_device"] > 5
     assert out.grown < MOST_GROWN
