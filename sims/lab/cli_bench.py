@@ -12,6 +12,7 @@ from rich.table import Table
 
 from sims.lab.cli_options import Fidelity, seed_range
 from sims.lab.spectator import Spectator
+from smartstore.console import print_table
 
 app = typer.Typer()
 
@@ -74,7 +75,7 @@ def gauntlet(
     """Play every known failure of such stores, and show per family what became of the receipts."""
     from sims.lab.gauntlet import GauntletRequest
     from sims.lab.gauntlet import gauntlet as play
-    from sims.lab.gauntlet_table import document, table
+    from sims.lab.gauntlet_table import COLUMNS, cells, document
 
     request = GauntletRequest(
         seed_range(seeds), only or (), fidelity.value, mode.value, without.value if without else None, noise, workers,
@@ -86,7 +87,8 @@ def gauntlet(
     if as_json:
         print(json.dumps(document(results), indent=2))
     else:
-        Console(file=sys.stdout, markup=False).print(table(results, request.title))
+        print(request.title)
+        print_table(COLUMNS, cells(results))
 
 
 @app.command()
@@ -103,8 +105,8 @@ def crowd(
     as_json: Annotated[bool, typer.Option("--json", help="Print the curve as JSON and nothing else")] = False,
 ) -> None:
     """Show how right receipts stay against shoppers per hour, with confidence intervals over seeds."""
+    from sims.lab.crowd import COLUMNS, cells, document
     from sims.lab.crowd import crowd as play
-    from sims.lab.crowd import document, table
 
     numbers = rates.split(",")
     if not all(number.strip().isdecimal() and 0 < int(number) <= 1000 for number in numbers):
@@ -118,8 +120,8 @@ def crowd(
     if as_json:
         print(json.dumps(document(points), indent=2))
     else:
-        title = f"{scenario.stem}, seeds {seeds}, {minutes:g} minutes"
-        Console(file=sys.stdout, markup=False).print(table(points, title))
+        print(f"{scenario.stem}, seeds {seeds}, {minutes:g} minutes; 95 % over seeds")
+        print_table(COLUMNS, cells(points))
 
 
 @app.command()

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import yaml
-from rich.table import Table
 
 from sims.building import load_building
 from sims.chance import stream
@@ -117,6 +116,9 @@ FIGURES: dict[str, tuple[str, str | None]] = {
     "idf1": ("idf1", None),
 }
 """By figure what is counted, and of what it is a share; None: a mean over runs."""
+COLUMNS = (
+    "shoppers an hour", "visits", "exact receipts", "item F1", "review", "undercharge", "overcharge", "floor IDF1",
+)  # fmt: skip
 
 
 def crowd(
@@ -156,13 +158,9 @@ def _share(results: Sequence[Result], part: str, whole: str | None) -> Share:
     return Share(float(parts.sum() / max(wholes.sum(), 1e-9)), float(low), float(high))
 
 
-def table(points: Sequence[Point], title: str) -> Table:
-    """The curve for a terminal."""
-    names = ("exact receipts", "item F1", "review", "undercharge", "overcharge", "floor IDF1")
-    out = Table("shoppers an hour", "visits", *names, title=title)
-    for row in points:
-        out.add_row(str(row.rate), str(row.visits), *(str(getattr(row, name)) for name in FIGURES))
-    return out
+def cells(points: Sequence[Point]) -> list[tuple[str, ...]]:
+    """The curve as texts, in the order of :data:`COLUMNS`."""
+    return [(str(row.rate), str(row.visits), *(str(getattr(row, name)) for name in FIGURES)) for row in points]
 
 
 def document(points: Sequence[Point]) -> list[dict[str, Any]]:

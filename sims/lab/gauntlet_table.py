@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.table import Table
-
 COLUMNS = (
     "family", "cases", "item F1", "F1 unsold", "exact", "exact unsold", "over", "under", "review", "floor IDF1",
     "baseline F1", "worst",
@@ -65,16 +63,13 @@ def document(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"families": [asdict(row) for row in rows(results)], "cases": list(results)}
 
 
-def table(results: Sequence[dict[str, Any]], title: str) -> Table:
-    """The table for a terminal."""
-    out = Table(*COLUMNS, title=title)
-    found = rows(results)
-    for row in found:
-        if row is found[-1]:
-            out.add_section()
-        shown = [f"{value:.3f}" if isinstance(value, float) else str(value) for value in asdict(row).values()]
-        out.add_row(*("-" if cell == "None" else cell for cell in shown))
-    return out
+def cells(results: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """The rows as texts, in the order of :data:`COLUMNS`."""
+    return [
+        tuple("-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+              for value in asdict(row).values())
+        for row in rows(results)
+    ]  # fmt: skip
 
 
 def mean(values: Sequence[float]) -> float:

@@ -25,6 +25,7 @@ from sims.scenario import load_scenario
 from sims.simulation import Simulation
 from sims.truth import Truth, read_truth
 from smartstore.bus.recording import read_feed
+from smartstore.console import print_table
 from smartstore.domain.people import PeopleView
 from smartstore.site import Site, load_site
 from smartstore.views import people_view
@@ -150,9 +151,6 @@ def merged(views: Sequence[PeopleView], site: Site, new_tracker: Callable[[], An
 
 def report(runs: Sequence[Path], store: Path | None, as_json: bool) -> None:
     """Prints the comparison, run by run, with the mean, and by how much ours is ahead at least."""
-    from rich.console import Console
-    from rich.table import Table
-
     rows = {str(run): compare(run, store) for run in runs}
     mean = {
         name: {m: float(np.mean([row[name][m] for row in rows.values()])) for m in MEASURES} for name in (OURS, *RIVALS)
@@ -160,10 +158,11 @@ def report(runs: Sequence[Path], store: Path | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**rows, "mean": mean}, indent=2))
         return
-    table = Table("run", *mean, title=" / ".join(measure.upper() for measure in MEASURES))
-    for run, row in {**rows, "mean": mean}.items():
-        table.add_row(Path(run).stem, *(" / ".join(f"{values[m]:.3f}" for m in MEASURES) for values in row.values()))
-    Console(markup=False).print(table)
+    print(" / ".join(measure.upper() for measure in MEASURES))
+    print_table(("run", *mean), [
+        (Path(run).stem, *(" / ".join(f"{values[m]:.3f}" for m in MEASURES) for values in row.values()))
+        for run, row in {**rows, "mean": mean}.items()
+    ])  # fmt: skip
     leads = {run: row[OURS]["idf1"] - max(row[name]["idf1"] for name in RIVALS) for run, row in rows.items()}
     least = min(leads, key=leads.__getitem__)
     ahead = sum(lead > 0 for lead in leads.values())
