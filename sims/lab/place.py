@@ -74,10 +74,10 @@ class _Choice:
         self._at = np.searchsorted(poses.places, np.arange(1, len(poses.tells)))
 
     def value(self, chosen: Sequence[int]) -> tuple[float, float]:
-        """What a choice is worth: how far two cameras see less of floor or shelves than they do now, negative, where it
-        has as many cameras; then what all targets are worth."""
+        """What a choice is worth: how far it falls short of the store's own cameras in anything, negative, where it has
+        as many; then what all targets are worth."""
         worth = float(self._weights @ self._worth(self._count(chosen), self._told(chosen)))
-        short = np.maximum(self._twice(range(self._own)) - self._twice(chosen), 0.0).sum()
+        short = np.maximum(self._merits(range(self._own)) - self._merits(chosen), 0.0).sum()
         return (-round(float(short), 6) if len(chosen) >= self._own else 0.0), worth
 
     def best(self, count: int, with_solver: bool = True) -> list[int]:
@@ -89,10 +89,11 @@ class _Choice:
             starts.append(solved)
         return max((self._exchanged(start) for start in starts), key=self.value)
 
-    def _twice(self, chosen: Sequence[int]) -> Array:
-        """The shares of floor and of shelf faces that two cameras see."""
-        seen_twice = self._weights * (self._count(chosen) >= 2)
-        return np.array([seen_twice[: self._floor].sum(), seen_twice[self._floor :].sum()])
+    def _merits(self, chosen: Sequence[int]) -> Array:
+        """Of floor and of shelf faces, the shares that two and three cameras see, and how well bearings cross."""
+        count, crossing = self._count(chosen), _crossing(self._told(chosen))
+        each = self._weights * np.stack([count >= 2, count >= 3, crossing])
+        return np.concatenate([each[:, : self._floor].sum(axis=1), each[:, self._floor :].sum(axis=1)])
 
     def _count(self, chosen: Sequence[int]) -> Array:
         return np.asarray(self._fixed + (self._poses.sees[list(chosen)] > 0).sum(axis=0))
@@ -105,10 +106,8 @@ class _Choice:
     @staticmethod
     def _worth(count: Array, told: Matrix) -> Array:
         """What each target is worth that so many cameras see and of which so much is told."""
-        xx, xy, yy = told
-        least = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
         seen_by = np.minimum(count.astype(int), len(WORTH))
-        return np.asarray(np.cumsum([0.0, *WORTH])[seen_by] + CROSSED * least / (least + HALF_M**-2))
+        return np.asarray(np.cumsum([0.0, *WORTH])[seen_by] + CROSSED * _crossing(told))
 
     def _gains(self, chosen: Sequence[int]) -> Array:
         """What each candidate would add to chosen ones."""
@@ -188,6 +187,13 @@ class _Choice:
         """Evenly chosen targets, so few that the solver gets on."""
         n = len(self._weights)
         return np.unique(np.linspace(0, n - 1, min(n, FOR_THE_SOLVER)).astype(int))
+
+
+def _crossing(told: Matrix) -> Matrix:
+    """How well bearings that tell so much (3, n) of each position tell it in their least certain direction, 0 to 1."""
+    xx, xy, yy = told
+    least = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+    return np.asarray(least / (least + HALF_M**-2))
 
 
 def place(site: Site, count: int | None = None, wanted: float | None = None, say: Say = lambda _: None) -> Placement:
