@@ -15,8 +15,9 @@ from typing import Any
 from rich.console import Console
 
 from sims.lab.gauntlet import OUT, GauntletRequest, gauntlet
-from sims.lab.gauntlet_table import rows, table
+from sims.lab.gauntlet_table import COLUMNS, cells, rows
 from sims.lab.run import write_json
+from smartstore.console import print_table
 
 FILE = Path("tests/scoreboard.json")
 SEEDS = tuple(range(1, 5))
@@ -87,7 +88,8 @@ def main() -> None:
         for line in falls(read_board(), results):
             print(line)
     write_json(FILE, board(results))
-    Console(markup=False).print(table(results, request.title))
+    print(request.title)
+    print_table(COLUMNS, cells(results))
 
 
 if __name__ == "__main__":
