@@ -150,11 +150,14 @@ class MqttBus:
 
     def subscribe(self, *filters: str) -> None:
         self._filters.extend(filters)
+        connection = self._connections
         mid = self._send_subscriptions(list(filters))
         if self._resumed:
             return  # the broker knows them; its answer may wait behind what it kept, until that is read
-        with self._state:
-            answered = self._state.wait_for(lambda: mid in self._acks, self._timeout_s)
+        with self._state:  # whoever is cut off meanwhile subscribes with the next connection
+            answered = self._state.wait_for(
+                lambda: mid in self._acks or (self._connected, self._connections) != (True, connection), self._timeout_s
+            )
             codes = self._acks.pop(mid, [])
         refused = [name for name, code in zip(filters, codes, strict=False) if code.is_failure]
         if refused or not answered:

@@ -265,6 +265,19 @@ def test_after_a_restart_of_the_broker_everything_goes_on(tmp_path: Path) -> Non
     process.wait()
 
 
+def test_who_subscribes_while_the_broker_is_gone_hears_once_it_is_back() -> None:
+    status = f"{ROOT}/sys/reader/status"
+    with EmbeddedBroker() as broker, MqttBus(broker.url, "reader") as reader:
+        broker.kill()
+        while reader.connected:
+            time.sleep(0.01)
+        reader.subscribe(status)
+        broker.reopen()
+        with MqttBus(broker.url, "writer") as writer:
+            writer.publish(Packet(status, b"online", qos=1, retain=True))
+            assert reader.receive(10) is not None
+
+
 def test_nobody_there_is_one_clear_line() -> None:
     port = free_port()
     with pytest.raises(BusError, match=rf"^no MQTT broker at mqtt://127.0.0.1:{port} \(.*refused.*\).*--broker$"):
