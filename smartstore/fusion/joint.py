@@ -108,6 +108,11 @@ def undoes(first: Hypothesis, second: Sequence[Hypothesis], sure: float) -> bool
     return sum(w for visit, w in weights if visit == best.visit) >= sure * sum(w for _, w in weights)
 
 
+def is_sure(hypotheses: Sequence[Hypothesis], sure: float) -> bool:
+    """Whether the best of the ``hypotheses`` of one change has at least the probability ``sure`` by itself."""
+    return 1 / sum(math.exp(h.score - hypotheses[0].score) for h in hypotheses) >= sure
+
+
 def _parts(changes: Sequence[Sequence[Hypothesis]], at_once: Collection[tuple[int, int]]) -> list[list[int]]:
     """Groups of changes that depend on each other: one may be a put-back of what another one moved, or both the work
     of one person's hands at the same moment.

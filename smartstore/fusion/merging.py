@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from smartstore.fusion.changes import Change, joined
 from smartstore.fusion.evidence import EvidenceOptions, press_log
-from smartstore.fusion.joint import Hypothesis, undoes
+from smartstore.fusion.joint import Hypothesis, is_sure, undoes
 from smartstore.fusion.options import AttributionOptions
 
 NS_PER_S = 1_000_000_000
@@ -55,4 +55,5 @@ def _as_one(
     apart = [following(parts[:i], part) for i, part in enumerate(parts)]
     together = following((), one)[0]
     undone = len(parts) == 2 and not together.sku and undoes(apart[0][0], apart[1], options.sure)
+    undone = undone and not all(is_sure(said, options.sure) for said in apart)  # else both are booked as what they are
     return one if undone or together.score + rest > sum(said[0].score for said in apart) else None

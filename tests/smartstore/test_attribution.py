@@ -24,10 +24,11 @@ def short(events: list[ItemEvent]) -> list[tuple[str, str, str, int]]:
     return [(names[type(e)], e.visit, e.place, getattr(e, "quantity", 0)) for e in events]
 
 
-def test_a_take_and_a_put_back(site: Site) -> None:
+@pytest.mark.parametrize("back_s", [7.5, 10])
+def test_a_take_and_a_put_back(site: Site, back_s: float) -> None:
     g = grams(site, "g1-2-b")
-    scale = FakeScale(site.fixtures["g1"]).move(5, plate(site, "g1-2-b"), -g).move(10, plate(site, "g1-2-b"), g)
-    events = told(site, [scale], [shopper(site, 1, (5, "g1-2-b"), (10, "g1-2-b"))], {1: "anna"})
+    scale = FakeScale(site.fixtures["g1"]).move(5, plate(site, "g1-2-b"), -g).move(back_s, plate(site, "g1-2-b"), g)
+    events = told(site, [scale], [shopper(site, 1, (5, "g1-2-b"), (back_s, "g1-2-b"))], {1: "anna"})
     assert short(events) == [("take", "anna", "g1-2-b", 1), ("return", "anna", "g1-2-b", 1)]
     assert abs(events[0].t_ns - at(5.2)) < 5e8
     assert len({event.caused_by for event in events}) == 2
