@@ -15,6 +15,8 @@ LATEST_NS = 2**62
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Pixel = Annotated[float, Meta(ge=-1e6, le=1e6)]
+"""Far outside of every picture is still a place; beyond that geometry would overflow."""
 Phase = Literal["new", "update", "end"]
 
 
@@ -37,9 +39,9 @@ class Frame(Message, frozen=True, kw_only=True):
 class SeenPerson(Struct, frozen=True, kw_only=True):
     """One person in one picture, pixels of the picture as taken (lens distortion included)."""
 
-    box: Annotated[list[float], Meta(min_length=4, max_length=4, description="left, top, right, bottom, px")]
+    box: Annotated[list[Pixel], Meta(min_length=4, max_length=4, description="left, top, right, bottom, px")]
     score: Probability
-    joints: list[Annotated[list[float], Meta(min_length=3, max_length=3)]] = []
+    joints: list[Annotated[list[Pixel], Meta(min_length=3, max_length=3)]] = []
     """17 COCO joints as x px, y px, score; empty where joints were not looked for."""
     appearance: list[float] = []
     """Unit vector that looks alike for the same clothes; empty where the camera gives none."""
