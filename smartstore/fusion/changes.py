@@ -34,6 +34,13 @@ class Change:
     def t_ns(self) -> int:
         return (self.t_start_ns + self.t_end_ns) // 2 if self.main_ns is None else self.main_ns
 
+    @property
+    def may_come(self) -> bool:
+        """Whether something may have been put there: by its weight, or as far as a camera can say."""
+        if self.step is not None:
+            return self.step.grams > 0
+        return self.seen is not None and self.seen.items >= 0
+
 
 def of_step(step: WeightStep, site: Site) -> Change:
     """A weight step with the facings on its plates, those of the heaviest plate first.

@@ -30,15 +30,19 @@ class Waiting:
     changes: list[Change] = field(default_factory=list)
 
     def due(self, now_ns: int, final: bool) -> list[Change]:
-        """The oldest group of changes that hang together in time, once all are due or the first has waited enough."""
+        """The oldest group of changes that hang together in time, once all are due or the first has waited enough.
+
+        Where something came back, also what was taken before must be decided: nobody is known to hold it sooner.
+        """
         self.changes.sort(key=lambda change: (change.t_start_ns, change.caused_by))
         join_ns, merge_ns = (round(s * NS_PER_S) for s in (self.options.join_s, self.options.merge_s))
         together = grouped(self.changes, join_ns, max(join_ns, merge_ns))
         groups = together if self.options.joint else [[change] for change in self.changes]
         patience = round(self.options.patience_s * NS_PER_S)
-        for group in groups:
+        for i, group in enumerate(groups):
             due = [change for change in group if final or self._is_due(change, now_ns)]
-            if len(due) == len(group) or (due and now_ns - due[0].t_end_ns > patience):
+            ready = len(due) == len(group) or (due and now_ns - due[0].t_end_ns > patience)
+            if ready and (i == 0 or not any(change.may_come for change in due)):
                 self.changes = [change for change in self.changes if change not in due]
                 return due
         return []

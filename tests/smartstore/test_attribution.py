@@ -140,6 +140,19 @@ def test_a_thing_leaves_once_and_what_weighs_the_same_afterwards_is_somebodys(si
     assert [who for _, who, _, _ in short(events)] == ["anna"]
 
 
+def test_what_comes_back_waits_until_it_is_decided_who_took_it(site: Site) -> None:
+    """A camera is asked which of two equal chocolates Anna took; she puts it back while Ben takes his beside her."""
+    scale = FakeScale(site.fixtures["g2"], 1)
+    scale.move(5, plate(site, "g2-2-a"), -grams(site, "g2-2-a")).move(7.6, plate(site, "g2-2-a"), grams(site, "g2-2-a"))
+    other = FakeScale(site.fixtures["g1"], 2).move(6.6, plate(site, "g1-2-a"), -grams(site, "g1-2-a"))
+    people = [shopper(site, 1, (5, "g2-2-a"), (7.6, "g2-2-a")), shopper(site, 2, (6.6, "g1-2-a"))]
+    watching = [FacingsSeen("s1", at(t_s), ("g2-2-a",)) for t_s in range(20)]
+    events = told(site, [scale, other], people, {1: "anna", 2: "ben"}, clear=watching, held={"anna": {}, "ben": {}})
+    assert sorted(short(events)) == [
+        ("return", "anna", "g2-2-a", 1), ("take", "anna", "g2-2-a", 1), ("take", "ben", "g1-2-a", 1),
+    ]  # fmt: skip
+
+
 def test_an_equal_weight_in_the_wrong_place_comes_out_of_the_right_cart(site: Site) -> None:
     flour = site.facings["g1-1-a"].sku
     scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), grams(site, "g1-1-a"))
