@@ -36,6 +36,7 @@ from smartstore.fusion.stoops import Stoops
 from smartstore.fusion.touches import FacingsSeen, OpenTouches
 from smartstore.fusion.unseen import Moved, UnseenPairs
 from smartstore.fusion.waiting import Waiting
+from smartstore.fusion.weights import KnownWeights
 from smartstore.site import Site
 
 NS_PER_S = 1_000_000_000
@@ -76,7 +77,8 @@ class Attributor:
         self._options, self._evidence, self._joint = options.attribution, options.evidence, options.joint
         self.planogram = Planogram(site, options.planogram)
         self._placing = Placing(self.planogram, self._evidence)
-        self._hypotheses = Hypothesiser(site, self.planogram, self._evidence, options.hypotheses)
+        weights = KnownWeights()
+        self._hypotheses = Hypothesiser(site, self.planogram, weights, self._evidence, options.hypotheses)
         self._reach = ReachMemory(site, self._evidence, options.reach)
         self._near = Nearby(self._reach)
         self._touches = OpenTouches(options.touches)
@@ -89,7 +91,8 @@ class Attributor:
         self._exchanges = Exchanges(site, options.exchanges)
         self._stoops = Stoops(site, options.stoops)
         self._thought: dict[tuple[Change, frozenset[str]], list[Hypothesis]] = {}
-        self._bookings = Bookings(site, self.planogram, self._options.sure, self._options.candidates, options.policy)
+        rules = (self._options.sure, self._options.candidates, options.policy)
+        self._bookings = Bookings(site, self.planogram, weights, *rules)
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
         """Takes in one more fact, in event-time order."""

@@ -21,6 +21,7 @@ from smartstore.fusion.policy import PolicyOptions, threshold
 from smartstore.fusion.reach import Touch
 from smartstore.fusion.stoops import Stoop
 from smartstore.fusion.unseen import UnseenPair
+from smartstore.fusion.weights import KnownWeights
 from smartstore.site import Site
 
 ItemEvent = ItemTaken | ItemReturned | CaseRaised
@@ -42,9 +43,16 @@ class Bookings:
     """
 
     def __init__(
-        self, site: Site, planogram: Planogram, sure: float, most: int, policy: PolicyOptions | None = None
+        self,
+        site: Site,
+        planogram: Planogram,
+        weights: KnownWeights,
+        sure: float,
+        most: int,
+        policy: PolicyOptions | None = None,
     ) -> None:
-        self._site, self._planogram, self._sure, self._most, self._policy = site, planogram, sure, most, policy
+        self._site, self._planogram, self._weights = site, planogram, weights
+        self._sure, self._most, self._policy = sure, most, policy
         self.doubt: Carts = {}
         self._taken_at: dict[tuple[str, str], str] = {}
         self._held_since: dict[tuple[str, str], int] = {}
@@ -53,6 +61,8 @@ class Bookings:
         """Only the visits ``inside`` matter any more."""
         self.doubt = {visit: held for visit, held in self.doubt.items() if visit in inside}
         self._taken_at = {key: facing for key, facing in self._taken_at.items() if key[0] in inside}
+        for visit in {visit for visit, _ in self._held_since} - set(inside):
+            self._weights.forget(visit)
         self._held_since = {key: t_ns for key, t_ns in self._held_since.items() if key[0] in inside}
 
     def _held_by(self, visit: str, t_ns: int, holdings: Carts) -> list[str]:
@@ -116,13 +126,18 @@ class Bookings:
         count, rest = abs(claim.quantity), (claim.visit, t_ns, change.caused_by, claim.sku)
         if claim.quantity > 0:
             self._planogram.took(claim.facing, claim.sku, count)
+            self._weights.went(claim.facing, claim.sku, count, change.step)
             if not claim.visit:
                 return []
+            self._weights.came(claim.visit, claim.sku, count, change.step)
             self._takes(claim.visit, claim.sku, count, claim.facing, t_ns, holdings)
             return [ItemTaken(*rest, count, claim.facing, choice.probability)]
         self._planogram.returned(claim.facing, claim.sku, count)
+        if claim.sku != self._site.facings[claim.facing].sku:
+            self._weights.came(claim.facing, claim.sku, count, change.step)
         if not claim.visit:
             return []
+        self._weights.went(claim.visit, claim.sku, count, change.step)
         booked = min(count, held[claim.sku])
         if booked < count:
             self.doubt[claim.visit][claim.sku] -= count - booked
@@ -195,6 +210,8 @@ class Bookings:
             gift = Candidate(exchange.taker, sku, 1, place, EXCHANGED, exchange.giver)
             return self._case_of_two([gift], t_ns, caused_by)
         holdings[exchange.giver][sku] -= 1
+        self._weights.went(exchange.giver, sku, 1, None)
+        self._weights.came(exchange.taker, sku, 1, None)
         self._takes(exchange.taker, sku, 1, place, t_ns, holdings)
         return [
             ItemReturned(exchange.giver, t_ns, f"{caused_by}:put", sku, 1, place, EXCHANGED),

@@ -13,6 +13,7 @@ from smartstore.fusion.changes import Change
 from smartstore.fusion.evidence import EvidenceOptions, camera_log, quantity_log
 from smartstore.fusion.joint import Holdings, Hypothesis, Key
 from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.weights import KnownWeights
 from smartstore.site import Facing, Site
 
 Reach = Callable[[str, Facing], float]
@@ -46,6 +47,7 @@ class Hypothesiser:
 
     site: Site
     planogram: Planogram
+    weights: KnownWeights
     evidence: EvidenceOptions
     options: HypothesisOptions = field(default_factory=HypothesisOptions)
 
@@ -82,6 +84,7 @@ class Hypothesiser:
                 for visit in able:
                     near = reached[visit, facing] if sku else touched
                     score = base + self._actor(explanation, visit, near, holdings, doubtful)
+                    score += self._same(change, explanation, visit, facing, holdings)
                     key = visit, sku, quantity
                     if key not in best or best[key][0] < score:
                         best[key] = score, facing
@@ -92,6 +95,19 @@ class Hypothesiser:
         if not explanation.sku:
             return math.log(self.options.nothing)
         return taken(explanation.sku) if explanation.quantity > 0 else self.planogram.put_log(facing, explanation.sku)
+
+    def _same(self, change: Change, explanation: Explanation, visit: str, facing: str, holdings: Holdings) -> float:
+        """How much more it weighs like the very item that would come out of a cart, or was left here, than like its
+        kind.
+        """
+        sku = explanation.sku
+        if change.step is None or abs(explanation.quantity) != 1:
+            return 0.0
+        put = explanation.quantity < 0
+        there = holdings.get(visit, {}) if put else self.planogram.strays.get(facing, {})
+        count = there.get(sku, 0)
+        fit = self.weights.log_likelihood(visit if put else facing, sku, count, change.step) if count else None
+        return 0.0 if fit is None else fit - explanation.log_likelihood
 
     def _likely(self, change: Change, explanation: Explanation) -> float:
         """All that depends neither on the person nor on the place."""

@@ -13,6 +13,7 @@ from smartstore.fusion.changes import Change
 from smartstore.fusion.joint import Choice, Hypothesis
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.policy import PolicyOptions, threshold
+from smartstore.fusion.weights import KnownWeights
 from smartstore.service import pipeline_options
 from smartstore.settings import SettingsError, policy_schema, read_settings
 from smartstore.site import load_site
@@ -41,7 +42,7 @@ def test_the_same_doubt_is_booked_for_a_cheap_thing_and_reviewed_for_a_dear_one(
     by_price = sorted(site.facings.values(), key=lambda facing: site.items[facing.sku].price_minor)
     kinds = {}
     for facing in (by_price[0], by_price[-1]):
-        bookings = Bookings(site, Planogram(site), 0.75, 5, PolicyOptions())
+        bookings = Bookings(site, Planogram(site), KnownWeights(), 0.75, 5, PolicyOptions())
         claim = Hypothesis("v1", facing.sku, 1, facing.id, 0.0)
         change = Change("step:1", facing.fixture, facing.shelf, 0, 1, (facing.id,))
         likely = threshold(PolicyOptions(), site.items[by_price[0].sku].price_minor) + 0.01

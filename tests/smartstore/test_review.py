@@ -12,6 +12,7 @@ from smartstore.fusion.bookings import Bookings
 from smartstore.fusion.changes import Change
 from smartstore.fusion.joint import Choice, Hypothesis
 from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.weights import KnownWeights
 from smartstore.ledger.journal import Journal
 from smartstore.ledger.verdicts import NOTHING, Verdict, cart_of, decide, read_cases
 from smartstore.settings import parse_settings
@@ -199,7 +200,7 @@ def test_what_was_put_back_before_anybody_looked_is_not_billed(site: Site, early
 
 
 def test_putting_back_what_was_taken_in_doubt_is_booked_as_doubtful(site: Site) -> None:
-    bookings, holdings = Bookings(site, Planogram(site), 0.75, 5), {"v1": Counter[str]()}
+    bookings, holdings = Bookings(site, Planogram(site), KnownWeights(), 0.75, 5), {"v1": Counter[str]()}
     take, back = (Hypothesis("v1", sku(site), quantity, PLACE, 0.0) for quantity in (1, -1))
     change = Change("step:9", "g1", "g1-2", 9 * S, 9 * S, (PLACE,), of_nothing(site))
     (case,) = bookings.book(change, Choice(take, 0.6, ((take, 0.6),)), 9 * S, holdings)
