@@ -64,7 +64,9 @@ class FacingChange:
     probability: float
     scores: tuple[tuple[str, float], ...]
     unclear: bool = False
-    """True when the camera saw that something happened but not what: the view was hidden."""
+    """True when the camera saw that something happened but not how much: the view was hidden in part. The ``scores``
+    of what it saw hold.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class Hypothesiser:
             return score
         score += quantity_log(explanation.quantity, self._more(change))
         score += self.options.unfelt_nats if change.unfelt else 0.0
-        if change.seen is not None and change.step is not None and not change.seen.unclear:
+        if change.seen is not None and change.step is not None:
             scores, seen = dict(change.seen.scores), change.seen
             score += camera_log(
                 seen.items, seen.probability, scores, explanation.sku, explanation.quantity, self.evidence

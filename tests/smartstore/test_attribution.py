@@ -302,6 +302,18 @@ def test_the_camera_settles_what_the_scale_cannot(site: Site) -> None:
     assert [e.sku for e in events if isinstance(e, ItemTaken)] == [sugar]
 
 
+@pytest.mark.parametrize("named", ["g2-2-a", "g2-2-b"])
+def test_a_camera_that_sees_half_of_a_facing_names_what_lies_there(site: Site, named: str) -> None:
+    """Anna holds two kinds of chocolate that weigh the same, and leaves one of them among other goods."""
+    chocolates = [site.facings[name].sku for name in ("g2-2-a", "g2-2-b")]
+    weight = (grams(site, "g2-2-a") + grams(site, "g2-2-b")) / 2
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-2-a"), weight)
+    half = replace(view(site, "g1-2-a", 5, 1, 0.8, sku=site.facings[named].sku), items=0, unclear=True)
+    cart = dict.fromkeys(chocolates, 1)
+    [event] = told(site, [scale], [shopper(site, 1, (5, "g1-2-a"))], {1: "anna"}, held={"anna": cart}, views=[half])
+    assert isinstance(event, ItemReturned) and event.sku == site.facings[named].sku
+
+
 def test_the_solver_of_large_problems_agrees_with_enumeration() -> None:
     def claims(scores: dict[tuple[str, str, int], float]) -> list[Hypothesis]:
         return [Hypothesis(visit, sku, count, "f", score) for (visit, sku, count), score in scores.items()]
