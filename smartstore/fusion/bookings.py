@@ -1,8 +1,7 @@
 """From the chosen explanation to the event: what is sure is booked, the rest becomes a case.
 
-In: decided changes with their probabilities, unexplained touches, meetings of hands, exchanges
-and stoops. Out: :class:`ItemTaken`,
-:class:`ItemReturned`, :class:`CaseRaised`; and the living planogram follows.
+In: decided changes with their probabilities, unexplained touches, meetings of hands, exchanges and stoops. Out:
+:class:`ItemTaken`, :class:`ItemReturned`, :class:`CaseRaised`; and the living planogram follows.
 """
 
 from collections import Counter
@@ -30,8 +29,11 @@ HANDED = 0.75
 LEFT = 0.75
 """Of hands at the floor, the share that left something there."""
 EXCHANGED = 0.67
-"""Of pairs of hands in one facing that looks as before, the share that moved something to and fro: 3 of 4 that were
-seen in 223 stories of the gauntlet, by Laplace's rule of succession; the fourth leaned on the shelf."""
+"""Of pairs of hands in one facing that looks as before, the share that moved something to and fro ..."""
+RANG_ALONG = 0.5
+"""... and the same where another plate of the shelf moved, too, as when somebody leans on it. Both by Laplace's rule of
+succession: one of one and one of two that were seen in 223 stories of the gauntlet.
+"""
 Carts = dict[str, Counter[str]]
 """What each visit holds, by SKU."""
 
@@ -206,16 +208,17 @@ class Bookings:
         """Two hands in one facing that looks as before: what one put back the other one took, or it is a case."""
         sku, place, t_ns = exchange.sku, exchange.facing, exchange.t_ns
         caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{place}:{t_ns}"
-        if self._enough(Hypothesis(exchange.taker, sku, 1, place, 0.0)) > EXCHANGED:
-            gift = Candidate(exchange.taker, sku, 1, place, EXCHANGED, exchange.giver)
+        share = EXCHANGED if exchange.alone else RANG_ALONG
+        if self._enough(Hypothesis(exchange.taker, sku, 1, place, 0.0)) > share:
+            gift = Candidate(exchange.taker, sku, 1, place, share, exchange.giver)
             return self._case_of_two([gift], t_ns, caused_by)
         holdings[exchange.giver][sku] -= 1
         self._weights.went(exchange.giver, sku, 1, None)
         self._weights.came(exchange.taker, sku, 1, None)
         self._takes(exchange.taker, sku, 1, place, t_ns, holdings)
         return [
-            ItemReturned(exchange.giver, t_ns, f"{caused_by}:put", sku, 1, place, EXCHANGED),
-            ItemTaken(exchange.taker, t_ns, f"{caused_by}:take", sku, 1, place, EXCHANGED),
+            ItemReturned(exchange.giver, t_ns, f"{caused_by}:put", sku, 1, place, share),
+            ItemTaken(exchange.taker, t_ns, f"{caused_by}:take", sku, 1, place, share),
         ]
 
     def stooped(self, stoop: Stoop, holdings: Carts) -> list[ItemEvent]:

@@ -46,6 +46,8 @@ class Exchange:
     sku: str
     facing: str
     t_ns: int
+    alone: bool = True
+    """Nothing else on the shelf moved, along with which its plates may only have rung."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +105,27 @@ class Exchanges:
         self._steps = [step for step in self._steps if step.t_end_ns > late_ns - MEMORY_NS]
         return found
 
+    def _during(self, unrest: _Unrest) -> list[WeightStep]:
+        """The steps of its fixture at that time."""
+        margin = round(self.options.margin_s * NS_PER_S)
+        fixture = self.site.plates[unrest.plate].fixture
+        return [
+            step
+            for step in self._steps
+            if step.fixture == fixture
+            and step.t_start_ns - margin <= unrest.end_ns
+            and unrest.start_ns <= step.t_end_ns + margin
+        ]
+
     def _explained(self, unrest: _Unrest) -> bool:
         """Whether its plate weighs more or less than before."""
-        margin = round(self.options.margin_s * NS_PER_S)
-        grams = sum(
-            grams
-            for step in self._steps
-            if step.t_start_ns - margin <= unrest.end_ns and unrest.start_ns <= step.t_end_ns + margin
-            for plate, grams in step.plates
-            if plate == unrest.plate
-        )
-        return abs(grams) > self.options.same_grams
+        own = (dict(step.plates).get(unrest.plate, 0.0) for step in self._during(unrest))
+        return abs(sum(own)) > self.options.same_grams
+
+    def _alone(self, unrest: _Unrest) -> bool:
+        """Whether no other plate of its shelf moved, along with which it may only have rung."""
+        shelf = self.site.plates[unrest.plate].shelf
+        return all(unrest.plate in dict(step.plates) for step in self._during(unrest) if step.shelf == shelf)
 
     def _of(
         self, facing: Facing, unrest: _Unrest, holdings: Mapping[str, Mapping[str, int]], reached: Reached
@@ -127,7 +139,7 @@ class Exchanges:
         givers = [visit for visit in holders if visit in inside]
         middle_ns = (unrest.start_ns + hands_ns) // 2
         return [
-            Exchange(giver, taker, facing.sku, facing.id, middle_ns)
+            Exchange(giver, taker, facing.sku, facing.id, middle_ns, self._alone(unrest))
             for giver in givers[:1]
             for taker in sorted(inside, key=lambda visit: (-inside[visit], visit))
             if taker != giver

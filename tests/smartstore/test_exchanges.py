@@ -23,9 +23,13 @@ def site() -> Site:
     return load_site("configs/stores/corner.yaml")
 
 
-def hands(site: Site, others: int, held: bool, sure: float) -> list[ItemEvent]:
-    """Anna, who may hold a packet of flour, and ``others`` have a hand in its place, which weighs as before."""
+def hands(site: Site, others: int, held: bool, sure: float, leans: bool = False) -> list[ItemEvent]:
+    """Anna, who may hold a packet of flour, and ``others`` have a hand in its place, which weighs as before; somebody
+    ``leans`` on the plate beside it.
+    """
     scale = FakeScale(site.fixtures["g1"]).touch(5, plate(site, PLACE), 45.0, 0.4)
+    if leans:
+        scale.move(4.9, plate(site, "g1-1-d"), 45.0).move(9, plate(site, "g1-1-d"), -45.0)
     people = [shopper(site, n, (5.2, PLACE)) for n in range(1, 2 + others)]
     cart, options = {site.facings[PLACE].sku: 1}, FusionOptions(attribution=AttributionOptions(sure=sure))
     return told(site, [scale], people, {1: "anna", 2: "ben"}, {"anna": cart} if held else {}, options=options)
@@ -38,8 +42,11 @@ def test_what_one_of_two_hands_put_back_the_other_one_took(site: Site) -> None:
     assert put.place == PLACE and abs(put.t_ns - at(5.2)) < 5e8
 
 
-def test_where_more_has_to_be_known_two_hands_and_no_change_are_a_case_of_both(site: Site) -> None:
-    case, again = hands(site, 1, held=True, sure=0.9)
+@pytest.mark.parametrize(("sure", "leans"), [(0.9, False), (0.6, True)], ids=["a stricter shop", "somebody leans"])
+def test_where_more_has_to_be_known_two_hands_and_no_change_are_a_case_of_both(
+    site: Site, sure: float, leans: bool
+) -> None:
+    case, again = hands(site, 1, held=True, sure=sure, leans=leans)
     assert isinstance(case, CaseRaised) and isinstance(again, CaseRaised) and again.again
     assert (case.visit, again.visit, case.place) == ("anna", "ben", PLACE)
     best = case.candidates[0]
