@@ -8,6 +8,7 @@ began and gives nothing. The plates of a shelf are watched one by one, so opposi
 neighbours that ring along or keep a few grams are told from goods by what happened beside them at that time.
 """
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterable
@@ -133,11 +134,20 @@ class StepDetector:
         quiet = near & begun
         quiet[restless] = False
         for moved in np.nonzero(there & ~near & ~np.isnan(self._noise.level))[0]:
-            self._since.setdefault(int(moved), t_ns)
+            if moved not in self._since:
+                self._since[int(moved)] = self._silent_since(int(moved), t_ns)
         self._noise.follow(cell, quiet)
         for plate in restless:
             if there[plate]:
                 self._settle(plate, t_ns)
+
+    def _silent_since(self, plate: int, t_ns: int) -> int:
+        """When a plate that speaks at ``t_ns`` fell silent just before; that time itself where it did not."""
+        for then_ns, cell in itertools.islice(reversed(self._recent), 1, None):
+            if not math.isnan(cell[plate]):
+                break
+            t_ns = then_ns
+        return t_ns
 
     def _begin(self, plates: Iterable[np.intp]) -> None:
         if len(self._recent) < self._begin_cells:

@@ -85,6 +85,20 @@ def test_dead_plates_are_silent_and_do_not_hide_the_others(site: Site) -> None:
     assert not detector.live_plates(at(20))
 
 
+def test_what_went_while_a_plate_was_silent_went_somewhen_in_that_time(site: Site) -> None:
+    """The plate gives no number from 4.5 s to 5.9 s; at 5 s something is taken from it."""
+    name = plate(site, "g1-1-b")
+    scale = FakeScale(site.fixtures["g1"], 3).move(5, name, -622)
+    column, detector, found = scale.plates.index(name), StepDetector(scale.fixture), []
+    for batch in scale.batches(15):
+        silent = at(4.5) <= batch.t_ns < at(5.9)
+        rows = [[None if silent and i == column else g for i, g in enumerate(row)] for row in batch.grams]
+        found += detector.observe(structs.replace(batch, grams=rows))
+    [step] = found
+    assert at(4.3) < step.t_start_ns <= at(4.6) and at(5.9) <= step.t_end_ns < at(6.6)
+    assert step.grams == pytest.approx(-622, abs=4 * step.sigma_grams + 1)
+
+
 def test_plates_that_the_store_does_not_know_are_left_aside(site: Site) -> None:
     scale = FakeScale(site.fixtures["g1"], 1).move(5, plate(site, "g1-1-b"), -622)
     detector = StepDetector(scale.fixture)
