@@ -27,12 +27,17 @@ class Change:
     """The change itself for a fixture without scale, else what the camera adds to the step."""
     unfelt: bool = False
     """A camera saw it, and a living scale felt nothing."""
-    main_ns: int | None = None
-    """When the larger part of it happened, where it is two that were made one."""
+    main_ns: tuple[int, int] | None = None
+    """From when to when the larger part of it happened, where it is two that were made one."""
 
     @property
     def t_ns(self) -> int:
-        return (self.t_start_ns + self.t_end_ns) // 2 if self.main_ns is None else self.main_ns
+        return sum(self.hands_ns) // 2
+
+    @property
+    def hands_ns(self) -> tuple[int, int]:
+        """From when to when hands moved goods there."""
+        return self.main_ns or (self.t_start_ns, self.t_end_ns)
 
     @property
     def may_come(self) -> bool:

@@ -49,7 +49,7 @@ def _as_one(
     main = max(parts, key=lambda part: abs(part.step.grams) if part.step else 0.0)
     seen = next((part.seen for part in parts if part.seen), None)
     end_ns = parts[-1].t_end_ns
-    one = replace(parts[0], t_end_ns=end_ns, step=reduce(joined, steps), seen=seen, main_ns=main.t_ns)
+    one = replace(parts[0], t_end_ns=end_ns, step=reduce(joined, steps), seen=seen, main_ns=main.hands_ns)
     pressed = sorted(abs(step.grams) for step in steps)[:-1]
     rest = sum(press_log(grams, evidence) + options.merge_nats for grams in pressed)
     apart = [following(parts[:i], part) for i, part in enumerate(parts)]

@@ -28,7 +28,7 @@ class Nearby:
         seen = sorted(set(strangers) & set(self.memory.tracks()))
 
         def of(numbers: list[int], facing: Facing) -> float:
-            where = (numbers, facing, change.t_start_ns, change.t_end_ns)
+            where = (numbers, facing, *change.hands_ns)
             ratio = self.memory.log_ratio(*where)
             return ratio if change.step else max(ratio, self.memory.touch_log(*where))
 

@@ -200,6 +200,14 @@ def test_a_hand_that_rests_long_before_it_lifts_is_one_take(site: Site) -> None:
     assert short(events) == [("take", "anna", "g1-2-b", 1)]
 
 
+def test_whoever_reached_in_while_another_hand_rested_took_nothing(site: Site) -> None:
+    """Anna's hand rests before it lifts; Ben's is in there for a moment, too, before anything goes."""
+    p, g = plate(site, "g1-2-b"), grams(site, "g1-2-b")
+    scale = FakeScale(site.fixtures["g1"], 1).move(5, p, 86).move(6.8, p, -86 - g, lift_s=2.5)
+    people = [shopper(site, 1, (8, "g1-2-b")), shopper(site, 2, (5.1, "g1-2-b"))]
+    assert short(told(site, [scale], people, {1: "anna", 2: "ben"})) == [("take", "anna", "g1-2-b", 1)]
+
+
 def test_a_press_that_weighs_like_goods_is_no_take(site: Site) -> None:
     """A hand rests on the shelf for half a second with the weight of two packs of chewing gum."""
     g = 2 * grams(site, "g4-3-b")
