@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from scipy.special import expit
+
 from smartstore.site import Site
 
 
@@ -27,6 +29,8 @@ class PlanogramOptions:
     """Share of pairs of neighbours on a shelf that stand in each other's place: whoever fills shelves confuses them."""
     exchanged_nats: float = 5.0
     """One change says no more than this about it."""
+    exchanged_most_nats: float = 10.0
+    """All changes together say no more than this: the shelf may be filled anew after them."""
     neighbour_put: float = 0.06
     """A put-back beside its own place, on the same shelf."""
     stray_put: float = 0.04
@@ -117,12 +121,13 @@ class Planogram:
         """Chance that two neighbours stand in each other's place."""
         share = self.options.exchanged
         nats = math.log(share / (1 - share)) + self.exchanges.get(frozenset((facing, beside)), 0.0)
-        return 1 / (1 + math.exp(-nats))
+        return float(expit(nats))
 
     def weigh(self, facing: str, beside: str, nats: float) -> None:
         """A change at ``facing`` speaks so strongly for goods of ``beside`` against its own."""
         most, pair = self.options.exchanged_nats, frozenset((facing, beside))
-        self.exchanges[pair] = self.exchanges.get(pair, 0.0) + min(max(nats, -most), most)
+        told, whole = self.exchanges.get(pair, 0.0) + min(max(nats, -most), most), self.options.exchanged_most_nats
+        self.exchanges[pair] = min(max(told, -whole), whole)
 
     def _in_front(self, facing: str, strays: int) -> float:
         """Chance that a hand comes upon one of ``strays``: each stands at the front of one column or another."""

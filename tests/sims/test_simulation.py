@@ -193,7 +193,6 @@ def test_moments_say_what_is_true_to_displays(corner: Building, scenario: Make) 
     moments = list(simulation.run())
     assert max(moment.inside for moment in moments) == 1
     assert moments[-1].inside == 0
-    assert {corner.facings["g1-2-a"].sku: 1} in [moment.carts.get("v01") for moment in moments]
     assert len(palms.enrolled) == 1
     assert palms.enrolled[0].shape == (128,)
     assert simulation.renderer_kind == "none"

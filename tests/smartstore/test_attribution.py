@@ -116,6 +116,16 @@ def test_goods_that_stand_in_each_others_place_are_believed_after_the_first_of_t
         assert math.exp(planogram.take_log(here, sku)) < 1
 
 
+def test_years_of_right_sales_do_not_hide_that_a_shelf_was_filled_the_wrong_way_round_today(site: Site) -> None:
+    goods = Planogram(site)
+    for _ in range(1000):
+        goods.weigh("g1-3-a", "g1-3-b", -5.0)
+    assert goods.exchanged("g1-3-a", "g1-3-b") < 1e-5
+    for _ in range(4):
+        goods.weigh("g1-3-a", "g1-3-b", 5.0)
+    assert goods.exchanged("g1-3-a", "g1-3-b") > 0.9
+
+
 def test_somebody_who_leans_on_a_shelf_and_eases_off_took_nothing(site: Site) -> None:
     """What is eased off first weighs like an item of that place; all of it together comes to nothing."""
     p, g = plate(site, "g1-2-b"), grams(site, "g1-2-b")
