@@ -17,6 +17,8 @@ Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Pixel = Annotated[float, Meta(ge=-1e6, le=1e6)]
 """Far outside of every picture is still a place; beyond that geometry would overflow."""
+Grams = Annotated[float, Meta(ge=-1e7, le=1e7)]
+"""No load cell of a shelf reads ten tonnes."""
 Phase = Literal["new", "update", "end"]
 
 
@@ -43,7 +45,7 @@ class SeenPerson(Struct, frozen=True, kw_only=True):
     score: Probability
     joints: list[Annotated[list[Pixel], Meta(min_length=3, max_length=3)]] = []
     """17 COCO joints as x px, y px, score; empty where joints were not looked for."""
-    appearance: list[float] = []
+    appearance: list[Annotated[float, Meta(ge=-1e6, le=1e6)]] = []
     """Unit vector that looks alike for the same clothes; empty where the camera gives none."""
 
     def __post_init__(self) -> None:
@@ -106,7 +108,7 @@ class ScaleBatch(Message, frozen=True, kw_only=True):
 
     period_ns: Annotated[int, Meta(ge=1, le=3_600_000_000_000)]
     plates: Annotated[list[str], Meta(min_length=1)]
-    grams: Annotated[list[list[float | None]], Meta(min_length=1)]
+    grams: Annotated[list[list[Grams | None]], Meta(min_length=1)]
     """One row per sample, one column per plate; null where a plate gave no number."""
 
     def __post_init__(self) -> None:
