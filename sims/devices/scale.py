@@ -34,7 +34,7 @@ ORDINARY_GRAMS = 400.0
 """Weight of an item that is lifted and pressed on like any other."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Motion:
     """A contact as all plates of the fixture feel it, over time."""
 

@@ -59,6 +59,15 @@ def test_a_bottle_taken_is_a_push_then_a_lift_while_neighbours_ring(corner: Buil
     assert abs(np.median(around(moved[:, near], 4.5, 6))) < 0.035 * 622
 
 
+def test_of_two_hands_in_the_same_moment_the_quicker_one_is_over_first(corner: Building) -> None:
+    cells = scale(corner, 1)
+    slow = replace(take(1.0, 300.0, NEIGHBOUR), press_s=2.5)
+    samples, _ = readings(cells, 8, [slow, take(1.0, 500.0)])
+    level = np.median(around(samples, 0, 0.9), axis=0) - np.median(around(samples, 6, 8), axis=0)
+    gone = [level[cells.plates.index(plate)] for plate in (PLATE, NEIGHBOUR)]
+    assert gone == pytest.approx([500, 300], abs=25)
+
+
 def test_rings_fade_and_leave_a_little_behind(corner: Building) -> None:
     ring, left = [], []
     for seed in range(12):
