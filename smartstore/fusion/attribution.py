@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from smartstore.domain.events import CaseRaised, ItemReturned
+from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
@@ -155,6 +155,8 @@ class Attributor:
         for exchange in self._exchanges.due(now_ns, holdings, self._near.reached(known.owners, known.inside), final):
             if not self._meetings.at_work((exchange.giver, exchange.taker), exchange.t_ns, exchange.t_ns):
                 events += self._bookings.exchanged(exchange, holdings)
+        for correction in self._placing.corrections(known.inside, self._options.sure):
+            events += self._bookings.corrected(correction, holdings)
         self._sightings.forget(now_ns)
         self._bookings.forget(list(known.inside))
         return events
@@ -177,7 +179,7 @@ class Attributor:
         choices = solve(hypotheses, may_hold, self._at_once(group), self._joint)
         for change, thought, choice in zip(group, hypotheses, choices, strict=True):
             self._watch(change, choice)
-            self._placing.decided(change, thought, choice)
+            taken = self._placing.decided(change, thought, choice, self._time(change))
             reach = self._near.reacher(change, known.owners, known.inside, known.strangers)
             stranger = any(reach("", self._site.facings[name]) > 0 for name in change.facings)
             booked = self._bookings.book(change, choice, self._time(change), holdings, stranger)
@@ -187,6 +189,8 @@ class Attributor:
                 count += event.doubtful if isinstance(event, ItemReturned) else 0
                 self._unseen.moved(Moved(event.visit, change.t_start_ns, change.t_end_ns, event.place, count))
                 self._meetings.moved(event.visit, change.t_start_ns, change.t_end_ns)
+            if taken and any(isinstance(event, ItemTaken) for event in booked):
+                self._placing.keep(taken)
             events += booked
         return events
 

@@ -15,6 +15,7 @@ from smartstore.fusion.changes import Change
 from smartstore.fusion.exchanges import Exchange
 from smartstore.fusion.joint import Choice, Hypothesis
 from smartstore.fusion.meetings import Meeting
+from smartstore.fusion.placing import Correction
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.policy import PolicyOptions, threshold
 from smartstore.fusion.reach import Touch
@@ -145,6 +146,25 @@ class Bookings:
             self.doubt[claim.visit][claim.sku] -= count - booked
         held[claim.sku] -= booked
         return [ItemReturned(*rest, booked, claim.facing, choice.probability, doubtful=count - booked)]
+
+    def corrected(self, correction: Correction, holdings: Carts) -> list[ItemEvent]:
+        """What was booked of a visit's take is taken back, and what it really took is booked instead."""
+        taken, new = correction.taken, correction.instead
+        old, caused_by = taken.booked, taken.change.caused_by
+        held = holdings.setdefault(old.visit, Counter())
+        if held[old.sku] < old.quantity:
+            return []
+        held[old.sku] -= old.quantity
+        self._weights.went(old.visit, old.sku, old.quantity, taken.change.step)
+        self._weights.came(new.visit, new.sku, new.quantity, taken.change.step)
+        self._planogram.corrected(old.facing, old.sku, old.quantity)
+        self._planogram.took(new.facing, new.sku, new.quantity)
+        self._takes(new.visit, new.sku, new.quantity, new.facing, taken.t_ns, holdings)
+        rest = new.facing, correction.probability
+        return [
+            ItemReturned(old.visit, taken.t_ns, f"{caused_by}:not:{new.sku}", old.sku, old.quantity, *rest),
+            ItemTaken(new.visit, taken.t_ns, f"{caused_by}:but:{new.sku}", new.sku, new.quantity, *rest),
+        ]
 
     def _case(self, change: Change, choice: Choice, t_ns: int) -> CaseRaised:
         best = choice.ranking[: self._most]

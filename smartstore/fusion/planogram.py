@@ -119,15 +119,20 @@ class Planogram:
 
     def exchanged(self, facing: str, beside: str) -> float:
         """Chance that two neighbours stand in each other's place."""
-        share = self.options.exchanged
-        nats = math.log(share / (1 - share)) + self.exchanges.get(frozenset((facing, beside)), 0.0)
-        return float(expit(nats))
+        return float(expit(self.exchanged_nats(facing, beside)))
 
-    def weigh(self, facing: str, beside: str, nats: float) -> None:
-        """A change at ``facing`` speaks so strongly for goods of ``beside`` against its own."""
+    def exchanged_nats(self, facing: str, beside: str) -> float:
+        """The same as log odds."""
+        share = self.options.exchanged
+        return math.log(share / (1 - share)) + self.exchanges.get(frozenset((facing, beside)), 0.0)
+
+    def weigh(self, facing: str, beside: str, nats: float) -> float:
+        """A change at ``facing`` speaks so strongly for goods of ``beside`` against its own: what of it counts."""
         most, pair = self.options.exchanged_nats, frozenset((facing, beside))
-        told, whole = self.exchanges.get(pair, 0.0) + min(max(nats, -most), most), self.options.exchanged_most_nats
+        before, whole = self.exchanges.get(pair, 0.0), self.options.exchanged_most_nats
+        told = before + min(max(nats, -most), most)
         self.exchanges[pair] = min(max(told, -whole), whole)
+        return self.exchanges[pair] - before
 
     def _in_front(self, facing: str, strays: int) -> float:
         """Chance that a hand comes upon one of ``strays``: each stands at the front of one column or another."""
@@ -152,6 +157,13 @@ class Planogram:
             self.confirmed[facing] += 1
         elif self.options.living:
             self.found.setdefault(facing, Counter())[sku] += 1
+
+    def corrected(self, facing: str, sku: str, count: int) -> None:
+        """It was not ``count`` of ``sku`` that went from ``facing``."""
+        if sku == self.site.facings[facing].sku:
+            self.confirmed[facing] -= 1
+        elif (found := self.found.get(facing, Counter()))[sku] > 0:
+            found[sku] -= count
 
     def returned(self, facing: str, sku: str, count: int) -> None:
         """``count`` of ``sku`` came to ``facing``."""

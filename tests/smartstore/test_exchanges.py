@@ -1,5 +1,6 @@
 """What went through one facing without a trace, and goods that stand in each other's place."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -101,6 +102,24 @@ def test_twins_wait_for_the_camera_and_what_it_names_again_and_again_stands_ther
     events = told(site, [scale], people, {1: "anna"}, views=views, clear=looks, until_s=45.0)
     taken = [event.sku if isinstance(event, ItemTaken) else "case" for event in events]
     assert taken[-1] == sugar and flour not in taken[1:]
+
+
+@pytest.mark.parametrize("corrected", [True, False], ids=["exchanged", "in place"])
+def test_what_a_take_was_becomes_clear_when_the_next_one_shows_what_stands_beside_it(
+    site: Site, corrected: bool
+) -> None:
+    """One pack of biscuits weighs as much as two bars of chocolate, whose place is beside it."""
+    bars, biscuits = "g2-2-c", "g2-2-d"
+    bar, pack = site.facings[bars].sku, site.facings[biscuits].sku
+    scale = FakeScale(site.fixtures["g2"]).move(5, plate(site, bars), -212.5)
+    scale.move(11, plate(site, biscuits), -grams(site, bars if corrected else biscuits))
+    events = told(site, [scale], [shopper(site, 1, (5, bars), (11, biscuits))], {1: "anna"})
+    cart: Counter[str] = Counter()
+    for event in events:
+        assert not isinstance(event, CaseRaised)
+        cart[event.sku] += event.quantity if isinstance(event, ItemTaken) else -event.quantity
+    assert len({event.caused_by for event in events}) == len(events)
+    assert +cart == ({pack: 1, bar: 1} if corrected else {bar: 2, pack: 1})
 
 
 def test_every_take_of_the_right_goods_makes_an_exchange_less_likely(site: Site) -> None:
