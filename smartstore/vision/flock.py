@@ -39,8 +39,6 @@ class Pairs:
     rows: Rows
     innovation: Array
     cov_measured: Array
-    inverse: Array
-    """(p, 3, 3), of the innovation's covariance."""
     distance: Array
     unlikely: Array
 
@@ -94,30 +92,27 @@ class Flock:
         """The tracks of these rows (p,), each beside a measurement of x, y, height: (p, 3) with (p, 3, 3)."""
         innovation = measured - self.mean[rows, :3]
         spread = self.cov[rows, :3, :3] + cov_measured
-        inverse = np.asarray(np.linalg.inv(spread), float)
-        distance = (innovation * (inverse @ innovation[:, :, None])[:, :, 0]).sum(axis=1)
+        distance = (innovation * (np.linalg.inv(spread) @ innovation[:, :, None])[:, :, 0]).sum(axis=1)
         unlikely = distance + np.log(_area2(spread) / _area2(cov_measured))
-        return Pairs(rows, innovation, cov_measured, inverse, distance, unlikely)
+        return Pairs(rows, innovation, cov_measured, distance, unlikely)
 
     def update(self, pairs: Pairs, chosen: Rows, trusted: float) -> None:
-        """The Kalman update of the tracks of the ``chosen`` pairs with their measurements.
+        """The Kalman update of all tracks with the measurements of the ``chosen`` pairs, any number of them to a track:
+        in information form measurements that are independent add up.
 
         A measurement whose squared Mahalanobis distance exceeds ``trusted`` is given a covariance so much larger.
         """
-        if not len(chosen):
-            return
-        rows, inverse, distance = pairs.rows[chosen], pairs.inverse[chosen], pairs.distance[chosen]
-        cov = self.cov[rows]
-        cross = cov[:, :, :3]
-        far = np.flatnonzero(distance > trusted)
-        if len(far):
-            wide = pairs.cov_measured[chosen][far] * (distance[far] / trusted)[:, None, None]
-            inverse[far] = np.linalg.inv(cross[far, :3] + wide)
-        gain = cross @ inverse
-        mean = self.mean[rows] + (gain @ pairs.innovation[chosen][:, :, None])[:, :, 0]
-        mean[:, 2] = np.minimum(np.maximum(mean[:, 2], 0.9), 2.1)
-        cov = cov - gain @ cross.transpose(0, 2, 1)
-        self.mean[rows], self.cov[rows] = mean, (cov + cov.transpose(0, 2, 1)) / 2
+        rows, far = pairs.rows[chosen], np.maximum(pairs.distance[chosen] / trusted, 1.0)
+        weight = np.linalg.inv(pairs.cov_measured[chosen] * far[:, None, None])
+        said, news = np.zeros((len(self.tracks), 3, 3)), np.zeros((len(self.tracks), 3, 1))
+        np.add.at(said, rows, weight)
+        np.add.at(news, rows, weight @ pairs.innovation[chosen][:, :, None])
+        cross = self.cov[:, :, :3].copy()
+        gain = cross @ np.linalg.inv(np.eye(3) + said @ cross[:, :3])
+        self.mean += (gain @ news)[:, :, 0]
+        self.mean[:, 2] = np.minimum(np.maximum(self.mean[:, 2], 0.9), 2.1)
+        cov = self.cov - gain @ said @ cross.transpose(0, 2, 1)
+        self.cov[:] = (cov + cov.transpose(0, 2, 1)) / 2
 
 
 def _noise(dt_s: float, options: TrackerOptions) -> Array:

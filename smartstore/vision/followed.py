@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import FloorState, FloorTrack, FollowedPerson, FollowedView, Hand
 from smartstore.site import Site
-from smartstore.vision.association import Matches, assign
+from smartstore.vision.association import assign
 from smartstore.vision.births import stays
 from smartstore.vision.flock import Flock, begun
 from smartstore.vision.ground import Ground
 from smartstore.vision.tracks import Life, Track, TrackerOptions
 
 Array = NDArray[np.float64]
+Matches = list[tuple[int, int]]
 _SIDES = ("left", "right")
 _HEADS = ("head", "nose", "left_eye", "right_eye", "left_ear", "right_ear")
 
@@ -127,11 +128,12 @@ class FloorFollower:
             away = metres[np.ix_(rows, columns)]
             other = np.array([[self._people[i].names.get(source) != seen[d].name for d in columns] for i in rows])
             if wanted:  # how far is all that one knows of them by now, and a new id is usual
-                found = assign(np.where(away > self._reach_m(rows)[:, None], np.inf, away + 0.1 * other), 1e3)
+                cost, gate = np.where(away > self._reach_m(rows)[:, None], np.inf, away + 0.1 * other), 1e3
             else:
-                cost = unlikely[np.ix_(rows, columns)] + self.options.switch_cost * other
-                found = assign(np.where(away > self.options.gate_m, np.inf, cost), self.options.gate)
-            matches += [(rows[r], columns[c]) for r, c in found]
+                unlike = unlikely[np.ix_(rows, columns)] + self.options.switch_cost * other
+                cost, gate = np.where(away > self.options.gate_m, np.inf, unlike), self.options.gate
+            found = assign(cost, gate, (0, len(columns)))
+            matches += [(rows[r], columns[c]) for r, c in zip(*found, strict=True)]
         return matches
 
     def _reach_m(self, rows: list[int]) -> Array:

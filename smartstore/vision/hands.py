@@ -1,15 +1,15 @@
 """Hands in three dimensions, from the wrists that any camera sees.
 
-In: matched tracks and detections, view by view. Out: for each track the hands that are known just now, as ``Hand`` in
-store metres. A hand is the **centre of the palm**: a wrist is moved along its forearm by
+In: matched tracks and detections, moment by moment. Out: for each track the hands that are known just now, as ``Hand``
+in store metres. A hand is the **centre of the palm**: a wrist is moved along its forearm by
 :attr:`HandOptions.palm_beyond_wrist` where the elbow is seen.
 
-A ray fixes a hand across its direction only. Each hand is a small Kalman filter in space: rays of several cameras, at
-their own times, meet in it as a weighted least-squares triangulation; what one ray leaves open is settled by the shelf
-face that it meets and by how far an arm reaches from the shoulder.
+A ray fixes a hand across its direction only. Each hand is a small Kalman filter in space: the rays of several cameras,
+of one moment or at their own times, meet in it as a weighted least-squares triangulation; what they leave open is
+settled by the shelf face that one meets and by how far an arm reaches from the shoulder. All hands are moved, and all
+rays of a moment taken in, at once.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import COCO_JOINTS, LEFT_WRIST, RIGHT_WRIST, Hand
 from smartstore.site import Fixture, Site
+from smartstore.vision.flock import Flock
 from smartstore.vision.floor import Bodies
 from smartstore.vision.rays import RayTable
-from smartstore.vision.tracks import Track
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+NEVER_NS = -(1 << 62)
 _SIDES = ("left", "right")
 _ARM_JOINTS = np.array(
     [
@@ -58,30 +61,12 @@ class HandOptions:
     """A hand at a shelf is so near to its face."""
 
 
-@dataclass(slots=True, eq=False)
-class _Palm:
-    mean: Array
-    cov: Array
-    t_ns: int
-    refused: int = 0
-    told: Hand | None = None
-    """The same as a fact, while nothing has changed."""
-
-
-def _hand(side: int, palm: _Palm) -> Hand:
-    if palm.told is None:
-        sigma_m = math.sqrt((palm.cov[0, 0] + palm.cov[1, 1] + palm.cov[2, 2]) / 3)
-        x, y, z = palm.mean.tolist()
-        palm.told = Hand(_SIDES[side], x, y, z, sigma_m, palm.t_ns)
-    return palm.told
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Wrists:
     """The rays on which the palms of n people lie, left and right: where cameras stand and what they see of them."""
 
-    seen: list[list[bool]]
-    """Whether the wrist was seen well enough."""
+    seen: NDArray[np.bool_]
+    """(n, 2), whether the wrist was seen well enough."""
     origin_m: Array
     """(n, 3), where the person's camera hangs."""
     rays: Array
@@ -102,119 +87,143 @@ class Wrists:
         rays /= np.linalg.norm(rays, axis=2, keepdims=True)
         pixels = options.pixel_sigma * (2.0 - wrist[..., 2])
         angle = np.hypot(pixels / table.focal_px[bodies.camera][:, None], options.survey_sigma_rad)
-        seen = (wrist[..., 2] >= options.min_score).tolist()
-        return cls(seen, table.position_m[bodies.camera], rays, _across(rays), angle)
+        return cls(wrist[..., 2] >= options.min_score, table.position_m[bodies.camera], rays, _across(rays), angle)
 
 
 class HandTracker:
-    """Keeps the hands of all tracks."""
+    """Keeps the hands of all tracks of a flock: of its row r the left one is hand 2 r, the right one 2 r + 1."""
 
     def __init__(self, site: Site, options: HandOptions) -> None:
         self.options = options
         self._faces = [fixture for fixture in site.fixtures.values() if fixture.shelves]
-        self._hands: dict[Track, dict[int, _Palm]] = {}
+        self._mean, self._cov = np.zeros((0, 3)), np.zeros((0, 3, 3))
+        self._seen_ns = np.zeros(0, np.int64)
+        """When a hand was last looked for; before all times: never."""
+        self._refused = np.zeros(0, np.intp)
+        """Rays in a row that missed it."""
 
-    def observe(self, t_ns: int, wrists: Wrists, met: Sequence[tuple[Track, int]]) -> None:
-        """Takes in the wrists of one view: whose they are, and which row of ``wrists``."""
-        sights = [(track, row, side) for track, row in met for side in (0, 1) if wrists.seen[row][side]]
-        if not sights:
+    def join(self, tracks: int) -> None:
+        """So many more tracks have no hands yet."""
+        more = 2 * tracks
+        self._mean = np.concatenate([self._mean, np.zeros((more, 3))])
+        self._cov = np.concatenate([self._cov, np.zeros((more, 3, 3))])
+        self._seen_ns = np.concatenate([self._seen_ns, np.full(more, NEVER_NS)])
+        self._refused = np.concatenate([self._refused, np.zeros(more, np.intp)])
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Only the tracks of these rows go on."""
+        hands = (2 * np.asarray(rows, np.intp)[:, None] + (0, 1)).ravel()
+        self._mean, self._cov = self._mean[hands], self._cov[hands]
+        self._seen_ns, self._refused = self._seen_ns[hands], self._refused[hands]
+
+    def observe(self, t_ns: int, flock: Flock, met: Rows, wrists: Wrists, rows: Rows) -> None:
+        """Takes in the wrists of one moment: whose they are (rows of ``flock``), and which ``rows`` of ``wrists``."""
+        which, side = np.nonzero(wrists.seen[rows])
+        if not len(which):
             return
-        at = np.array([(row, side) for _, row, side in sights])
-        palms = self._palms([(track, side) for track, _, side in sights], t_ns)
-        accepted = self._cut(palms, wrists, at)
-        lost = [i for i, palm in enumerate(palms) if not accepted[i] and palm.refused >= self.options.refusals]
-        for i in lost:
-            track, _, side = sights[i]
-            palms[i] = self._hands[track][side] = self._by_the_shoulder(track, t_ns)
-        if lost:
-            accepted[lost] = self._cut([palms[i] for i in lost], wrists, at[lost])
-        taken = np.flatnonzero(accepted)
-        if len(taken):
-            who, sides = at[taken].T
-            rays, cov = wrists.rays[who, sides], np.array([palms[i].cov for i in taken])
-            depths = np.einsum("ni,nij,nj->n", rays, cov, rays)
-            for k in np.flatnonzero(depths >= self.options.open_depth_m**2).tolist():
-                self._at_the_shelf(palms[taken[k]], wrists.origin_m[who[k]], rays[k], float(depths[k]))
+        row, hand = rows[which], 2 * met[which] + side
+        rays = _Rays.of(wrists, row, side, hand)
+        self._move(np.unique(hand), t_ns, flock)
+        accepted = self._cut(rays)
+        lost = ~accepted & (self._refused[hand] >= self.options.refusals)
+        if lost.any():
+            self._by_the_shoulder(np.unique(hand[lost]), flock)
+            accepted[lost] = self._cut(_Rays.of(wrists, row[lost], side[lost], hand[lost]))
+        depths = np.einsum("ni,nij,nj->n", rays.along, self._cov[hand], rays.along)
+        for i in np.flatnonzero(accepted & (depths >= self.options.open_depth_m**2)).tolist():
+            self._at_the_shelf(int(hand[i]), rays.origin_m[i], rays.along[i])
 
-    def of(self, track: Track, t_ns: int) -> tuple[Hand, ...]:
-        """The hands of a track that are known well enough at ``t_ns``."""
-        palms = self._hands.get(track)
-        if not palms:
-            return ()
-        since_ns = t_ns - round(self.options.stale_s * 1e9)
-        hands = [_hand(side, palms[side]) for side in (0, 1) if side in palms and palms[side].t_ns >= since_ns]
-        return tuple(hand for hand in hands if hand.sigma_m <= self.options.max_sigma_m)
+    def told(self, t_ns: int) -> list[tuple[Hand, ...]]:
+        """The hands that are known well enough at ``t_ns``, for each row of the flock."""
+        sigma_m = np.sqrt(np.trace(self._cov, axis1=1, axis2=2) / 3)
+        known = (self._seen_ns >= t_ns - round(self.options.stale_s * 1e9)) & (sigma_m <= self.options.max_sigma_m)
+        hands: list[list[Hand]] = [[] for _ in range(len(known) // 2)]
+        for hand in np.flatnonzero(known).tolist():
+            x, y, z = self._mean[hand].tolist()
+            told = Hand(_SIDES[hand % 2], x, y, z, float(sigma_m[hand]), int(self._seen_ns[hand]))
+            hands[hand // 2].append(told)
+        return [tuple(both) for both in hands]
 
-    def drop(self, track: Track) -> None:
-        """Forgets the hands of a track."""
-        self._hands.pop(track, None)
-
-    def keep(self, tracks: Sequence[Track]) -> None:
-        """Forgets the hands of all other tracks."""
-        if len(self._hands) > len(tracks):
-            self._hands = {track: self._hands[track] for track in tracks if track in self._hands}
-
-    def _palms(self, hands: Sequence[tuple[Track, int]], t_ns: int) -> list[_Palm]:
+    def _move(self, hands: Rows, t_ns: int, flock: Flock) -> None:
         """The hands as they may be at ``t_ns``: they go along with the body and move by themselves."""
-        palms: list[_Palm] = []
-        moved: list[tuple[_Palm, Track, float]] = []
-        for track, side in hands:
-            known = self._hands.setdefault(track, {})
-            palm = known.get(side)
-            if palm is None or (t_ns - palm.t_ns) / 1e9 > self.options.stale_s:
-                palm = known[side] = self._by_the_shoulder(track, t_ns)
-            elif t_ns > palm.t_ns:
-                moved.append((palm, track, (t_ns - palm.t_ns) / 1e9))
-            palms.append(palm)
-        if moved:
-            dt_s = np.array([dt for *_, dt in moved])
-            mean = np.array([palm.mean for palm, *_ in moved])
-            mean[:, :2] += np.array([track.mean[3:] for _, track, _ in moved]) * dt_s[:, None]
-            spread = ((self.options.speed_m_s * dt_s) ** 2)[:, None, None] * np.eye(3)
-            cov = np.array([palm.cov for palm, *_ in moved]) + spread
-            for i, (palm, *_) in enumerate(moved):
-                palm.mean, palm.cov, palm.t_ns, palm.told = mean[i], cov[i], t_ns, None
-        return palms
+        dt_s = (t_ns - self._seen_ns[hands]) / 1e9
+        self._mean[hands, :2] += flock.mean[hands // 2, 3:] * dt_s[:, None]
+        self._cov[hands] += ((self.options.speed_m_s * dt_s) ** 2)[:, None, None] * np.eye(3)
+        self._seen_ns[hands] = t_ns
+        self._by_the_shoulder(hands[dt_s > self.options.stale_s], flock)
 
-    def _by_the_shoulder(self, track: Track, t_ns: int) -> _Palm:
-        """Somewhere within an arm's length."""
-        mean = np.array([track.mean[0], track.mean[1], self.options.height_share * track.mean[2]])
-        spread = self.options.reach_sigma_m**2 + np.array([track.cov[0, 0], track.cov[1, 1], 0.0])
-        return _Palm(mean, np.diag(spread), t_ns)
+    def _by_the_shoulder(self, hands: Rows, flock: Flock) -> None:
+        """These may be anywhere within an arm's length."""
+        mean, cov = flock.mean[hands // 2], flock.cov[hands // 2]
+        self._mean[hands] = mean[:, :3] * (1.0, 1.0, self.options.height_share)
+        self._cov[hands] = np.eye(3) * self.options.reach_sigma_m**2
+        self._cov[hands, (0,), (0,)] += cov[:, 0, 0]
+        self._cov[hands, (1,), (1,)] += cov[:, 1, 1]
+        self._refused[hands] = 0
 
-    def _cut(self, palms: Sequence[_Palm], wrists: Wrists, at: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Updates each palm with its ray; False, and nothing changed, where the hand cannot be on it."""
-        who, side = at.T
-        rays, across, sigma_rad = wrists.rays[who, side], wrists.across[who, side], wrists.sigma_rad[who, side]
-        mean, cov = np.array([palm.mean for palm in palms]), np.array([palm.cov for palm in palms])
-        away = wrists.origin_m[who] - mean
-        distance = np.maximum(-(away * rays).sum(axis=1), 0.3)
-        offset = across @ away[:, :, None]
-        cross = across @ cov
-        spread = cross @ across.transpose(0, 2, 1) + np.eye(2) * ((sigma_rad * distance) ** 2)[:, None, None]
-        inverse = np.linalg.inv(spread)
-        gain = cross.transpose(0, 2, 1) @ inverse
-        accepted = (offset * (inverse @ offset)).sum(axis=(1, 2)) <= self.options.gate
-        mean += (gain @ offset)[:, :, 0]
-        cov -= gain @ cross
-        cov = (cov + cov.transpose(0, 2, 1)) / 2
-        for i, palm in enumerate(palms):
-            if accepted[i]:
-                palm.mean, palm.cov, palm.refused, palm.told = mean[i], cov[i], 0, None
-            else:
-                palm.refused += 1
+    def _cut(self, rays: "_Rays") -> Bools:
+        """Updates the hands with their rays; False, and nothing changed, where a hand cannot be on a ray.
+
+        In information form what independent rays say of a hand adds up: each fixes it across its direction.
+        """
+        away = rays.origin_m - self._mean[rays.hand]
+        along = (away * rays.along).sum(axis=1)
+        noise = (rays.sigma_rad * np.maximum(-along, 0.3)) ** 2
+        accepted = self._distance(rays, away, noise) <= self.options.gate
+        hands, of = np.unique(rays.hand[accepted], return_inverse=True)
+        weight = ((np.eye(3) - rays.along[:, :, None] * rays.along[:, None, :]) / noise[:, None, None])[accepted]
+        said, news = np.linalg.inv(self._cov[hands]), np.zeros((len(hands), 3, 1))
+        np.add.at(said, of, weight)
+        np.add.at(news, of, weight @ away[accepted, :, None])
+        self._cov[hands] = np.linalg.inv(said)
+        self._mean[hands] += (self._cov[hands] @ news)[:, :, 0]
+        np.add.at(self._refused, rays.hand[~accepted], 1)
+        self._refused[hands] = 0
         return np.asarray(accepted)
 
-    def _at_the_shelf(self, palm: _Palm, origin: Array, ray: Array, depth_var: float) -> None:
+    def _distance(self, rays: "_Rays", away: Array, noise: Array) -> Array:
+        """Squared Mahalanobis distance (2 degrees of freedom) of each hand from its ray."""
+        offset = (rays.across @ away[:, :, None])[:, :, 0]
+        spread = rays.across @ self._cov[rays.hand] @ rays.across.transpose(0, 2, 1)
+        first, second, both = spread[:, 0, 0] + noise, spread[:, 1, 1] + noise, spread[:, 0, 1]
+        x, y = offset.T
+        return np.asarray((second * x * x - 2.0 * both * x * y + first * y * y) / (first * second - both * both))
+
+    def _at_the_shelf(self, hand: int, origin: Array, ray: Array) -> None:
         """While the depth along the ray is open, a shelf face that the ray meets nearby settles it."""
-        now_m = float((palm.mean - origin) @ ray)
+        mean, cov = self._mean[hand], self._cov[hand]
+        depth_var = float(ray @ cov @ ray)
+        if depth_var < self.options.open_depth_m**2:
+            return
+        now_m = float((mean - origin) @ ray)
         met = (_meets(fixture, origin, ray) for fixture in self._faces)
         errors = [distance - now_m for distance in met if distance is not None and abs(distance - now_m) < 0.4]
-        if not errors:
-            return
-        gain = palm.cov @ ray / (depth_var + self.options.face_sigma_m**2)
-        palm.mean = palm.mean + gain * min(errors, key=abs)
-        palm.cov = palm.cov - np.outer(gain, ray @ palm.cov)
+        if errors:
+            gain = cov @ ray / (depth_var + self.options.face_sigma_m**2)
+            mean += gain * min(errors, key=abs)
+            cov -= np.outer(gain, ray @ cov)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rays:
+    """The rays (n,) of one moment that were seen, and on which ``hand`` each of them lies."""
+
+    hand: Rows
+    origin_m: Array
+    along: Array
+    across: Array
+    sigma_rad: Array
+
+    @classmethod
+    def of(cls, wrists: Wrists, rows: Rows, side: Rows, hand: Rows) -> Self:
+        """These wrists."""
+        return cls(
+            hand,
+            wrists.origin_m[rows],
+            wrists.rays[rows, side],
+            wrists.across[rows, side],
+            wrists.sigma_rad[rows, side],
+        )
 
 
 def _across(rays: Array) -> Array:

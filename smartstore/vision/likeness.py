@@ -23,14 +23,17 @@ class _Spread:
     var: float
     weight: float = 20.0
     memory: float = 400.0
+    at_once: float = 40.0
+    """The samples of one moment count for so many at most."""
 
     def add(self, values: Array) -> None:
-        for value in values:
-            self.weight = min(self.weight + 1.0, self.memory)
-            share = 1.0 / self.weight
-            away = float(value) - self.mean
-            self.mean += share * away
-            self.var += share * (away * away - self.var)
+        if not len(values):
+            return
+        new = min(float(len(values)), self.at_once)
+        self.weight = min(self.weight + new, self.memory)
+        away = values - self.mean
+        self.mean += new / self.weight * float(away.mean())
+        self.var += new / self.weight * (float(away @ away) / len(values) - self.var)
 
     def log_density(self, values: Array) -> Array:
         var = max(self.var, 0.04**2)

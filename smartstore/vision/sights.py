@@ -1,7 +1,7 @@
 """What views of cameras show, as far as it follows from the views alone.
 
-In: views of any cameras and times, and the ground. Out: a :class:`Sight` per view: who stands where somebody can stand,
-once each, and where. All views are worked out at once, which is much cheaper than one by one.
+In: views of any cameras and times, and the ground. Out: a :class:`Sight` per moment: who stands where somebody can
+stand, once in each view, and where. All views are worked out at once, which is much cheaper than one by one.
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,14 @@ VAGUE_M = 1.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sight:
-    """Somebody's view on the floor: places and body heights ``mean`` (n, 3) with ``cov`` (n, 3, 3).
+    """Whom the views of one moment show on the floor: places and body heights ``mean`` (n, 3) with ``cov`` (n, 3, 3).
 
-    ``mixed`` says whose looks may be partly somebody else's; ``rows`` (n,) is where their ``wrists`` stand.
+    ``view`` (n,), which does not fall, says in which of the moment's views. ``mixed`` says whose looks may be partly
+    somebody else's; ``rows`` (n,) is where their ``wrists`` stand.
     """
 
     people: tuple[SeenPerson, ...]
+    view: Numbers
     mean: Array
     cov: Array
     mixed: list[bool]
@@ -50,8 +52,9 @@ class Viewer:
     hands: HandOptions
     min_score: float
 
-    def see(self, views: Sequence[PeopleView]) -> list[Sight]:
-        """The sights of ``views``, all of known cameras."""
+    def see(self, moments: Sequence[Sequence[PeopleView]]) -> list[Sight]:
+        """The sights of ``moments``, all of known cameras."""
+        views = [view for moment in moments for view in moment]
         credible = [[person for person in view.people if person.score >= self.min_score] for view in views]
         counts = [len(people) for people in credible]
         everybody = [person for people in credible for person in people]
@@ -60,11 +63,17 @@ class Viewer:
         stands, wrists = locate(bodies, self.table, self.floor), Wrists.of(bodies, self.table, self.hands)
         starts = np.cumsum([0, *counts])
         kept, mixed = _sorted_out(everybody, bodies, stands, self._plausible(stands), view, starts)
-        sights = []
-        for v, start in enumerate(starts[:-1]):
-            rows = kept[(kept >= start) & (kept < starts[v + 1])]
+        sights, first = [], 0
+        for moment in moments:
+            after = first + len(moment)
+            rows = kept[(kept >= starts[first]) & (kept < starts[after])]
             people = tuple(everybody[i] for i in rows.tolist())
-            sights.append(Sight(people, stands.mean[rows], stands.cov[rows], mixed[rows].tolist(), rows, wrists))
+            sights.append(
+                Sight(
+                    people, view[rows] - first, stands.mean[rows], stands.cov[rows], mixed[rows].tolist(), rows, wrists
+                )
+            )
+            first = after
         return sights
 
     def _plausible(self, stands: Stands) -> Bools:

@@ -3,14 +3,15 @@
 In: what cameras see, moment by moment, in event time and in any mixture of frame rates. Out: the state of the floor
 after each moment.
 
-Every view is one step of a Kalman filter: predict all tracks to its time, match its detections (gated assignment on
-Mahalanobis distance and appearance), update. A track is *tentative* until it lived long enough, then *confirmed*, and
-*lost* while nobody sees it; whoever appears in the middle of the store where somebody was lost is that person again.
+Every moment is one step of a Kalman filter: predict all tracks to its time, match the detections of each view (gated
+assignment on Mahalanobis distance and appearance), update with those of all views at once. A track is *tentative* until
+it lived long enough, then *confirmed*, and *lost* while nobody sees it; whoever appears in the middle of the store
+where somebody was lost is that person again.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,9 @@ from numpy.typing import NDArray
 from smartstore.domain.people import FloorState, PeopleView
 from smartstore.site import Site
 from smartstore.site.survey import calibration_fault
-from smartstore.vision.association import Matches, assign
+from smartstore.vision.association import Rows, assign
 from smartstore.vision.births import continued, is_echo, missed_by, stands_apart, stays
+from smartstore.vision.company import apart, merge
 from smartstore.vision.flock import Flock, begun
 from smartstore.vision.floor import FloorOptions
 from smartstore.vision.ground import Ground
@@ -57,7 +59,7 @@ class FloorTracker:
         self.rays = RayTable({camera.id: camera.model for camera in usable})
         hands = hands or HandOptions()
         self._viewer = Viewer(self.rays, self._ground, self.floor, hands, self.options.min_score)
-        self._foreseen: dict[PeopleView, Sight] = {}
+        self._foreseen: dict[tuple[PeopleView, ...], Sight] = {}
         self._hands = HandTracker(site, hands)
         self._flock = Flock([])
         self._likeness = Likeness()
@@ -72,25 +74,26 @@ class FloorTracker:
 
     def foresee(self, views: Sequence[PeopleView]) -> None:
         """Works out all ``views``, which :meth:`observe` gets next, at once: cheaper than moment by moment."""
-        known = [view for view in views if view.people and view.camera in self.rays.number]
-        self._foreseen = dict(zip(known, self._viewer.see(known), strict=True)) if known else {}
+        known = [view for view in views if view.camera in self.rays.number]
+        moments = [tuple(moment) for _, moment in groupby(known, key=lambda view: view.t_ns)]
+        self._foreseen = dict(zip(moments, self._viewer.see(moments), strict=True))
 
     def observe(self, views: Sequence[PeopleView]) -> FloorState | None:
         """The floor after the ``views`` of one moment; None if all are of unknown cameras or from the past."""
-        known = [view for view in views if view.camera in self.rays.number]
+        known = tuple(view for view in views if view.camera in self.rays.number)
         self.counts.unknown_camera += len(views) - len(known)
         if known and known[0].t_ns < self._t_ns:
             self.counts.out_of_order += len(known)
             return None
         if not known:
             return None
-        if not all(view in self._foreseen for view in known if view.people):
+        if known not in self._foreseen:
             self.foresee(known)
         self._begin(known[0].t_ns)
-        for view in known:
-            self._views[view.camera] = self._views.get(view.camera, 0) + 1
-            if view.people:
-                self._meet(view.camera, self._foreseen.pop(view))
+        cameras = [view.camera for view in known]
+        for camera in cameras:
+            self._views[camera] = self._views.get(camera, 0) + 1
+        self._meet(cameras, self._foreseen.pop(known))
         if self._flock.tracks:
             self._live()
             self._forget()
@@ -102,97 +105,114 @@ class FloorTracker:
         self._first_ns, self._t_ns = t_ns if self._first_ns < 0 else self._first_ns, t_ns
         self._flock.predict(t_ns, dt_s, self.options)
 
-    def _meet(self, camera: str, seen: Sight) -> None:
-        """Takes in who a view shows: updates the tracks that it met and their hands, and begins new ones."""
-        matched = self._match(seen) if seen.people and self._flock.tracks else []
-        if matched:
-            self._note(camera, seen, matched)
-            met = [(self._flock.tracks[t], int(seen.rows[d])) for t, d in matched]
-            self._hands.observe(self._t_ns, seen.wrists, met)
-        self._born(camera, seen, matched)
+    def _meet(self, cameras: Sequence[str], seen: Sight) -> None:
+        """Takes in whom the views of a moment show: moves tracks to where they were seen, and begins new ones.
 
-    def _match(self, seen: Sight) -> Matches:
-        """Moves tracks to where they were seen; the matches of track and detection: known people first, then the
-        tentative ones with what is left.
+        Whoever is new in several views is born of the first of them, and met by the others.
         """
-        tracks, options = self._flock.tracks, self.options
-        known = np.array([track.life is not Life.TENTATIVE for track in tracks])
-        metres = self._flock.metres(seen.mean)
-        unlike = cosine_distances([track.appearance for track in tracks], [one.appearance for one in seen.people])
-        if known.any():
-            self._learn(unlike[known], metres[known])
-        rows, columns = np.nonzero(metres <= self._reach()[:, None])
-        pairs = self._flock.pairs(rows, seen.mean[columns], seen.cov[columns])
-        cost = np.full(metres.shape, np.inf)
-        cost[rows, columns] = pairs.unlikely + options.appearance_weight * self._likeness.cost(unlike[rows, columns])
-        matched = assign(np.where(known[:, None], cost, np.inf), options.gate)
-        if not known.all():
-            cost[known] = np.inf
-            cost[:, [detection for _, detection in matched]] = np.inf
-            matched += assign(cost, options.gate)
-        place = {at: i for i, at in enumerate(zip(rows.tolist(), columns.tolist(), strict=True))}
-        self._flock.update(pairs, np.array([place[match] for match in matched], np.intp), options.trusted)
-        return matched
+        met = np.full(len(seen.people), -1)
+        self._match(seen, np.arange(len(met)), 0, met)
+        since, last = len(self._flock.tracks), -1
+        while (last := self._born(cameras, seen, met, last)) >= 0:
+            self._match(seen, np.flatnonzero((met < 0) & (seen.view > last)), since, met)
+            since = len(self._flock.tracks)
+        places = np.flatnonzero(met >= 0)
+        if len(places):
+            self._note(cameras, seen, met.tolist())
+            self._hands.observe(self._t_ns, self._flock, met[places], seen.wrists, seen.rows[places])
 
-    def _learn(self, unlike: Array, metres: Array) -> None:
-        """Pairs far from all others on the floor are surely the same person; pairs far from each other surely not."""
+    def _match(self, seen: Sight, places: Rows, since: int, met: Rows) -> None:
+        """Moves tracks, from row ``since`` on, to where they were seen at ``places``, and says in ``met`` whose those
+        are: of known people first, then of the tentative ones with what is left.
+        """
+        tracks, options = self._flock.tracks[since:], self.options
+        if not tracks or not len(places):
+            return
+        view, mean = seen.view[places], seen.mean[places]
+        starts = [0, *(np.flatnonzero(np.diff(view)) + 1).tolist(), len(view)]
+        known = np.array([track.life is not Life.TENTATIVE for track in tracks])
+        metres = self._flock.metres(mean)[since:]
+        unlike = cosine_distances(
+            [track.appearance for track in tracks], [seen.people[place].appearance for place in places.tolist()]
+        )
+        if known.any():
+            self._learn(unlike[known], metres[known], starts)
+        rows, columns = np.nonzero(metres <= self._reach()[since:, None])
+        pairs = self._flock.pairs(since + rows, mean[columns], seen.cov[places][columns])
+        cost, number = np.full(metres.shape, np.inf), np.empty(metres.shape, np.intp)
+        cost[rows, columns] = pairs.unlikely + options.appearance_weight * self._likeness.cost(unlike[rows, columns])
+        number[rows, columns] = np.arange(len(rows))
+        row, column = assign(cost, options.gate, starts, first=known)
+        met[places[column]] = since + row
+        self._flock.update(pairs, number[row, column], options.trusted)
+
+    def _learn(self, unlike: Array, metres: Array, starts: Sequence[int]) -> None:
+        """Pairs far from all others of a view on the floor are surely the same person; pairs far from each other
+        surely not."""
         near, far = metres < self.options.alone_m / 4, metres > self.options.alone_m
-        apart = far | near
+        views = starts[:-1]
+        alone_there = np.logical_and.reduceat(near | far, views, axis=1) & (np.add.reduceat(near, views, axis=1) == 1)
         alone = (
             near
-            & (apart.all(axis=0) & (near.sum(axis=0) == 1))
-            & (apart.all(axis=1) & (near.sum(axis=1) == 1))[:, None]
+            & ((near | far).all(axis=0) & (near.sum(axis=0) == 1))
+            & np.repeat(alone_there, np.diff(starts), axis=1)
         )
-        self._likeness.learn(unlike[alone], unlike[far][:8])
+        self._likeness.learn(unlike[alone], unlike[far])
 
     def _reach(self) -> Array:
         """How far from its prediction each track may be found, metres."""
         unseen = np.array([track.unseen_s(self._t_ns) for track in self._flock.tracks])
         return self.options.gate_m + np.minimum(np.maximum(unseen - self.options.lost_after_s, 0.0), 1.5)
 
-    def _note(self, camera: str, seen: Sight, matched: Matches) -> None:
+    def _note(self, cameras: Sequence[str], seen: Sight, met: Sequence[int]) -> None:
         """Remembers who was seen just now, how they looked and beside whom."""
-        for t, d in matched:
-            track = self._flock.tracks[t]
+        shown: dict[int, list[int]] = {}
+        for place, row in enumerate(met):
+            if row >= 0:
+                shown.setdefault(row, []).append(place)
+        view = seen.view.tolist()
+        for row, places in shown.items():
+            track = self._flock.tracks[row]
             dt_s = min(track.unseen_s(self._t_ns), 1.0)
-            if not seen.mixed[d]:
-                track.remember(seen.people[d].appearance, dt_s, self.options.appearance_memory_s)
-            track.hits += 1
-            if track.life is Life.TENTATIVE:
-                track.shown[camera] = track.shown.get(camera, 0) + 1
+            looks = [seen.people[place].appearance for place in places if not seen.mixed[place]]
+            track.remember(looks, dt_s, self.options.appearance_memory_s)
+            track.hits += len(places)
             track.seen_ns = self._t_ns
             if track.life is Life.LOST:
                 track.life = Life.CONFIRMED
-        self._note_company([self._flock.tracks[t] for t, _ in matched])
-
-    def _note_company(self, together: Sequence[Track]) -> None:
-        """Two tracks that one view shows apart are two people: their time side by side starts anew."""
-        serials = {track.serial for track in together}
-        for track in together:
-            if track.close_since:
-                track.close_since = {other: since for other, since in track.close_since.items() if other not in serials}
             if track.life is Life.TENTATIVE:
-                track.apart_from |= serials - {track.serial}
+                for place in places:
+                    camera = cameras[view[place]]
+                    track.shown[camera] = track.shown.get(camera, 0) + 1
+            if track.life is Life.TENTATIVE or track.close_since:
+                views = {view[place] for place in places}
+                beside = {other for place, other in enumerate(met) if other >= 0 and view[place] in views} - {row}
+                others = {self._flock.tracks[other].serial for other in beside}
+                apart(track, others)
+                track.apart_from |= others
 
-    def _born(self, camera: str, seen: Sight, matched: Matches) -> None:
-        if len(matched) == len(seen.people):
-            return
-        together, taken = {self._flock.tracks[t].serial for t, _ in matched}, {d for _, d in matched}
+    def _born(self, cameras: Sequence[str], seen: Sight, met: Rows, after: int) -> int:
+        """Begins a track for everybody new whom the first view ``after`` one shows that shows such; which one it is,
+        or -1.
+        """
         born: list[Track] = []
-        for d, person in enumerate(seen.people):
-            if d in taken or person.score < self.options.birth_score:
-                continue
-            at = seen.mean[d, :2]
+        of = -1
+        for place in np.flatnonzero((met < 0) & (seen.view > after)).tolist():
+            view, person, at = int(seen.view[place]), seen.people[place], seen.mean[place, :2]
+            if born and view != of:
+                break
             near_entry = self._ground.from_entry_m(float(at[0]), float(at[1])) < self.options.entry_zone_m
-            if not near_entry and not self._ground.is_free(at, 0.15):
+            if person.score < self.options.birth_score or not (near_entry or self._ground.is_free(at, 0.15)):
                 continue
-            self._births += 1
-            track = Track(*begun(seen.mean[d], seen.cov[d]), self._t_ns, self._t_ns, self._births, expected=near_entry,
-                          appearance=person.appearance.copy())  # fmt: skip
-            track.shown, track.apart_from = {camera: 1}, set(together)
-            track.before = {**self._views, camera: self._views[camera] - 1}
+            of, self._births = view, self._births + 1
+            track = Track(*begun(seen.mean[place], seen.cov[place]), self._t_ns, self._t_ns, self._births,
+                          hits=0, expected=near_entry, appearance=person.appearance.copy())  # fmt: skip
+            track.before = {camera: n - cameras.count(camera) for camera, n in self._views.items()}
+            met[place] = len(self._flock.tracks) + len(born)
             born.append(track)
         self._flock.join(born)
+        self._hands.join(len(born))
+        return of
 
     def _live(self) -> None:
         """Confirms, loses and recovers tracks."""
@@ -201,7 +221,7 @@ class FloorTracker:
                 track.life = Life.LOST
             if track.life is Life.TENTATIVE and track.seen_ns == self._t_ns:
                 self._grow_up(track)
-        self._merge()
+        merge(self._flock.tracks, self._t_ns, self.options)
 
     def _grow_up(self, track: Track) -> None:
         """A tentative track that was just seen may be somebody who was lost, or somebody new."""
@@ -241,7 +261,6 @@ class FloorTracker:
             return False
         born.number, born.life, born.hits = lost.number, Life.CONFIRMED, born.hits + lost.hits
         born.born_ns = lost.born_ns
-        self._hands.drop(lost)
         lost.give_up()
         return True
 
@@ -249,41 +268,22 @@ class FloorTracker:
         """Cost of taking two tracks for the same person by their looks."""
         return float(self._likeness.cost(cosine_distances([one.appearance], [other.appearance]))[0, 0])
 
-    def _merge(self) -> None:
-        """Ends the younger of two tracks that run along without any view that shows both."""
-        alive = [track for track in self._flock.tracks if track.life is not Life.LOST]
-        places = [(float(track.mean[0]), float(track.mean[1])) for track in alive]
-        for i, younger in enumerate(alive):
-            for j in range(i):
-                older = alive[j]
-                if math.dist(places[i], places[j]) >= self.options.merge_m:
-                    if younger.close_since:
-                        younger.close_since.pop(older.serial, None)
-                    if older.close_since:
-                        older.close_since.pop(younger.serial, None)
-                    continue
-                # Both sides keep the start, and a view that shows both clears both.
-                since = younger.close_since.setdefault(older.serial, self._t_ns)
-                since = max(since, older.close_since.setdefault(younger.serial, since))
-                if (self._t_ns - since) / 1e9 >= self.options.merge_s:
-                    keep, drop = (older, younger) if older.number or not younger.number else (younger, older)
-                    drop.give_up()
-                    keep.seen_ns = max(keep.seen_ns, drop.seen_ns)
-
     def _forget(self) -> None:
-        staying = [track for track in self._flock.tracks if stays(track, self._ground, self._t_ns, self.options)]
-        if len(staying) < len(self._flock.tracks):
+        tracks = self._flock.tracks
+        rows = [row for row, track in enumerate(tracks) if stays(track, self._ground, self._t_ns, self.options)]
+        if len(rows) < len(tracks):
+            staying = [tracks[row] for row in rows]
             serials = {track.serial for track in staying}
             for track in staying:
                 track.close_since = {other: since for other, since in track.close_since.items() if other in serials}
             self._flock = Flock(staying)
-            self._hands.keep(staying)
+            self._hands.keep(rows)
 
     def _state(self) -> FloorState:
         shown = [
-            track
-            for track in self._flock.tracks
+            (track, hands)
+            for track, hands in zip(self._flock.tracks, self._hands.told(self._t_ns), strict=True)
             if track.life is not Life.TENTATIVE and track.unseen_s(self._t_ns) <= self.options.coast_s
         ]
-        shown.sort(key=lambda track: track.number)
-        return FloorState(self._t_ns, tuple(t.reported(self._t_ns, self._hands.of(t, self._t_ns)) for t in shown))
+        shown.sort(key=lambda one: one[0].number)
+        return FloorState(self._t_ns, tuple(track.reported(self._t_ns, hands) for track, hands in shown))

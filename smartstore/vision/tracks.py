@@ -4,7 +4,7 @@ In: what a view saw of somebody. Out: what is known of them. The state is (x, y,
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -147,14 +147,15 @@ class Track:
             camera: hits / max(views[camera] - self.before.get(camera, 0), 1) for camera, hits in self.shown.items()
         }
 
-    def remember(self, appearance: Array, dt_s: float, memory_s: float) -> None:
-        """Lets the running mean of the appearance follow."""
-        if len(self.appearance) != len(appearance):
-            if np.isfinite(appearance).all() and len(appearance):
-                self.appearance = appearance.copy()
+    def remember(self, seen: Sequence[Array], dt_s: float, memory_s: float) -> None:
+        """Lets the running mean of the appearance follow those that were ``seen`` at one moment."""
+        if not len(self.appearance):
+            self.appearance = next((one.copy() for one in seen if len(one) and np.isfinite(one).all()), self.appearance)
+        alike = [one for one in seen if len(one) == len(self.appearance)]
+        if not alike or not len(self.appearance):
             return
-        share = max(1.0 / (self.hits + 1), min(1.0, dt_s / memory_s))
-        mixed = self.appearance + share * (appearance - self.appearance)
+        share = max(len(alike) / (self.hits + len(alike)), min(1.0, dt_s / memory_s))
+        mixed = self.appearance + share * (sum(alike) / len(alike) - self.appearance)
         length = math.sqrt(mixed @ mixed)
         if math.isfinite(length):
             self.appearance = mixed / max(length, 1e-9)

@@ -12,9 +12,11 @@ from smartstore.site import Site, load_site
 from smartstore.state import freeze, thaw
 from smartstore.vision.association import assign
 from smartstore.vision.doubles import Overlaps, once_each
+from smartstore.vision.flock import Flock, begun
 from smartstore.vision.floor import Bodies, FloorOptions, Stands, locate
 from smartstore.vision.rays import RayTable
 from smartstore.vision.tracker import FloorTracker
+from smartstore.vision.tracks import Track, TrackerOptions
 from tests.smartstore.crowd import SECOND, Cinema, Walker, line
 
 AISLE_A = 1.5
@@ -231,11 +233,32 @@ def test_a_view_of_an_unknown_camera_or_from_the_past_is_counted(corner: Site) -
         pytest.param([[1.0, 2.0], [1.5, 9.0]], [(0, 1), (1, 0)], id="the sum decides, not the first"),
         pytest.param([[20.0]], [], id="beyond the gate"),
         pytest.param([[1.0, 1e6], [2.0, 1e6]], [(0, 0)], id="a forbidden pair pushes nobody out"),
-        pytest.param(np.zeros((0, 3)).tolist(), [], id="nobody"),
+        pytest.param([[], []], [], id="nobody"),
     ],
 )
 def test_assignment(cost: list[list[float]], expected: list[tuple[int, int]]) -> None:
-    assert assign(np.array(cost), 14.0) == expected
+    rows, columns = assign(np.array(cost), 14.0, (0, len(cost[0])))
+    assert list(zip(rows, columns, strict=True)) == expected
+
+
+def test_each_view_is_assigned_by_itself_and_known_people_first() -> None:
+    cost, views = np.array([[1.0, 3.0, 9.0], [0.5, 1.0, np.inf]]), (0, 1, 3)
+    rows, columns = assign(cost, 14.0, views)
+    assert list(zip(rows, columns, strict=True)) == [(1, 0), (0, 2), (1, 1)]
+    rows, columns = assign(cost, 14.0, views, first=np.array([True, False]))
+    assert list(zip(rows, columns, strict=True)) == [(0, 0), (0, 1)]
+
+
+def test_what_several_cameras_measure_at_once_is_worth_as_much_as_one_after_the_other() -> None:
+    options, cov = TrackerOptions(), np.diag([0.02, 0.03, 0.05])
+    seen = np.array([[1.02, 2.0, 1.7], [0.97, 2.05, 1.72], [1.0, 1.98, 1.66]])
+    together, alone = (Flock([Track(*begun(np.array([1.0, 2.0, 1.7]), cov), 0, 0)]) for _ in range(2))
+    pairs = together.pairs(np.zeros(3, int), seen, np.array([cov] * 3))
+    together.update(pairs, np.arange(3), options.trusted)
+    for one in seen:
+        alone.update(alone.pairs(np.zeros(1, int), one[None], cov[None]), np.arange(1), options.trusted)
+    assert together.mean == pytest.approx(alone.mean)
+    assert together.cov == pytest.approx(alone.cov)
 
 
 def test_somebody_found_twice_in_one_picture_is_one_person(corner: Site) -> None:
