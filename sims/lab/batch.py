@@ -1,11 +1,13 @@
 """Many runs, one result file each: the one way in which the lab runs many. Goes on where it stopped.
 
 In: jobs with a name and a digest of what they play; processes here, or a Dask cluster by its address. Out: their
-results, in the order of the jobs. A run that fails is a result, too, and stops no other one.
+results, in the order of the jobs. A run that fails is a result, too, and stops no other one. Jobs that hear the same
+story are played together, a few at once.
 """
 
 import json
 import logging
+import math
 import os
 import threading
 import time
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from smartstore.process import quiet_collector
 
@@ -22,6 +24,8 @@ Result = dict[str, Any]
 LOG = "runs.log"
 """In the folder of a batch: a line per run that was played, in the order in which they ended."""
 ANSWER_S, WORKERS_S = 8.0, 20.0
+TOGETHER = 8
+"""At most so many runs hear a story at once: an interruption loses no more, and the story is a small part of each."""
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -37,6 +41,15 @@ class Job(Protocol):
     def document(self) -> str: ...
     def digest(self) -> str: ...
     def play(self) -> Result: ...
+
+
+@runtime_checkable
+class Hearer(Job, Protocol):
+    """A run that hears the same story as all others of its ``story``, so that it can be played together with them."""
+
+    @property
+    def story(self) -> str: ...
+    def play_with(self, others: Sequence[Any]) -> list[Result]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,36 +123,61 @@ def play_all(
     return [results[job.name] for job in jobs]
 
 
-def _play(job: Job) -> Result:
-    """A job's result with the CPU time it took; of one that fails the line for the user, and the trace for us."""
+def _tasks(jobs: Sequence[Job], workers: int) -> list[list[Job]]:
+    """Jobs that are played in one go, in the order of the first of each; enough of them that every worker has some."""
+    stories: dict[str, list[Job]] = {}
+    for job in jobs:
+        stories.setdefault(job.story if isinstance(job, Hearer) else job.name, []).append(job)
+    most = min(TOGETHER, math.ceil(len(jobs) / workers))
+    return [told[first : first + most] for told in stories.values() for first in range(0, len(told), most)]
+
+
+def _play(jobs: Sequence[Job]) -> list[Result]:
+    """Results of jobs of one story, each with its share of the CPU time."""
     with _ONE_AT_A_TIME:  # also on a Dask worker with several threads
         quiet_collector()
         started = time.process_time()
-        try:
-            result = job.play()
-        except Exception as error:  # noqa: BLE001 - a run that fails must not stop the others
-            ours = type(error).__module__.split(".")[0] in ("sims", "smartstore")
-            line = " ".join(str(error).split()) if ours else f"{type(error).__name__}: {' '.join(str(error).split())}"
-            result = {"failed": line, "trace": traceback.format_exc()}
-        return {**result, "cpu_s": round(time.process_time() - started, 2)}
+        results = _heard(jobs)
+        share_s = round((time.process_time() - started) / len(jobs), 2)
+        return [{**result, "cpu_s": share_s} for result in results]
+
+
+def _heard(jobs: Sequence[Job]) -> list[Result]:
+    """Of a job that fails the line for the user, and the trace for us; where one of several fails, each is alone."""
+    first, others = jobs[0], jobs[1:]
+    try:
+        return first.play_with(others) if others and isinstance(first, Hearer) else [first.play()]
+    except Exception as error:  # noqa: BLE001 - a run that fails must not stop the others
+        if others:
+            return [result for job in jobs for result in _heard([job])]
+        ours = type(error).__module__.split(".")[0] in ("sims", "smartstore")
+        line = " ".join(str(error).split()) if ours else f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return [{"failed": line, "trace": traceback.format_exc()}]
 
 
 def _played(jobs: Sequence[Job], workers: int, scheduler: str | None) -> Iterator[tuple[Job, Result]]:
     """Results as they come."""
     if scheduler is None and (workers <= 1 or len(jobs) <= 1):
-        for job in jobs:
-            yield job, _play(job)
+        for task in _tasks(jobs, 1):
+            yield from zip(task, _play(task), strict=True)
         return
     with _cluster(min(workers, len(jobs)), scheduler) as client:
         from distributed import as_completed
 
-        going = {client.submit(_play, job, pure=False): job for job in jobs}
-        for future in as_completed(list(going), loop=client.loop):
+        going = {client.submit(_play, task, pure=False): task for task in _tasks(jobs, len(client.nthreads()))}
+        ended = as_completed(list(going), loop=client.loop)
+        for future in ended:
             if future.status in ("cancelled", "lost"):
                 raise BatchError(f"{scheduler or 'the workers'} went away; finished runs are kept, go on with --resume")
-            error = future.exception()
-            lost = {"failed": f"its worker ended: {' '.join(str(error).split())}", "cpu_s": 0.0}
-            yield going[future], future.result() if error is None else lost
+            error, task = future.exception(), going[future]
+            if error is None:
+                yield from zip(task, future.result(), strict=True)
+            elif len(task) == 1:
+                yield task[0], {"failed": f"its worker ended: {' '.join(str(error).split())}", "cpu_s": 0.0}
+            else:
+                alone = {client.submit(_play, [job], pure=False): [job] for job in task}
+                going |= alone
+                ended.update(list(alone))
 
 
 @contextmanager

@@ -67,8 +67,12 @@ class Design:
     @cached_property
     def digest(self) -> str:
         """Changes with the documents."""
-        told = json.dumps(self.documents, sort_keys=True, default=str)
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        return _digest(self.documents)
+
+    @cached_property
+    def digest_of_building(self) -> str:
+        """Changes with all documents but the settings of the pipeline, of which the building knows nothing."""
+        return _digest({part: document for part, document in self.documents.items() if part != "pipeline"})
 
     def changed(self, edit: Edit, name: str) -> "Design":
         """A variant; raises :class:`DesignError` where the edit names what is not there."""
@@ -118,6 +122,10 @@ class Design:
         for name in (*PARTS, "edge"):
             line = re.sub(re.escape(str(folder / f"{name}.yaml")) + r"(:\d+)?", self.sources.get(name, name), line)
         return line if self.name in line else f"{self.name}: {line}"
+
+
+def _digest(documents: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(documents, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

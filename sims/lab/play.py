@@ -1,11 +1,13 @@
 """One run of building and product in this process, without a broker: how everything that runs a lot runs.
 
-In: a scenario, the document of its store, a seed, the product's settings. Out: a :class:`Played`: the truth, what the
-product said, and what was on the wire. With pictures the run is an ordinary one over a broker, in a folder that goes.
+In: a story (a scenario, the document of its store, a seed), and settings of the product that hears it, or of several.
+Out: a :class:`Played` for each: the truth, what the product said, and what was on the wire. With pictures the run is an
+ordinary one over a broker, in a folder that goes.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -68,30 +70,60 @@ def site_of(store: Path) -> Site:
     return load_site(store)
 
 
+class _Listener:
+    """A product that hears a story, and the baseline beside it. What it says stays with it: nobody else hears it."""
+
+    def __init__(self, site: Site, key: Path, settings: Settings, baseline: bool) -> None:
+        self.said, self.traffic = Published(), Traffic()
+        self.rival = SequentialBaseline(site) if baseline else None
+        self.service = EmbeddedStore(site, key, settings)
+
+    def hear(self, packets: Sequence[Packet]) -> None:
+        """What left the building at a moment."""
+        for packet in packets:
+            self.traffic.count(packet)
+            for answer in self.service.hear(packet):
+                self.traffic.count(answer)
+                self.said.observe(answer)
+            if self.rival is not None and (batch := decode(packet)) and batch.channel is topics.SCALE:
+                self.rival.feel(batch.device, batch.message)
+        if self.rival is not None:
+            self.rival.see(self.service.floor, self.service.owners)
+
+    def heard(self, truth: Truth) -> Played:
+        """What came of it, beside what really happened."""
+        return Played(truth, self.said, None if self.rival is None else self.rival.carts, self.traffic)
+
+
 def play_edge(scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False) -> Played:
     """With smart cameras; ``baseline`` sets the sequential one beside the product.
 
     Raises:
         SiteError, BuildingError, ScenarioError, WalkingError: what cannot be played; each is one line.
     """
-    site, building, said, traffic = site_of(store), building_of(store), Published(), Traffic()
-    palms, rival = Palms(building.store, seed), SequentialBaseline(site) if baseline else None
-    with tempfile.TemporaryDirectory() as folder:
+    return play_together(scenario, store, seed, [settings], baseline)[0]
+
+
+def play_together(
+    scenario: Scenario, store: Path, seed: int, settings: Sequence[Settings], baseline: bool = False
+) -> list[Played]:
+    """Like :func:`play_edge`, for a product with each of these settings. The building never hears the product, only
+    palms; so it is played once, and all of them listen.
+    """
+    site, building = site_of(store), building_of(store)
+    palms = Palms(building.store, seed)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as open_services:
         truth, key = Path(folder) / "truth.jsonl", Path(folder) / "palm.pem"
         key.write_bytes(palms.public_key_pem)
         simulation = Simulation(building, scenario, seed, scan=palms.scan, enrol=palms.enrol, truth=truth)
-        with EmbeddedStore(site, key, settings) as service:
-            for moment in simulation.run():
-                for packet in moment.packets:
-                    traffic.count(packet)
-                    for answer in service.hear(packet):
-                        traffic.count(answer)
-                        said.observe(answer)
-                    if rival is not None and (batch := decode(packet)) and batch.channel is topics.SCALE:
-                        rival.feel(batch.device, batch.message)
-                if rival is not None:
-                    rival.see(service.floor, service.owners)
-        return Played(read_truth(truth), said, None if rival is None else rival.carts, traffic)
+        listeners = [_Listener(site, key, one, baseline) for one in settings]
+        for listener in listeners:
+            open_services.enter_context(listener.service)
+        for moment in simulation.run():
+            for listener in listeners:
+                listener.hear(moment.packets)
+        happened = read_truth(truth)
+    return [listener.heard(happened) for listener in listeners]
 
 
 def play_frames(scenario: str, seed: int, settings: Mapping[str, Any]) -> Played:

@@ -22,7 +22,7 @@ from sims.lab.batch import Progress, Result, play_all, write_json
 from sims.lab.cost import Prices, load_prices
 from sims.lab.design import PARTS, Design, DesignError, Edit, load_design, unpacked
 from sims.lab.measures import MEASURES, means, row_of
-from sims.lab.play import building_of, play_edge, site_of
+from sims.lab.play import building_of, play_together, site_of
 from sims.scenario import load_scenario
 from smartstore.settings import read_settings
 
@@ -83,13 +83,25 @@ class DesignRun:
         told = f"{self.design.digest}|{self.seed}|{self.prices.model_dump_json()}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
+    @property
+    def story(self) -> str:
+        """The same for all runs in which the building does the same."""
+        return f"{self.design.digest_of_building}|{self.seed}"
+
     def play(self) -> Result:
         """The row of measures."""
-        self.design.check()
+        return self.play_with([])[0]
+
+    def play_with(self, others: "Sequence[DesignRun]") -> list[Result]:
+        """The rows of this run and of others that hear the same story."""
+        runs = [self, *others]
+        for run in runs:
+            run.design.check()
         files = unpacked(self.design)
+        settings = [read_settings(unpacked(run.design).pipeline) for run in runs]
+        played = play_together(load_scenario(files.scenario), files.store, self.seed, settings)
         site, building = site_of(files.store), building_of(files.store)
-        played = play_edge(load_scenario(files.scenario), files.store, self.seed, read_settings(files.pipeline))
-        return {"row": row_of(played, site, building, self.prices)}
+        return [{"row": row_of(one, site, building, run.prices)} for run, one in zip(runs, played, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,7 @@ from smartstore.cli import run as tell
 
 ROOT = Path(__file__).parents[2]
 CORNER = ROOT / "configs/scenarios/corner-rush.yaml"
-TWO_FEWER = {"store": ["remove c3", "remove c4"]}
-NO_SHELF = {"store": ["remove s1", "remove s2", "remove s3"]}
+FEW = {"store": ["remove c3", "remove c4", "remove s1", "remove s2", "remove s3"]}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,9 @@ def write_plan(folder: Path, design: Path, axes: dict[str, Any], seeds: str = "4
 
 @pytest.fixture(scope="module")
 def plan(short: Path) -> Path:
-    return write_plan(short.parent, short, {"cameras": {"all": {}, "two fewer": TWO_FEWER, "no shelf": NO_SHELF}})
+    """Two stories, each heard by two products: one that books what it believes, and one that wants to be certain."""
+    axes = {"cameras": {"all": {}, "few": FEW}, "pipeline.attribution.sure": [0.6, 0.9999999]}
+    return write_plan(short.parent, short, axes)
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +64,22 @@ def test_a_sweep_has_a_row_per_run_in_the_order_of_its_plan(table: bytes, tmp_pa
     (tmp_path / RESULTS).write_bytes(table)
     (tmp_path / "plan.json").write_text("{}")
     _, rows = read_results(tmp_path)
-    assert [(row["cameras"], row["seed"]) for row in rows] == [("all", 461), ("two fewer", 461), ("no shelf", 461)]
+    told = [(row["cameras"], row["pipeline.attribution.sure"], row["seed"]) for row in rows]
+    assert told == [("all", 0.6, 461), ("all", 0.9999999, 461), ("few", 0.6, 461), ("few", 0.9999999, 461)]
     assert rows[0]["item_f1"] == 1.0
-    assert rows[0]["hardware_minor"] - rows[1]["hardware_minor"] == 2 * 45000
-    assert rows[0]["bytes_per_s"] > rows[1]["bytes_per_s"]
+    assert [row["cases"] for row in rows] == [0, 1, 0, 1]
+    assert rows[0]["hardware_minor"] > rows[2]["hardware_minor"]
+    assert rows[0]["bytes_per_s"] > rows[2]["bytes_per_s"]
     assert {row["failed"] for row in rows} == {None}
+
+
+def test_runs_that_hear_one_story_say_what_each_says_by_itself(plan: Path, table: bytes, tmp_path: Path) -> None:
+    runs = read_sweep(plan).runs
+    assert [first.story == other.story for first, other in pairwise(runs)] == [True, False, True]
+    (tmp_path / RESULTS).write_bytes(table)
+    (tmp_path / "plan.json").write_text("{}")
+    for run, row in zip(runs[:2], read_results(tmp_path)[1], strict=False):
+        assert run.play()["row"].items() <= row.items()
 
 
 def test_killed_half_way_and_resumed_nothing_is_run_twice(plan: Path, table: bytes, tmp_path: Path) -> None:
@@ -78,12 +91,12 @@ def test_killed_half_way_and_resumed_nothing_is_run_twice(plan: Path, table: byt
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     finished = {path.name: path.stat().st_mtime_ns for path in runs.glob("*.json")}
-    assert 1 <= len(finished) < 3 and not (tmp_path / RESULTS).exists()
+    assert 1 <= len(finished) < 4 and not (tmp_path / RESULTS).exists()
     sweep(plan, 1, resume=True, out=tmp_path)
     assert (tmp_path / RESULTS).read_bytes() == table
     assert {name: (runs / name).stat().st_mtime_ns for name in finished} == finished
     played = [line.split("\t")[0] for line in log.read_text().splitlines()]
-    assert len(played) == len(set(played)) == 3
+    assert len(played) == len(set(played)) == 4
 
 
 @contextmanager
@@ -139,6 +152,22 @@ def test_a_run_that_fails_is_told_and_stops_no_other(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match="1 of 2 runs failed, the first is a: nobody can walk there"):
         run_all(jobs, tmp_path, 1, resume=True)
     assert [line.split("\t")[0] for line in (tmp_path / LOG).read_text().splitlines()] == ["a", "b", "a"]
+
+
+class Together(Broken):
+    """A run that hears the same story as the others; one that goes wrong takes them along."""
+
+    story = "one"
+
+    def play_with(self, others: Sequence["Together"]) -> list[dict[str, Any]]:
+        return [{**run.play(), "together": True} for run in (self, *others)]
+
+
+def test_a_run_that_fails_beside_others_leaves_them_their_results(tmp_path: Path) -> None:
+    right, wrong = [Together("a", True), Together("b", True)], [Together("c", True), Together("d", False)]
+    assert play_all(right, tmp_path, 1, resume=False)[1] == {"row": 1, "together": True, "cpu_s": 0.0, "digest": "1"}
+    third, fourth = play_all(wrong, tmp_path, 1, resume=False)
+    assert third == {"row": 1, "cpu_s": 0.0, "digest": "1"} and fourth["failed"] == "nobody can walk there"
 
 
 def test_a_layout_that_cannot_be_is_a_failed_row(short: Path, tmp_path: Path) -> None:
