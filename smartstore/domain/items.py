@@ -37,6 +37,17 @@ class WeightStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrest:
+    """A plate that was disturbed at ``since_ns`` and has not settled; ``lowest_grams`` is 0 or how much less it carried
+    for a moment, which only goods that were lifted can bring about.
+    """
+
+    plate: str
+    since_ns: int
+    lowest_grams: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What a weight step may have been, by weight alone. An empty ``sku`` with quantity 0 is "nothing was moved"."""
 

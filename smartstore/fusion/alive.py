@@ -7,6 +7,7 @@ restless.
 from collections.abc import Container
 from dataclasses import dataclass, field
 
+from smartstore.domain.items import Unrest
 from smartstore.site import Site
 
 NS_PER_S = 1_000_000_000
@@ -19,8 +20,8 @@ class ScaleAlive:
     fixture: str
     t_ns: int
     plates: frozenset[str]
-    restless: tuple[tuple[str, int], ...] = ()
-    """Plates that have not settled, and since when."""
+    restless: tuple[Unrest, ...] = ()
+    """Plates that have not settled."""
 
 
 @dataclass
@@ -60,4 +61,6 @@ class LivingScales:
     def restless(self, fixture: str, plates: Container[str], before_ns: int) -> bool:
         """Whether one of these plates was disturbed before a time and has not settled since."""
         alive = self._last.get(fixture)
-        return alive is not None and any(plate in plates and since < before_ns for plate, since in alive.restless)
+        return alive is not None and any(
+            unrest.plate in plates and unrest.since_ns < before_ns for unrest in alive.restless
+        )

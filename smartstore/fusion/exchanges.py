@@ -2,13 +2,14 @@
 
 In: what scales say of disturbed plates, weight steps, and who reached where. Out: :class:`Exchange` facts: a facing
 whose plates were disturbed and settled where they were while two visits had a hand in there, of which one holds what
-lies there. The scale cannot tell that from two hands that touched; the receipts of both depend on it.
+lies there. Only a plate that was lighter for a moment tells that from two hands that touched; the receipts of both
+depend on it.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from smartstore.domain.items import WeightStep
+from smartstore.domain.items import Unrest, WeightStep
 from smartstore.fusion.alive import ScaleAlive
 from smartstore.site import Facing, Site
 
@@ -24,7 +25,11 @@ class ExchangeOptions:
     """Times in seconds, log-likelihood ratios in nats."""
 
     reach_nats: float = 1.5
-    """Both hands are in there at least so surely."""
+    """Both hands are in there at least so surely ..."""
+    near_nats: float = -2.0
+    """... or nothing speaks against it more than this, where goods were lifted and stood there again."""
+    lifted_share: float = 0.5
+    """A plate that was lighter by more than this share of an item was not only touched."""
     margin_s: float = 0.5
     """A step so near to a disturbance belongs to it."""
     same_grams: float = 10.0
@@ -57,6 +62,7 @@ class _Unrest:
     plate: str
     start_ns: int
     end_ns: int
+    lowest_grams: float
 
 
 @dataclass
@@ -65,8 +71,8 @@ class Exchanges:
 
     site: Site
     options: ExchangeOptions = field(default_factory=ExchangeOptions)
-    _moving: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Disturbed plates of each fixture, and since when."""
+    _moving: dict[str, dict[str, Unrest]] = field(default_factory=dict)
+    """Disturbed plates of each fixture."""
     _over: dict[tuple[str, int], _Unrest] = field(default_factory=dict)
     """Disturbances that are over, and whose time has not come."""
     _told_ns: dict[str, int] = field(default_factory=dict)
@@ -76,11 +82,12 @@ class Exchanges:
     def observe(self, alive: ScaleAlive) -> None:
         """A scale spoke."""
         before, most_ns = self._moving.get(alive.fixture, {}), round(self.options.most_s * NS_PER_S)
-        moving = {plate: before.get(plate, since) for plate, since in alive.restless}
-        for plate, since in before.items():
+        moving = {now.plate: _longer(before.get(now.plate), now) for now in alive.restless}
+        for plate, last in before.items():
+            since = last.since_ns
             over = plate not in moving or alive.t_ns - since > most_ns
             if over and since > self._told_ns.get(plate, -1):
-                self._over.setdefault((plate, since), _Unrest(plate, since, alive.t_ns))
+                self._over.setdefault((plate, since), _Unrest(plate, since, alive.t_ns, last.lowest_grams))
         self._moving[alive.fixture] = moving
 
     def felt(self, step: WeightStep) -> None:
@@ -135,7 +142,9 @@ class Exchanges:
             return []
         hands_ns = min(unrest.end_ns, unrest.start_ns + round(self.options.hands_s * NS_PER_S))
         near = reached(facing, unrest.start_ns, hands_ns)
-        inside = {visit: ratio for visit, ratio in near.items() if ratio >= self.options.reach_nats}
+        lifted = -unrest.lowest_grams > self.options.lifted_share * self.site.items[facing.sku].grams
+        least = self.options.near_nats if lifted else self.options.reach_nats
+        inside = {visit: ratio for visit, ratio in near.items() if ratio >= least}
         givers = [visit for visit in holders if visit in inside]
         middle_ns = (unrest.start_ns + hands_ns) // 2
         return [
@@ -144,3 +153,8 @@ class Exchanges:
             for taker in sorted(inside, key=lambda visit: (-inside[visit], visit))
             if taker != giver
         ][:1]
+
+
+def _longer(before: Unrest | None, now: Unrest) -> Unrest:
+    """What is known of one disturbance by now."""
+    return replace(before, lowest_grams=min(before.lowest_grams, now.lowest_grams)) if before else now

@@ -18,8 +18,8 @@ NS_PER_S = 1_000_000_000
 class StoopOptions:
     """Times in seconds, lengths in metres."""
 
-    low_m: float = 0.32
-    """Hands lower than this are at the floor."""
+    low_m: float = 0.36
+    """Hands lower than this are at the floor, or stand a bottle there."""
     least_s: float = 0.2
     gap_s: float = 0.5
     hand_m: float = 0.6

@@ -18,7 +18,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.items import WeightStep
+from smartstore.domain.items import Unrest, WeightStep
 from smartstore.scales.cells import Array, NoiseOptions, PlateNoise
 from smartstore.scales.grouping import PlateStep, groups_of, overlap
 from smartstore.scales.reading import PlateReader
@@ -85,6 +85,8 @@ class StepDetector:
         """The last cells, each with the time of its first sample."""
         self._since: dict[int, int] = {}
         """When each restless plate was disturbed."""
+        self._lowest: dict[int, float] = {}
+        """How far below its level each restless plate has been, in grams."""
         self._moved: NDArray[np.int64] = np.full(len(self._plates), 0, np.int64)
         """When each plate last settled on another level."""
         self._held: list[PlateStep] = []
@@ -98,10 +100,13 @@ class StepDetector:
         """The plates that gave numbers within the last second before ``t_ns``, and not always the same one."""
         return self._reader.live(t_ns)
 
-    def restless(self) -> tuple[tuple[str, int], ...]:
-        """The plates of which more is to be said, with the time in nanoseconds at which each was disturbed."""
-        moving = ((self._plates[plate], since_ns) for plate, since_ns in sorted(self._since.items()))
-        return (*moving, *((self._plates[step.plate], step.start_ns) for step in self._held))
+    def restless(self) -> tuple[Unrest, ...]:
+        """The plates of which more is to be said."""
+        moving = (
+            Unrest(self._plates[plate], since_ns, self._lowest[plate])
+            for plate, since_ns in sorted(self._since.items())
+        )
+        return (*moving, *(Unrest(self._plates[step.plate], step.start_ns) for step in self._held))
 
     def observe(self, batch: ScaleBatch) -> list[WeightStep]:
         """The steps that settled with this batch, oldest first."""
@@ -136,9 +141,11 @@ class StepDetector:
         for moved in np.nonzero(there & ~near & ~np.isnan(self._noise.level))[0]:
             if moved not in self._since:
                 self._since[int(moved)] = self._silent_since(int(moved), t_ns)
+                self._lowest[int(moved)] = 0.0
         self._noise.follow(cell, quiet)
         for plate in restless:
             if there[plate]:
+                self._lowest[plate] = min(self._lowest[plate], float(cell[plate] - self._noise.level[plate]))
                 self._settle(plate, t_ns)
 
     def _silent_since(self, plate: int, t_ns: int) -> int:
@@ -194,7 +201,7 @@ class StepDetector:
             noise.settled(plate, float(noise.level[plate]), window)
         if restless_s >= options.restless_s:
             noise.begin(plate, self._last(plate, self._begin_cells))
-        del self._since[plate]
+        del self._since[plate], self._lowest[plate]
 
     def _release(self, t_ns: int) -> list[WeightStep]:
         """The held steps of every shelf that has come to rest, or that kept somebody waiting long enough."""

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
-from smartstore.domain.items import WeightStep
+from smartstore.domain.items import Unrest, WeightStep
 from smartstore.fusion.alive import ScaleAlive
 from smartstore.fusion.exchanges import Exchanges
 from smartstore.fusion.options import AttributionOptions, FusionOptions
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
-from tests.builders import FakeScale, ItemEvent, at, grams, plate, shopper, told, view
+from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, shopper, told, view
 
 PLACE, BESIDE = "g1-1-a", "g1-1-b"
 """Flour and sugar: they weigh the same within 3 g."""
@@ -54,6 +54,22 @@ def test_where_more_has_to_be_known_two_hands_and_no_change_are_a_case_of_both(
     assert (best.giver, best.visit, best.sku, best.quantity) == ("anna", "ben", site.facings[PLACE].sku, 1)
 
 
+@pytest.mark.parametrize("lifted", [True, False], ids=["lighter for a moment", "touched"])
+def test_of_two_whose_hands_are_hardly_seen_one_took_what_the_other_put_back_if_it_was_lifted(
+    site: Site, lifted: bool
+) -> None:
+    """Ben takes a packet of flour, and Anna stands hers there in the same moment; or they only touch what there is."""
+    place = plate(site, PLACE)
+    scale = FakeScale(site.fixtures["g1"]).touch(4.9, place, 45.0, 0.6)
+    if lifted:
+        scale.move(5, place, -grams(site, PLACE)).move(5.2, place, grams(site, PLACE))
+    x, y = before(site, PLACE)
+    people = [Walker(n, ((0, x, y), (20, x, y)), ((5.0, 5.45, PLACE),)) for n in (1, 2)]
+    events = told(site, [scale], people, {1: "anna", 2: "ben"}, {"anna": {site.facings[PLACE].sku: 1}})
+    moved = [(type(event), event.visit, event.place) for event in events]
+    assert moved == ([(ItemReturned, "anna", PLACE), (ItemTaken, "ben", PLACE)] if lifted else [])
+
+
 @pytest.mark.parametrize(("others", "held"), [(0, True), (1, False)], ids=["one hand", "nobody holds it"])
 def test_hands_that_cannot_have_exchanged_anything_only_touched(site: Site, others: int, held: bool) -> None:
     assert hands(site, others, held, sure=0.6) == []
@@ -68,7 +84,7 @@ def test_a_plate_that_weighs_as_before_is_told_of_even_where_the_feed_ends(
 ) -> None:
     place, sku = plate(site, PLACE), site.facings[PLACE].sku
     exchanges = Exchanges(site)
-    for t_s, restless in ((4.9, ()), (5.0, ((place, at(5.0)),)), (5.8, ())):
+    for t_s, restless in ((4.9, ()), (5.0, (Unrest(place, at(5.0)),)), (5.8, ())):
         exchanges.observe(ScaleAlive("g1", at(t_s), frozenset((place,)), restless))
     if grams_off:
         exchanges.felt(WeightStep("g1", "g1-1", at(5.0), at(5.8), grams_off, 1.0, ((place, grams_off),)))

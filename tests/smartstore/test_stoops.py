@@ -30,8 +30,9 @@ def story(site: Site, walker: Walker) -> list[ItemEvent]:
     return told(site, [scale], [walker], {1: "anna"}, until_s=25.0)
 
 
-def test_what_may_lie_on_the_floor_is_a_case_that_takes_it_off_the_cart(site: Site) -> None:
-    take, case = story(site, stooping(site, 0.15, 12, 13))
+@pytest.mark.parametrize("height_m", [0.15, 0.34], ids=["a bar", "a bottle, held by its neck"])
+def test_what_may_lie_on_the_floor_is_a_case_that_takes_it_off_the_cart(site: Site, height_m: float) -> None:
+    take, case = story(site, stooping(site, height_m, 12, 13))
     assert isinstance(take, ItemTaken) and isinstance(case, CaseRaised)
     assert case.visit == "anna" and case.place == "g1-1-a" and abs(case.t_ns - at(12.5)) < 3e8
     left, nothing = case.candidates
