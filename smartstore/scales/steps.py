@@ -87,8 +87,8 @@ class StepDetector:
         """When each restless plate was disturbed."""
         self._lowest: dict[int, float] = {}
         """How far below its level each restless plate has been, in grams."""
-        self._moved: NDArray[np.int64] = np.full(len(self._plates), 0, np.int64)
-        """When each plate last settled on another level."""
+        self._quiet_ns: NDArray[np.int64] = np.full(len(self._plates), 0, np.int64)
+        """Since when each plate has been at rest, but for what it shares with others."""
         self._held: list[PlateStep] = []
 
     @property
@@ -196,9 +196,9 @@ class StepDetector:
         if abs(grams) > max(options.least_grams, options.least_sigmas * variance**0.5):
             self._held.append(PlateStep(plate, since_ns, begin_ns, grams, variance**0.5, t_ns))
             noise.settled(plate, after, window)
-            self._moved[plate] = begin_ns
         else:
             noise.settled(plate, float(noise.level[plate]), window)
+        self._quiet_ns[plate] = begin_ns
         if restless_s >= options.restless_s:
             noise.begin(plate, self._last(plate, self._begin_cells))
         del self._since[plate], self._lowest[plate]
@@ -245,7 +245,7 @@ class StepDetector:
         options, noise = self._options, self._noise
         times, cells = np.array([t_ns for t_ns, _ in self._recent]), self._last(plate, len(self._recent))
         start_ns, end_ns = min(step.start_ns for step in group), max(step.end_ns for step in group)
-        before = cells[(times >= self._moved[plate]) & (times < start_ns)]
+        before = cells[(times >= self._quiet_ns[plate]) & (times < start_ns)]
         after = cells[times >= end_ns]
         if not before.size or not after.size or np.isnan(before).any() or np.isnan(after).any():
             return None
@@ -256,7 +256,7 @@ class StepDetector:
         if grams * group[0].grams <= 0 or abs(grams) < options.share_sigmas * (variance + spill**2) ** 0.5:
             return None
         noise.settled(plate, float(after.mean()), after)
-        self._moved[plate] = end_ns
+        self._quiet_ns[plate] = end_ns
         return PlateStep(plate, start_ns, end_ns, grams, variance**0.5, group[0].found_ns)
 
     def _weight_step(self, shelf: Shelf, group: list[PlateStep], spill_grams: float) -> WeightStep:

@@ -146,6 +146,18 @@ def test_an_item_is_weighed_whole_although_a_noisy_plate_has_little_of_it(wide: 
     assert abs(float(np.median(errors))) < 2.5
 
 
+def test_somebody_who_leans_on_two_plates_and_leaves_has_taken_nothing_from_either(wide: Fixture) -> None:
+    """One of them has a moment of rest meanwhile, the other one sways until the end."""
+    scale = FakeScale(wide, 1, 0.3).move(5, "p1", 700.0).move(8.5, "p1", -700.0)
+    for k in range(17):
+        scale.touch(5 + 0.2 * k, "p2", 950.0 + 60.0 * (k % 3), 0.2)
+    found: dict[str, float] = {}
+    for step in steps_of(scale):
+        for name, off in step.plates:
+            found[name] = found.get(name, 0.0) + off
+    assert found == pytest.approx(dict.fromkeys(found, 0.0), abs=3.0)
+
+
 def test_sigma_is_honest(site: Site) -> None:
     """Standardised errors over plates with noise from 0.5 to 5 g spread about as one expects."""
     errors = []
