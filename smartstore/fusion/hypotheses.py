@@ -5,6 +5,7 @@ hypotheses with log scores for the joint solver.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -72,20 +73,30 @@ class Hypothesiser:
         }
         # A hand that takes nothing nudges, too: whoever reached there speaks for "nothing" as much as for a take.
         touched = max([0.0, *reached.values()])
+        nearest = {
+            facing: max(math.log(self.options.stranger), *(reached[visit, facing] for visit in (*visits, "")))
+            for facing in change.facings
+        }
         best: dict[Key, tuple[float, str]] = {}
+        high = -math.inf
+        carried = _carried(visits, holdings, doubtful)
         takes = {facing: self.planogram.takes(facing) for facing in change.facings}
         for explanation in explanations:
             sku, quantity = explanation.sku, explanation.quantity
-            who = [*visits, ""] if sku else [""]
-            able = [visit for visit in who if _can(visit, explanation, holdings, doubtful, movable)]
+            able = _able(explanation, visits, carried, movable)
             likely = self._likely(change, explanation)
             for facing in change.facings:
                 base = likely + self._place(takes[facing], facing, explanation)
+                # Nobody, however near, can make it likely enough to be kept.
+                if quantity > 0 and base + nearest[facing] + self._same(change, explanation, "", facing, holdings) < (
+                    high - self.options.keep_nats
+                ):
+                    continue
                 for visit in able:
                     near = reached[visit, facing] if sku else touched
                     score = base + self._actor(explanation, visit, near, holdings, doubtful)
                     score += self._same(change, explanation, visit, facing, holdings)
-                    key = visit, sku, quantity
+                    high, key = max(high, score), (visit, sku, quantity)
                     if key not in best or best[key][0] < score:
                         best[key] = score, facing
         return self._pruned(best)
@@ -156,12 +167,26 @@ def _best_first(hypothesis: Hypothesis) -> tuple[float, Key, str]:
     return -hypothesis.score, hypothesis.key, hypothesis.facing
 
 
-def _can(visit: str, explanation: Explanation, holdings: Holdings, doubtful: Holdings, movable: Container[str]) -> bool:
-    """Whether a visit may have what it would put back."""
-    if not visit or explanation.quantity >= 0 or explanation.sku in movable:
-        return True
-    held = holdings.get(visit, {}).get(explanation.sku, 0) + doubtful.get(visit, {}).get(explanation.sku, 0)
-    return held >= -explanation.quantity
+def _carried(visits: Sequence[str], holdings: Holdings, doubtful: Holdings) -> dict[str, Counter[str]]:
+    """By SKU, how many of it each visit has, or may have."""
+    carried: dict[str, Counter[str]] = {}
+    for visit in visits:
+        for carts in (holdings, doubtful):
+            for sku, count in carts.get(visit, {}).items():
+                carried.setdefault(sku, Counter())[visit] += count
+    return carried
+
+
+def _able(
+    explanation: Explanation, visits: Sequence[str], carried: Mapping[str, Mapping[str, int]], movable: Container[str]
+) -> Sequence[str]:
+    """Who can have done it: nobody's visit always, the others only where they may have what they would put back."""
+    if not explanation.sku:
+        return ("",)
+    if explanation.quantity >= 0 or explanation.sku in movable:
+        return (*visits, "")
+    holders = carried.get(explanation.sku, {}).items()
+    return (*(visit for visit, count in holders if count >= -explanation.quantity), "")
 
 
 def seen_explanations(change: FacingChange, site: Site, evidence: EvidenceOptions) -> list[Explanation]:

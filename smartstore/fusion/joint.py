@@ -11,13 +11,21 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csc_array
 
+Floats = NDArray[np.float64]
 Holdings = Mapping[str, Mapping[str, int]]
 Key = tuple[str, str, int]
 """What a hypothesis claims: visit ("" for nobody), SKU ("" for nothing), quantity."""
+Banned = tuple[int, Key] | None
+"""A claim about a change, by its number."""
+TIE_NATS = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,8 @@ class _Problem:
     options: JointOptions
 
     def score(self, combination: Sequence[Hypothesis]) -> float:
-        both = sum(1 for i, j in self.at_once if _same_person(combination[i], combination[j]))
+        """Of the first changes."""
+        both = sum(1 for i, j in self.at_once if j < len(combination) and _same_person(combination[i], combination[j]))
         return sum(h.score for h in combination) + both * self.options.both_hands_nats
 
 
@@ -169,11 +178,12 @@ def _possible(combination: Sequence[Hypothesis], holdings: Holdings) -> bool:
 
 
 def _optimise(problem: _Problem) -> list[Choice]:
-    best, chosen = _milp(problem, None)
+    search = _Search(problem)
+    best, chosen = search.best(None)
     choices = []
     for i, index in enumerate(chosen):
         claim = problem.changes[i][index]
-        second, instead = _milp(problem, (i, claim.key))
+        second, instead = search.best((i, claim.key))
         probability = 1 / (1 + math.exp(min((second - best) / problem.options.temperature, 50.0)))
         ranking = [(claim, probability)]
         if instead:
@@ -182,42 +192,103 @@ def _optimise(problem: _Problem) -> list[Choice]:
     return choices
 
 
-def _milp(problem: _Problem, banned: tuple[int, Key] | None) -> tuple[float, list[int]]:
-    """Score and indices of the best explanation that does without one claim; -inf when there is none.
+@dataclass(frozen=True)
+class _Search:
+    """Finds best explanations: change by change, and by a solver only where something stands against that."""
 
-    One variable per hypothesis, and one per pair of changes at once and visit, which must be 1 where both are that
-    visit's.
+    problem: _Problem
+
+    def best(self, banned: Banned) -> tuple[float, list[int]]:
+        """Score and indices of the best explanation that does without one claim; -inf when there is none."""
+        allowed = [
+            [j for j in order if (i, self.problem.changes[i][j].key) != banned] for i, order in enumerate(self._orders)
+        ]
+        if not all(allowed):
+            return -math.inf, []
+        tops = [self.problem.changes[i][order[0]].score for i, order in enumerate(allowed)]
+        found = self._one_by_one(allowed)
+        claims = [change[j] for change, j in zip(self.problem.changes, found, strict=True)]
+        score = self.problem.score(claims) if _possible(claims, self.problem.holdings) else -math.inf
+        lost = sum(tops) - score
+        if lost < TIE_NATS:
+            return score, found
+        # Whatever costs more by itself than all that was lost so far is not of the best.
+        least = [top - lost - TIE_NATS for top in tops]
+        return self._program.best([h.score < least[i] or (i, h.key) == banned for i, _, h in self._program.flat])
+
+    @cached_property
+    def _orders(self) -> list[list[int]]:
+        return [sorted(range(len(change)), key=lambda j: -change[j].score) for change in self.problem.changes]
+
+    @cached_property
+    def _program(self) -> "_Program":
+        return _Program.of(self.problem)
+
+    def _one_by_one(self, allowed: Sequence[Sequence[int]]) -> list[int]:
+        """An explanation that carts permit: of each change what is best after those before it."""
+        found: list[int] = []
+        chosen: list[Hypothesis] = []
+        for change, order in zip(self.problem.changes, allowed, strict=True):
+            best, index = -math.inf, order[-1]
+            for j in order:
+                if change[j].score <= best:
+                    break
+                if _possible([*chosen, change[j]], self.problem.holdings):
+                    score = self.problem.score([*chosen, change[j]])
+                    score -= self.problem.score(chosen)
+                    best, index = (score, j) if score > best else (best, index)
+            found.append(index)
+            chosen.append(change[index])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A problem as an integer program: one variable per hypothesis, ``flat`` with its change and its place there, and
+    one per pair of changes at once and visit, which must be 1 where both are that visit's.
     """
-    flat = [(i, j, h) for i, change in enumerate(problem.changes) for j, h in enumerate(change)]
-    whose = [[(k, h.visit) for k, (i, _, h) in enumerate(flat) if i == n and h.visit and h.quantity]
-             for n in range(len(problem.changes))]  # fmt: skip
-    both = [
-        (i, j, visit)
-        for i, j in problem.at_once
-        for visit in sorted({v for _, v in whose[i]} & {v for _, v in whose[j]})
-    ]
-    width = len(flat) + len(both)
 
-    def row(weights: Mapping[int, float]) -> np.ndarray:
-        line = np.zeros((1, width))
-        for k, weight in weights.items():
-            line[0, k] = weight
-        return line
+    flat: Sequence[tuple[int, int, Hypothesis]]
+    scores: Floats
+    constraint: LinearConstraint
 
-    constraints = [LinearConstraint(row({k: 1.0 for k, (i, _, _) in enumerate(flat) if i == n}), 1, 1)
-                   for n in range(len(problem.changes))]  # fmt: skip
-    for change, (visit, sku) in sorted({(i, (h.visit, h.sku)) for i, _, h in flat if h.visit and h.quantity < 0}):
-        moves = {
-            k: float(h.quantity) for k, (i, _, h) in enumerate(flat) if i <= change and (h.visit, h.sku) == (visit, sku)
-        }
-        constraints.append(LinearConstraint(row(moves), -problem.holdings.get(visit, {}).get(sku, 0), np.inf))
-    for n, (i, j, visit) in enumerate(both):
-        hands = {k: 1.0 for k, v in whose[i] + whose[j] if v == visit}
-        constraints.append(LinearConstraint(row(hands | {len(flat) + n: -1.0}), -np.inf, 1))
-    upper = np.array([0.0 if banned and (i, h.key) == banned else 1.0 for i, _, h in flat] + [1.0] * len(both))
-    scores = np.array([h.score for _, _, h in flat] + [problem.options.both_hands_nats] * len(both))
-    found = milp(-scores, constraints=constraints, integrality=np.ones(width), bounds=Bounds(0, upper))
-    if found.x is None:
-        return -math.inf, []
-    chosen = {i: j for value, (i, j, _) in zip(found.x, flat, strict=False) if value > 0.5}
-    return float(-found.fun), [chosen[i] for i in range(len(problem.changes))]
+    @classmethod
+    def of(cls, problem: _Problem) -> Self:
+        """Each change is one of its hypotheses, no cart gives what it does not hold, and two hands are two."""
+        flat = [(i, j, h) for i, change in enumerate(problem.changes) for j, h in enumerate(change)]
+        whose = [[(k, h.visit) for k, (i, _, h) in enumerate(flat) if i == n and h.visit and h.quantity]
+                 for n in range(len(problem.changes))]  # fmt: skip
+        both = [
+            (i, j, visit)
+            for i, j in problem.at_once
+            for visit in sorted({v for _, v in whose[i]} & {v for _, v in whose[j]})
+        ]
+        rows: list[tuple[Mapping[int, float], float, float]] = [
+            ({k: 1.0 for k, (i, _, _) in enumerate(flat) if i == n}, 1.0, 1.0) for n in range(len(problem.changes))
+        ]
+        for change, what in sorted({(i, (h.visit, h.sku)) for i, _, h in flat if h.visit and h.quantity < 0}):
+            moves = {
+                k: float(h.quantity) for k, (i, _, h) in enumerate(flat) if i <= change and (h.visit, h.sku) == what
+            }
+            rows.append((moves, -float(problem.holdings.get(what[0], {}).get(what[1], 0)), math.inf))
+        for n, (i, j, visit) in enumerate(both):
+            hands = {k: 1.0 for k, v in whose[i] + whose[j] if v == visit}
+            rows.append((hands | {len(flat) + n: -1.0}, -math.inf, 1.0))
+        matrix = np.zeros((len(rows), len(flat) + len(both)))
+        for line, (weights, _, _) in zip(matrix, rows, strict=True):
+            line[list(weights)] = list(weights.values())
+        scores = np.array([h.score for _, _, h in flat] + [problem.options.both_hands_nats] * len(both))
+        return cls(
+            flat, scores, LinearConstraint(csc_array(matrix), *zip(*(bounds for _, *bounds in rows), strict=True))
+        )
+
+    def best(self, out: Sequence[bool]) -> tuple[float, list[int]]:
+        """Score and indices of the best explanation without the hypotheses that are ``out``; -inf if there is none."""
+        upper = np.ones(len(self.scores))
+        upper[: len(out)][np.array(out)] = 0.0
+        found = milp(
+            -self.scores, constraints=self.constraint, integrality=np.ones(len(upper)), bounds=Bounds(0, upper)
+        )
+        if found.x is None:
+            return -math.inf, []
+        return float(-found.fun), [j for value, (_, j, _) in zip(found.x, self.flat, strict=False) if value > 0.5]

@@ -61,7 +61,8 @@ class ReachMemory:
 
     def __init__(self, site: Site, evidence: EvidenceOptions, options: ReachOptions | None = None) -> None:
         self._site, self._evidence, self._options = site, evidence, options or ReachOptions()
-        self._states: deque[FloorState] = deque()
+        self._seen: dict[int, deque[FloorTrack]] = {}
+        """Where everybody was, by track."""
         self._stays: dict[tuple[int, str, str], _Stay] = {}
         self._shelves = [f for f in site.fixtures.values() if f.shelves]
         self.touches: deque[Touch] = deque()
@@ -70,24 +71,28 @@ class ReachMemory:
 
     def observe(self, state: FloorState) -> list[Touch]:
         """The touches that ended."""
-        self._states.append(state)
         self._known = None
-        oldest = state.t_ns - round(self._options.memory_s * NS_PER_S)
-        while self._states[0].t_ns < oldest:
-            self._states.popleft()
         for track in state.tracks:
+            self._seen.setdefault(track.track, deque()).append(track)
             self._follow(track, state.t_ns)
+        self._forget(state.t_ns - round(self._options.memory_s * NS_PER_S))
         ended = self._ended(state.t_ns)
         self.touches.extend(ended)
         while self.touches and self.touches[0].t_end_ns < state.t_ns - round(self._options.touch_memory_s * NS_PER_S):
             self.touches.popleft()
         return ended
 
+    def _forget(self, oldest_ns: int) -> None:
+        for number, seen in list(self._seen.items()):
+            while seen and seen[0].t_ns < oldest_ns:
+                seen.popleft()
+            if not seen:
+                del self._seen[number]
+
     def tracks(self) -> list[int]:
         """Everybody who was on the floor, or touched something, within the memory."""
         if self._known is None:
-            seen = {t.track for state in self._states for t in state.tracks}
-            self._known = sorted(seen | {touch.track for touch in self.touches})
+            self._known = sorted({*self._seen, *(touch.track for touch in self.touches)})
         return self._known
 
     def log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
@@ -98,19 +103,13 @@ class ReachMemory:
         low = start_ns - round(self._options.before_s * NS_PER_S)
         high = end_ns + round(self._options.after_s * NS_PER_S)
         wanted = set(tracks)
-        seen = [
-            (state.t_ns, track)
-            for state in self._states
-            if low <= state.t_ns <= high
-            for track in state.tracks
-            if track.track in wanted
-        ]
+        seen = [track for number in wanted for track in self._seen.get(number, ()) if low <= track.t_ns <= high]
         if not seen:
             return self._evidence.unseen_nats + self._far_log(wanted, facing, low, high)
         stretches: dict[int, list[FloorTrack]] = {}
         length_ns = round(self._options.stretch_s * NS_PER_S)
-        for t_ns, track in seen:
-            index = (t_ns - low) // length_ns if high - low > 2 * length_ns else 0
+        for track in seen:
+            index = (track.t_ns - low) // length_ns if high - low > 2 * length_ns else 0
             stretches.setdefault(index, []).append(track)
         return max(self._stretch_log(part, facing) for part in stretches.values())
 
@@ -142,15 +141,13 @@ class ReachMemory:
 
     def _far_log(self, wanted: set[int], facing: Facing, low_ns: int, high_ns: int) -> float:
         """Whether somebody out of view can have come to ``facing`` from where they were last, or next, seen."""
-        best = self._evidence.floor_nats
-        found = False
-        for state in self._states:
-            for track in state.tracks:
-                if track.track in wanted:
-                    gap_s = max(low_ns - state.t_ns, state.t_ns - high_ns, 0) / NS_PER_S
-                    best = max(best, self._body(track, facing, gap_s * self._evidence.walk_m_s))
-                    found = True
-        return best if found else 0.0
+        seen = [track for number in wanted for track in self._seen.get(number, ())]
+        gaps_s = [max(low_ns - track.t_ns, track.t_ns - high_ns, 0) / NS_PER_S for track in seen]
+        walked = (
+            self._body(track, facing, gap_s * self._evidence.walk_m_s)
+            for track, gap_s in zip(seen, gaps_s, strict=True)
+        )
+        return max(self._evidence.floor_nats, *walked) if seen else 0.0
 
     def _hand(self, hand: Hand, facing: Facing) -> float:
         sigma = math.hypot(hand.sigma_m, self._evidence.hand_sigma_m)

@@ -7,7 +7,7 @@ into the fixture from the face, z up from the floor.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from smartstore.domain.geometry import CameraModel
@@ -85,12 +85,12 @@ class Fixture:
     scale: ScaleSpec | None
     shelves: tuple[Shelf, ...]
     """Bottom to top."""
+    normal: Point2 = field(init=False, compare=False)
+    """The unit vector out of the face, towards the shopper."""
 
-    @property
-    def normal(self) -> Point2:
-        """The unit vector out of the face, towards the shopper."""
+    def __post_init__(self) -> None:
         angle = math.radians(self.facing_deg)
-        return math.cos(angle), math.sin(angle)
+        object.__setattr__(self, "normal", (math.cos(angle), math.sin(angle)))
 
     def point(self, u_m: float, v_m: float, z_m: float) -> Point3:
         """From the fixture's frame to the store's."""

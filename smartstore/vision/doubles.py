@@ -3,7 +3,6 @@
 In: the people of a picture. Out: which of them to keep, and which are crowded by others.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -25,9 +24,12 @@ CROWDED = 0.25
 
 
 class Overlaps:
-    """How far the boxes (v, n, 4) of v pictures cover each other; an empty box covers nothing."""
+    """How far the boxes (v, n, 4) of v pictures cover each other, whose people stand at ``places_m`` (v, n, 2); an
+    empty box covers nothing.
+    """
 
-    def __init__(self, boxes_px: Array) -> None:
+    def __init__(self, boxes_px: Array, places_m: Array) -> None:
+        self._places = places_m
         low = np.maximum(boxes_px[:, :, None, :2], boxes_px[:, None, :, :2])
         size = np.maximum(np.minimum(boxes_px[:, :, None, 2:], boxes_px[:, None, :, 2:]) - low, 0.0)
         self._common = size[..., 0] * size[..., 1]
@@ -36,9 +38,11 @@ class Overlaps:
         places = np.arange(boxes_px.shape[1])
         self._common[:, places, places] = 0.0
 
-    def within(self) -> Bools:
-        """Whether (v, n, n) one of two boxes of a picture lies mostly within the other one."""
-        return np.asarray(self._common > WITHIN * np.minimum(self._area[:, :, None], self._area[:, None]))
+    def alike(self) -> Bools:
+        """Whether (v, n, n) one of two boxes of a picture lies mostly within the other one, and both show one place."""
+        away = self._places[:, :, None] - self._places[:, None]
+        near = (away * away).sum(axis=3) < SAME_PLACE_M**2
+        return np.asarray(near & (self._common > WITHIN * np.minimum(self._area[:, :, None], self._area[:, None])))
 
     def crowded(self, kept: Bools) -> Bools:
         """Of whom (v, n) the box of one of those who are ``kept`` (v, n) covers much.
@@ -48,21 +52,14 @@ class Overlaps:
         return np.asarray(((self._common > CROWDED * self._area[:, :, None]) & kept[:, None]).any(axis=2))
 
 
-def once_each(people: Sequence[SeenPerson], who: Iterable[int], places_m: Array, within: Bools) -> list[int]:
+def once_each(people: Sequence[SeenPerson], who: Iterable[int], alike: Bools) -> list[int]:
     """Those of ``who`` without doubles, such as a box of all of somebody and one of their upper half.
 
-    Of two boxes at one place (n, 2), one mostly ``within`` (n, n) the other and with the same joints, the better one
-    stays.
+    Of two boxes that are ``alike`` (n, n) and have the same joints, the better one stays.
     """
-
-    def double(i: int, k: int) -> bool:
-        if not within[i, k] or math.dist(places_m[i], places_m[k]) >= SAME_PLACE_M:
-            return False
-        return _same_joints(people[i], people[k])
-
     kept: list[int] = []
     for i in sorted(who, key=lambda j: (-people[j].score, j)):
-        if not any(double(i, k) for k in kept):
+        if not any(alike[i, k] and _same_joints(people[i], people[k]) for k in kept):
             kept.append(i)
     return sorted(kept)
 

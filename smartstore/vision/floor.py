@@ -21,9 +21,6 @@ from smartstore.vision.rays import Numbers, RayTable
 
 Array = NDArray[np.float64]
 
-FOOT, CROWN = len(COCO_JOINTS), len(COCO_JOINTS) + 1
-"""Two points beside the joints: middle of the box's lower and upper edge."""
-
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -46,12 +43,15 @@ _BODY: dict[str, Body] = {
     "knee": Body(0.285, 0.05, 0.14),
     "ankle": Body(0.05, 0.05, 0.17),
 }
-_POINTS = [_BODY.get(name.split("_")[-1]) for name in COCO_JOINTS] + [Body(0.0, 0.05, 0.20), Body(1.0, 0.06, 0.15)]
-_SHARE = np.array([p.share if p else 0.0 for p in _POINTS])
-_HEIGHT_VAR = np.array([p.height_sigma_m**2 if p else 1.0 for p in _POINTS])
-_OFFSET_VAR = np.array([p.offset_sigma_m**2 if p else 1.0 for p in _POINTS])
-_USED = np.array([p is not None for p in _POINTS])
-"""Arms say little about where a body stands."""
+_KINDS = [name.split("_")[-1] for name in COCO_JOINTS]
+_USED = [i for i, kind in enumerate(_KINDS) if kind in _BODY]
+"""The joints that are looked at: arms say little about where a body stands."""
+_POINTS = [*(_BODY[_KINDS[i]] for i in _USED), Body(0.0, 0.05, 0.20), Body(1.0, 0.06, 0.15)]
+FOOT, CROWN = len(_USED), len(_USED) + 1
+"""Two points beside the joints: middle of the box's lower and upper edge."""
+_SHARE = np.array([point.share for point in _POINTS])
+_HEIGHT_VAR = np.array([point.height_sigma_m**2 for point in _POINTS])
+_OFFSET_VAR = np.array([point.offset_sigma_m**2 for point in _POINTS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Bodies:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Points:
-    """Everything that has a ray: (n, 19, 2) pixels, (n, 19) scores and pixel sigmas."""
+    """Everything that has a ray: (n, 15, 2) pixels, (n, 15) scores and pixel sigmas."""
 
     pixels: Array
     scores: Array
@@ -118,18 +118,45 @@ class _Points:
 
     @classmethod
     def of(cls, bodies: Bodies, height_px: Array, options: FloorOptions) -> Self:
-        boxes, joints = bodies.boxes_px, bodies.joints_px
+        boxes, joints = bodies.boxes_px, bodies.joints_px[:, _USED]
         pixels = np.empty((len(boxes), CROWN + 1, 2))
         pixels[:, :FOOT] = joints[:, :, :2]
         pixels[:, FOOT:, 0] = ((boxes[:, 0] + boxes[:, 2]) / 2)[:, None]
         pixels[:, FOOT:, 1] = boxes[:, 3:0:-2]
         scores = np.zeros(pixels.shape[:2])
-        scores[:, :FOOT] = np.where(_USED[:FOOT] & (joints[:, :, 2] >= options.min_score), joints[:, :, 2], 0.0)
+        scores[:, :FOOT] = np.where(joints[:, :, 2] >= options.min_score, joints[:, :, 2], 0.0)
         few = np.count_nonzero(scores, axis=1) < options.min_joints
         scores[:, FOOT] = 0.5 * (few & (boxes[:, 3] < height_px - 3))
         scores[:, CROWN] = 0.5 * (few & (boxes[:, 1] > 3))
         base = options.pixel_sigma + options.box_sigma * (boxes[:, 3] - boxes[:, 1])
-        return cls(np.nan_to_num(pixels), scores, base[:, None] * (4.0 - 3.0 * np.minimum(scores, 1.0)))
+        pixels[np.isnan(pixels)] = 0.0
+        return cls(pixels, scores, base[:, None] * (4.0 - 3.0 * np.minimum(scores, 1.0)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """What each point (n, 15) says of a body: it stands at ``floor - shift * height``, in x and in y (2, n, 15), with
+    a symmetric weight in 1/m²: xx, xy, yy (3, n, 15), all zero for a point that is not used.
+    """
+
+    floor: Array
+    shift: Array
+    weight: Array
+
+    @property
+    def sums(self) -> Array:
+        """What enters the least squares of x, y and height, point by point (9, n, 15): weights of x and x, x and y,
+        y and y; of x, y and height with height; and of x, y and height with what is measured.
+        """
+        (xx, xy, yy), (bx, by), (fx, fy) = self.weight, self.shift, self.floor
+        xh, yh = xx * bx + xy * by, xy * bx + yy * by
+        xm, ym = xx * fx + xy * fy, xy * fx + yy * fy
+        return np.stack([xx, xy, yy, xh, yh, bx * xh + by * yh, xm, ym, bx * xm + by * ym])
+
+    def distance(self, mean: Array) -> Array:
+        """Squared Mahalanobis distance (n, 15) of each point from where bodies stand: x, y and height (n, 3)."""
+        (xx, xy, yy), (x, y) = self.weight, mean.T[:2, :, None] + self.shift * mean[:, 2:] - self.floor
+        return np.asarray(xx * x * x + 2.0 * xy * x * y + yy * y * y)
 
 
 def locate(bodies: Bodies, table: RayTable, options: FloorOptions) -> Stands:
@@ -138,57 +165,49 @@ def locate(bodies: Bodies, table: RayTable, options: FloorOptions) -> Stands:
         return Stands(np.zeros((0, 3)), np.zeros((0, 3, 3)), np.zeros(0, bool))
     position_m, focal_px = table.position_m[bodies.camera], table.focal_px[bodies.camera]
     points = _Points.of(bodies, table.height_px[bodies.camera], options)
-    rays = table.rays(points.pixels, bodies.camera)
-    usable = (points.scores > 0) & (rays[:, :, 2] < -0.03)
-    slope = rays[:, :, :2] / np.where(usable, -rays[:, :, 2], 1.0)[:, :, None]
-    floor = position_m[:, None, :2] + slope * position_m[:, None, 2:]
-    shift = slope * _SHARE[:, None]
+    x, y, z = np.moveaxis(table.rays(points.pixels, bodies.camera), -1, 0)
+    usable = (points.scores > 0) & (z < -0.03)
+    slope = np.stack([x, y]) / np.where(usable, -z, 1.0)
+    floor, shift = position_m.T[:2, :, None] + slope * position_m[:, 2:], slope * _SHARE
     usable[:, FOOT] &= ~_foot_hidden(floor, shift, usable, options)
-    angle = points.sigma_px / focal_px[:, None]
-    weights = _weights(slope, angle, position_m, options) * usable[:, :, None, None]
-    said = np.empty((*usable.shape, 2, 4))
-    said[..., :2], said[..., 2], said[..., 3] = np.eye(2), shift, floor
-    weighed = weights[..., :1] * said[..., :1, :] + weights[..., 1:] * said[..., 1:, :]
-    mean, cov = _solve(said, weighed, options)
-    apart = np.concatenate([mean, np.full((len(mean), 1), -1.0)], axis=1)[:, None, :, None]
-    distance = ((said @ apart) * (weighed @ apart)).sum(axis=(2, 3))
-    trust = 1.0 / (1.0 + distance / 4.0)
-    mean, cov = _solve(said, weighed * trust[:, :, None, None], options)
+    weight = _weights(slope, points.sigma_px / focal_px[:, None], position_m, options) * usable
+    said = _Said(floor, shift, weight)
+    sums = said.sums
+    mean, _ = _solve(sums.sum(axis=2), options)
+    trust = 1.0 / (1.0 + said.distance(mean) / 4.0)
+    mean, cov = _solve((sums * trust).sum(axis=2), options)
     return Stands(mean, cov + _survey(mean, position_m, options), np.logical_or.reduce(usable, axis=1))
 
 
 def _foot_hidden(floor: Array, shift: Array, usable: NDArray[np.bool_], options: FloorOptions) -> NDArray[np.bool_]:
     """Whether a box (n,) ends above the feet, behind something: its lower edge lies beyond what its upper edge says."""
-    crown = floor[:, CROWN] - shift[:, CROWN] * options.height_m
-    beyond = np.einsum("nk,nk->n", floor[:, FOOT] - crown, shift[:, CROWN])
-    beyond /= np.maximum(np.linalg.norm(shift[:, CROWN], axis=1), 1e-9)
+    towards = shift[:, :, CROWN]
+    crown = floor[:, :, CROWN] - towards * options.height_m
+    beyond = ((floor[:, :, FOOT] - crown) * towards).sum(axis=0) / np.maximum(np.hypot(*towards), 1e-9)
     return np.asarray(usable[:, FOOT] & usable[:, CROWN] & (beyond > options.hidden_foot_m))
 
 
 def _weights(slope: Array, angle: Array, position_m: Array, options: FloorOptions) -> Array:
-    """Inverse covariance (n, 19, 2, 2) in 1/m² of each point's place on the floor, at the usual height."""
+    """Inverse covariance (3, n, 15), xx, xy and yy, in 1/m² of each point's place on the floor, at the usual height."""
+    x, y = slope
     drop = np.maximum(position_m[:, 2:] - _SHARE * options.height_m, 0.3)
-    away = np.hypot(slope[..., 0], slope[..., 1])
-    distance = drop * np.sqrt(1.0 + away**2)
-    along = (angle * distance * np.sqrt(1.0 + away**2)) ** 2 + _HEIGHT_VAR * away**2 + _OFFSET_VAR
-    across = (angle * distance) ** 2 + _OFFSET_VAR
-    unit = slope / np.maximum(away, 1e-9)[:, :, None]
-    radial = unit[:, :, :, None] * unit[:, :, None, :]
-    return np.asarray(np.eye(2) / across[:, :, None, None] + radial * (1 / along - 1 / across)[:, :, None, None])
+    away2 = x * x + y * y
+    across = (angle * drop) ** 2 * (1.0 + away2)
+    along = across * (1.0 + away2) + _HEIGHT_VAR * away2 + _OFFSET_VAR
+    across += _OFFSET_VAR
+    radial = (1.0 / along - 1.0 / across) / np.maximum(away2, 1e-18)
+    return np.stack([1.0 / across + radial * x * x, radial * x * y, 1.0 / across + radial * y * y])
 
 
-def _solve(said: Array, weighed: Array, options: FloorOptions) -> tuple[Array, Array]:
-    """Weighted least squares of what each point says of (x, y, height): means (n, 3) and covariances (n, 3, 3).
-
-    ``said`` (n, 19, 2, 4) are the coefficients of ``xy + shift * height = floor``, and ``weighed`` the same times the
-    weights.
+def _solve(sums: Array, options: FloorOptions) -> tuple[Array, Array]:
+    """Weighted least squares of (x, y, height) from the ``sums`` (9, n) of all points: means (n, 3) and covariances
+    (n, 3, 3); the usual height is one more measurement.
     """
-    n = len(said)
-    normal = said.reshape(n, -1, 4).transpose(0, 2, 1) @ weighed.reshape(n, -1, 4)
-    normal[:, (0, 1, 2), (0, 1, 2)] += 1e-4, 1e-4, options.height_sigma_m**-2
-    normal[:, 2, 3] += options.height_m * options.height_sigma_m**-2
-    cov = np.asarray(np.linalg.inv(normal[:, :3, :3]))
-    return (cov @ normal[:, :3, 3:])[:, :, 0], cov
+    xx, xy, yy, xh, yh, hh, x, y, h = sums
+    usual = options.height_sigma_m**-2
+    normal = np.array([[xx + 1e-4, xy, xh], [xy, yy + 1e-4, yh], [xh, yh, hh + usual]])
+    cov = np.asarray(np.linalg.inv(normal.transpose(2, 0, 1)))
+    return (cov @ np.array([x, y, h + options.height_m * usual]).T[:, :, None])[:, :, 0], cov
 
 
 def _survey(mean: Array, position_m: Array, options: FloorOptions) -> Array:

@@ -91,14 +91,15 @@ def _sorted_out(
     """Who is kept of the plausible people of several views, in their order, and of whom (n,) others hide much."""
     place = np.arange(len(people)) - starts[view]
     boxes = np.zeros((len(starts) - 1, int(place.max(initial=-1)) + 1, 4))
-    boxes[view, place] = bodies.boxes_px
-    overlaps = Overlaps(boxes)
+    places_m = np.zeros((*boxes.shape[:2], 2))
+    boxes[view, place], places_m[view, place] = bodies.boxes_px, stands.mean[:, :2]
+    overlaps = Overlaps(boxes, places_m)
     kept = np.zeros(boxes.shape[:2], bool)
     kept[view, place] = plausible
-    within = overlaps.within() & kept[:, :, None] & kept[:, None]
-    for v in np.flatnonzero(within.any(axis=(1, 2))).tolist():
+    alike = overlaps.alike() & kept[:, :, None] & kept[:, None]
+    for v in np.flatnonzero(alike.any(axis=(1, 2))).tolist():
         part = slice(starts[v], starts[v + 1])
-        once = once_each(people[part], np.flatnonzero(kept[v]).tolist(), stands.mean[part, :2], within[v])
+        once = once_each(people[part], np.flatnonzero(kept[v]).tolist(), alike[v])
         kept[v] = False
         kept[v, once] = True
     return np.flatnonzero(kept[view, place]), overlaps.crowded(kept)[view, place]

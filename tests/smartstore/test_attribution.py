@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
@@ -345,6 +346,27 @@ def test_the_solver_of_large_problems_agrees_with_enumeration() -> None:
     milp = solve(changes, {}, options=JointOptions(most_exact=0))
     assert [choice.hypothesis for choice in exact] == [choice.hypothesis for choice in milp]
     assert [choice.hypothesis.key for choice in exact][2] == ("", "", 0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_large_problems_have_the_same_best_explanation_when_all_of_them_are_gone_through(seed: int) -> None:
+    random = np.random.default_rng(seed)
+
+    def change() -> list[Hypothesis]:
+        found = {("", "", 0)} | {
+            (
+                str(random.choice(["anna", "ben", ""])),
+                str(random.choice(["tea", "milk"])),
+                int(random.choice([-2, -1, 1])),
+            )
+            for _ in range(5)
+        }
+        return [Hypothesis(*key, "f", -5.0 * float(random.random())) for key in sorted(found)]
+
+    changes = [change() for _ in range(4)]
+    where = {"anna": {"tea": 1}, "ben": {"milk": 1}}, [(0, 1), (1, 3)]
+    exact, searched = (solve(changes, *where, JointOptions(most_exact=most)) for most in (4000, 0))
+    assert [choice.hypothesis for choice in searched] == [choice.hypothesis for choice in exact]
 
 
 @pytest.mark.parametrize("most_exact", [4000, 0], ids=["enumerated", "solved"])

@@ -280,12 +280,12 @@ def test_one_person_before_another_stays_two() -> None:
     one = SeenPerson((95, 95, 145, 205), 0.9, joints, np.zeros(0))
     behind = SeenPerson((100, 90, 140, 150), 0.8, joints + np.array([20.0, -30.0, 0.0]), np.zeros(0))
     again = SeenPerson((100, 90, 140, 150), 0.8, joints + np.array([1.0, 2.0, 0.0]), np.zeros(0))
-    here = np.array([[1.0, 1.0], [1.1, 1.0]])
-    within = Overlaps(np.array([[one.box_px, behind.box_px]])).within()[0]
-    assert within.tolist() == [[False, True], [True, False]]
-    assert once_each((one, behind), [0, 1], here, within) == [0, 1]
-    assert once_each((one, again), [0, 1], here, within) == [0]
-    assert once_each((one, again), [0, 1], here * [[1.0, 1.0], [2.0, 1.0]], within) == [0, 1]
+    boxes, here = np.array([[one.box_px, behind.box_px]]), np.array([[[1.0, 1.0], [1.1, 1.0]]])
+    alike = Overlaps(boxes, here).alike()[0]
+    assert alike.tolist() == [[False, True], [True, False]]
+    assert once_each((one, behind), [0, 1], alike) == [0, 1]
+    assert once_each((one, again), [0, 1], alike) == [0]
+    assert not Overlaps(boxes, here * [[1.0, 1.0], [2.0, 1.0]]).alike().any()
 
 
 def _box_around_nobody(camera: str, model_px: tuple[int, int], t_s: float) -> PeopleView:
