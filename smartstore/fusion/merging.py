@@ -4,10 +4,12 @@ In: changes of a group, and a function that says what a change may be after othe
 plates as one where that is the better explanation.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
+from operator import itemgetter
 
 from smartstore.fusion.changes import Change, joined
 from smartstore.fusion.evidence import EvidenceOptions, press_log
@@ -26,26 +28,27 @@ def merged(
     out: list[Change] = []
     for change in group:
         beside = [other for other in out if other.facings == change.facings]
-        for parts in (beside[-1:], beside) if len(beside) > 1 else (beside,):
-            one = _as_one([*parts, change], following, options, evidence)
-            if one is not None:
-                place = out.index(parts[0])
-                out = [other for other in out if other not in parts]
-                out.insert(place, one)
-                break
-        else:
+        ways = [beside[-1:], beside] if len(beside) > 1 else [beside]
+        found = [(gain, parts, one) for parts in ways
+                 for gain, one in (_as_one([*parts, change], following, options, evidence),) if gain >= 0]  # fmt: skip
+        if not found:
             out.append(change)
+            continue
+        _, parts, one = max(found, key=itemgetter(0))
+        place = out.index(parts[0])
+        out = [other for other in out if other not in parts]
+        out.insert(place, one)
     return out
 
 
 def _as_one(
     parts: Sequence[Change], following: Following, options: AttributionOptions, evidence: EvidenceOptions
-) -> Change | None:
-    """Changes of the same plates as one, when that is the better explanation."""
+) -> tuple[float, Change]:
+    """Changes of the same plates as one, and by how much that is the better explanation."""
     steps = [part.step for part in parts if part.step]
     near = all(b.t_start_ns - a.t_end_ns <= options.merge_s * NS_PER_S for a, b in pairwise(parts))
     if len(parts) < 2 or len(steps) < len(parts) or not near:
-        return None
+        return -math.inf, parts[-1]
     main = max(parts, key=lambda part: abs(part.step.grams) if part.step else 0.0)
     seen = next((part.seen for part in parts if part.seen), None)
     end_ns = parts[-1].t_end_ns
@@ -56,4 +59,5 @@ def _as_one(
     together = following((), one)[0]
     undone = len(parts) == 2 and not together.sku and undoes(apart[0][0], apart[1], options.sure)
     undone = undone and not all(is_sure(said, options.sure) for said in apart)  # else both are booked as what they are
-    return one if undone or together.score + rest > sum(said[0].score for said in apart) else None
+    gain = together.score + rest - sum(said[0].score for said in apart)
+    return (max(gain, 0.0) if undone else gain), one

@@ -1,13 +1,19 @@
 """Who took what: histories of weights, hands and views in, facts out."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
+from smartstore.domain.items import WeightStep
+from smartstore.fusion.changes import Change, of_step
+from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.joint import Hypothesis, JointOptions, solve, undoes
+from smartstore.fusion.merging import merged
+from smartstore.fusion.options import AttributionOptions
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
@@ -125,6 +131,23 @@ def test_years_of_right_sales_do_not_hide_that_a_shelf_was_filled_the_wrong_way_
     for _ in range(4):
         goods.weigh("g1-3-a", "g1-3-b", 5.0)
     assert goods.exchanged("g1-3-a", "g1-3-b") > 0.9
+
+
+def test_steps_of_one_hand_are_added_up_in_the_likeliest_way(site: Site) -> None:
+    """The last two of three would be two packs of batteries; all together they are the chewing gum that is gone."""
+    likely = {180: -8.0, -16: -3.0, 164: -20.0, -195: -9.0, -211: -4.0, -31: -0.5}
+    place = plate(site, "g4-3-b")
+    steps = [
+        of_step(WeightStep("g4", "g4-3", at(t_s), at(t_s + 0.3), off, 0.6, ((place, off),)), site)
+        for t_s, off in ((11.0, 180.0), (13.0, -16.0), (15.0, -195.0))
+    ]
+
+    def following(_: Sequence[Change], change: Change) -> list[Hypothesis]:
+        assert change.step is not None
+        return [Hypothesis("anna", "1", 1, "g4-3-b", likely[round(change.step.grams)])]
+
+    [one] = merged(steps, following, AttributionOptions(), EvidenceOptions())
+    assert one.step is not None and one.step.grams == pytest.approx(-31.0)
 
 
 def test_somebody_who_leans_on_a_shelf_and_eases_off_took_nothing(site: Site) -> None:
