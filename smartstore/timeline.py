@@ -29,7 +29,9 @@ class ClockOptions:
     alone_after: int = 20
     """A single device is believed after this many messages without a word from any other."""
     tick_s: float = 0.1
-    """The watermark moves in such steps of event time, so that what is released together is the same in any order of
+    """What is due is decided in such steps of event time."""
+    ticks: int = 2
+    """The watermark moves by so many ticks at once, so that what is released together is the same in any order of
     arrival; more at once is cheaper, and later."""
     remembered: int = 2048
     """Sequence numbers kept per device and channel, to know duplicates by."""
@@ -81,7 +83,7 @@ class Timeline:
 
     @property
     def tick_ns(self) -> int:
-        """The step of the watermark."""
+        """The step in which time goes on for those who decide."""
         return round(self.options.tick_s * NS_PER_S)
 
     @property
@@ -181,7 +183,7 @@ class Timeline:
     def _due_ns(self, believed_ns: int) -> int:
         """The watermark once a time is believed."""
         due_ns = believed_ns - round(self.lateness_s * NS_PER_S)
-        return due_ns - due_ns % self.tick_ns
+        return due_ns - due_ns % (self.options.ticks * self.tick_ns)
 
     def _believed_ns(self) -> int | None:
         """The latest time that may be trusted: the most advanced device's, if another one is near it."""

@@ -10,14 +10,19 @@ from smartstore.wire.messages import People, Tracks
 
 def people_view(camera: str, message: People) -> PeopleView:
     """The people of a message as domain facts."""
-    people = []
-    for person in message.people:
-        numbers = np.fromiter(chain.from_iterable(person.joints), float)  # several times as fast as an array of lists
-        joints = numbers.reshape(17, 3) if person.joints else np.zeros((17, 3))
-        left, top, right, bottom = person.box
-        box = (left, top, right, bottom)
-        people.append(SeenPerson(box, person.score, joints, np.array(person.appearance, float)))
-    return PeopleView(camera, message.t_ns, tuple(people))
+    looked = [person.joints for person in message.people if person.joints]
+    # Several times as fast as an array of lists.
+    joints = iter(np.fromiter(chain.from_iterable(chain.from_iterable(looked)), float).reshape(-1, 17, 3))
+    people = tuple(
+        SeenPerson(
+            (person.box[0], person.box[1], person.box[2], person.box[3]),
+            person.score,
+            next(joints) if person.joints else np.zeros((17, 3)),
+            np.array(person.appearance, float),
+        )
+        for person in message.people
+    )
+    return PeopleView(camera, message.t_ns, people)
 
 
 def followed_view(source: str, message: Tracks) -> FollowedView:

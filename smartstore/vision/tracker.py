@@ -201,8 +201,10 @@ class FloorTracker:
             view, person, at = int(seen.view[place]), seen.people[place], seen.mean[place, :2]
             if born and view != of:
                 break
+            if person.score < self.options.birth_score:
+                continue
             near_entry = self._ground.from_entry_m(float(at[0]), float(at[1])) < self.options.entry_zone_m
-            if person.score < self.options.birth_score or not (near_entry or self._ground.is_free(at, 0.15)):
+            if not near_entry and not self._ground.is_free(at, 0.15):
                 continue
             of, self._births = view, self._births + 1
             track = Track(*begun(seen.mean[place], seen.cov[place]), self._t_ns, self._t_ns, self._births,
