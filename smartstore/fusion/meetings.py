@@ -31,17 +31,17 @@ class MeetingOptions:
     """Two palms with something between them are so far apart ..."""
     palms_sigma_m: float = 0.12
     """... give or take so much: where hands are a little farther apart, the time counts for less."""
-    near_m: float = 0.45
+    near_m: float = 0.54
     arm_m: float = 1.2
-    """Nobody hands over anything to whoever stands nearer than the first (Hall's intimate distance, 1966), where arms
-    touch anyway, or farther than the second of these."""
+    """Nobody hands over anything to whoever stands nearer than the first, which is as wide as all but the widest
+    shoulders (NASA 3000): arms touch anyway there; or farther than the second of these."""
     still_m_s: float = 0.5
-    out_m: float = 0.2
+    out_m: float = 0.15
     """A hand that is held out to somebody is so far from the middle of its body towards them; one that hangs is not."""
     low_m: float = 0.85
     high_m: float = 1.7
     """Hands that hang, or that are not where a camera thought, are not between these heights."""
-    lift_m: float = 0.1
+    lift_m: float = 0.05
     """Arms that hang are long or short: a hand that is held out is so much higher than the other one ..."""
     raised_m: float = 1.02
     """... or higher than the hanging wrist of all but the tallest: that of 95 of 100 men is below 0.94 (NASA 3000)."""

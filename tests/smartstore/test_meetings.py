@@ -68,11 +68,15 @@ def test_hands_of_one_party_may_meet(site: Site) -> None:
     assert [type(event) for event in events] == [ItemTaken]
 
 
-def met(site: Site, *windows: tuple[float, float], at_g1: bool = False, walks: bool = False, busy: bool = False) -> int:
-    """How often two people met whose hands were together in ``windows`` (s), in the aisle or in gondola 1."""
+def met(site: Site, *windows: tuple[float, float], at_g1: bool = False, walks: bool = False, busy: bool = False,
+        apart_m: float = 0.7, where_m: float = 0.0) -> int:  # fmt: skip
+    """How often two people met whose hands were together in ``windows`` (s), in the aisle or in gondola 1.
+
+    ``where_m`` is how far from their middle the hands were.
+    """
     x, y = MIDDLE
-    bodies = [((0.0, x + 0.35 * side, y), (30.0, x + 0.35 * side, y)) for side in (-1, 1)]
-    hands = [(x + 0.07 * side, y, 1.1) for side in (-1, 1)]
+    bodies = [((0.0, x + apart_m / 2 * side, y), (30.0, x + apart_m / 2 * side, y)) for side in (-1, 1)]
+    hands = [(x + where_m + 0.07 * side, y, 1.1) for side in (-1, 1)]
     if at_g1:
         gondola = site.fixtures["g1"]
         ways = [gondola.point(0.5 + 0.35 * side, -0.4, 0.0)[:2] for side in (-1, 1)]
@@ -102,6 +106,11 @@ def test_hands_in_a_shelf_hands_of_somebody_who_walks_and_hands_that_move_goods_
     assert met(site, together, at_g1=True) == 0
     assert met(site, together, walks=True) == 0
     assert met(site, together, busy=True) == 0
+
+
+def test_one_may_reach_farther_than_the_other_but_hands_beside_shoulders_that_touch_do_not_meet(site: Site) -> None:
+    assert met(site, (11, 12.4), where_m=-0.12) == 1
+    assert met(site, (11, 12.4), apart_m=0.5) == 0
 
 
 def test_whoever_got_it_can_put_it_back_though_they_never_took_it(site: Site) -> None:
