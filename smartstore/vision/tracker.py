@@ -22,6 +22,7 @@ from smartstore.site.survey import calibration_fault
 from smartstore.vision.association import Rows, assign
 from smartstore.vision.births import continued, is_echo, missed_by, stands_apart, stays
 from smartstore.vision.company import apart, merge
+from smartstore.vision.crossings import Crossings
 from smartstore.vision.flock import Flock, begun
 from smartstore.vision.floor import FloorOptions
 from smartstore.vision.ground import Ground
@@ -63,6 +64,7 @@ class FloorTracker:
         self._hands = HandTracker(site, hands)
         self._flock = Flock([])
         self._likeness = Likeness()
+        self._crossings = Crossings()
         self._views: dict[str, int] = {}
         self._first_ns = self._t_ns = -1
         self._numbers = self._births = 0
@@ -118,7 +120,9 @@ class FloorTracker:
             since = len(self._flock.tracks)
         places = np.flatnonzero(met >= 0)
         if len(places):
-            self._note(cameras, seen, met.tolist())
+            looks = self._note(cameras, seen, met.tolist())
+            for one, other in self._crossings.observe(self._flock.tracks, looks):
+                one.number, other.number = other.number, one.number
             self._hands.observe(self._t_ns, self._flock, met[places], seen.wrists, seen.rows[places])
 
     def _match(self, seen: Sight, places: Rows, since: int, met: Rows) -> None:
@@ -164,8 +168,9 @@ class FloorTracker:
         unseen = np.array([track.unseen_s(self._t_ns) for track in self._flock.tracks])
         return self.options.gate_m + np.minimum(np.maximum(unseen - self.options.lost_after_s, 0.0), 1.5)
 
-    def _note(self, cameras: Sequence[str], seen: Sight, met: Sequence[int]) -> None:
-        """Remembers who was seen just now, how they looked and beside whom."""
+    def _note(self, cameras: Sequence[str], seen: Sight, met: Sequence[int]) -> dict[int, list[Array]]:
+        """Remembers who was seen just now, how they looked and beside whom; their looks, by row."""
+        looks: dict[int, list[Array]] = {}
         shown: dict[int, list[int]] = {}
         for place, row in enumerate(met):
             if row >= 0:
@@ -174,8 +179,8 @@ class FloorTracker:
         for row, places in shown.items():
             track = self._flock.tracks[row]
             dt_s = min(track.unseen_s(self._t_ns), 1.0)
-            looks = [seen.people[place].appearance for place in places if not seen.mixed[place]]
-            track.remember(looks, dt_s, self.options.appearance_memory_s)
+            looks[row] = [seen.people[place].appearance for place in places if not seen.mixed[place]]
+            track.remember(looks[row], dt_s, self.options.appearance_memory_s)
             track.hits += len(places)
             track.seen_ns = self._t_ns
             if track.life is Life.LOST:
@@ -190,6 +195,7 @@ class FloorTracker:
                 others = {self._flock.tracks[other].serial for other in beside}
                 apart(track, others)
                 track.apart_from |= others
+        return looks
 
     def _born(self, cameras: Sequence[str], seen: Sight, met: Rows, after: int) -> int:
         """Begins a track for everybody new whom the first view ``after`` one shows that shows such; which one it is,

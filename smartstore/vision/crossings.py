@@ -1,0 +1,99 @@
+"""People who stood so close that their tracks may have changed places: told by their looks when they are apart again.
+
+In: tracks, and what they were seen to look like, moment by moment. Out: pairs of tracks that follow each other's
+person. What a camera's light does to looks it does to both: only the difference between the two is looked at, before
+they met and after.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smartstore.vision.tracks import Track
+
+Array = NDArray[np.float64]
+Looks = Sequence[Array]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossingOptions:
+    """Lengths in metres; looks are unit vectors."""
+
+    near_m: float = 0.7
+    """Tracks so near to each other may change places."""
+    apart_m: float = 1.0
+    """Beyond that nobody is taken for the other one."""
+    least_looks: int = 10
+    """Of both, seen apart, before anything is said."""
+    opposite: float = -0.3
+    """Cosine between the differences before and after from which downwards they have changed places. In 15 rushes it
+    was 0.3 to 0.98 for 171 pairs that had not, and -0.82 for the one that had."""
+    unlike: float = 0.15
+    """A difference shorter than that tells nothing: they wear the same."""
+
+
+@dataclass(slots=True)
+class _Crossing:
+    """What two tracks looked like before they met, and the sums of what they look like since."""
+
+    one: Array
+    other: Array
+    sums: list[Array] = field(default_factory=list)
+    seen: list[int] = field(default_factory=lambda: [0, 0])
+
+    def forget(self) -> None:
+        """They are near each other: what either looks like may be the other one."""
+        self.sums, self.seen = [np.zeros_like(self.one) for _ in range(2)], [0, 0]
+
+    def add(self, *looks: Looks) -> None:
+        """Takes in what the two look like now."""
+        for which, of_one in enumerate(looks):
+            for look in of_one:
+                if len(look) == len(self.one) == len(self.other) and np.isfinite(look).all():
+                    self.sums[which] += look
+                    self.seen[which] += 1
+
+    def differences(self) -> tuple[Array, Array]:
+        """How they differed, and how they differ now."""
+        return self.one - self.other, self.sums[0] / self.seen[0] - self.sums[1] / self.seen[1]
+
+
+class Crossings:
+    """All crossings that are not decided."""
+
+    def __init__(self, options: CrossingOptions | None = None) -> None:
+        self._options = options or CrossingOptions()
+        self._open: dict[tuple[int, int], _Crossing] = {}
+
+    def observe(self, tracks: Sequence[Track], looks: Mapping[int, Looks]) -> list[tuple[Track, Track]]:
+        """Pairs of ``tracks`` that have changed places; ``looks`` are those of this moment, by row."""
+        rows = [row for row, track in enumerate(tracks) if track.number]
+        at = np.array([tracks[row].mean[:2] for row in rows]).reshape(-1, 2)
+        metres = np.hypot(*np.moveaxis(at[:, None] - at, 2, 0)).tolist()
+        still: dict[tuple[int, int], _Crossing] = {}
+        changed = []
+        for i, j in combinations(range(len(rows)), 2):
+            one, other = tracks[rows[i]], tracks[rows[j]]
+            key = one.serial, other.serial
+            crossing = self._open.get(key)
+            if metres[i][j] < self._options.near_m:
+                still[key] = crossing = crossing or _Crossing(one.appearance, other.appearance)
+                crossing.forget()
+            elif crossing is not None:
+                still[key] = crossing
+                if metres[i][j] > self._options.apart_m:
+                    crossing.add(looks.get(rows[i], ()), looks.get(rows[j], ()))
+                if min(crossing.seen) >= self._options.least_looks:
+                    del still[key]
+                    if self._have_changed(crossing):
+                        changed.append((one, other))
+        self._open = still
+        return changed
+
+    def _have_changed(self, crossing: _Crossing) -> bool:
+        before, after = crossing.differences()
+        long = float(np.linalg.norm(before)), float(np.linalg.norm(after))
+        return min(long) >= self._options.unlike and float(before @ after) <= self._options.opposite * long[0] * long[1]
