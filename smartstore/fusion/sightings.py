@@ -97,17 +97,22 @@ class Sightings:
         self._standing = [view for view in self._standing if view.t_end_ns > oldest]
 
     def _is_weighed(self, seen: FacingChange) -> bool:
-        """Whether a scale had its say about what a camera saw: a plate that was stuck meanwhile only by a step."""
-        weighed = self.scales.weighed(seen.facing, seen.t_end_ns)
-        return weighed and (self.scales.steady(seen.facing, seen.t_start_ns) or self._matched(seen))
+        """Whether a scale had its say about what a camera saw: where a plate was dead or stuck meanwhile, only by a step
+        that goods of the facing may have caused.
+        """
+        if not self.scales.weighed(seen.facing, seen.t_end_ns):
+            return False
+        goods = self.site.items[self.site.facings[seen.facing].sku]
+        return self.scales.steady(seen.facing, seen.t_start_ns) or self._matched(seen, goods.grams / 2)
 
-    def _matched(self, seen: FacingChange) -> bool:
+    def _matched(self, seen: FacingChange, least_grams: float = 0.0) -> bool:
         """Whether there was a step on the plates of a facing while a camera saw it change."""
         margin, plates = round(self.options.match_s * NS_PER_S), self.site.facings[seen.facing].plates
         return any(
             step.t_start_ns - margin <= seen.t_end_ns
             and seen.t_start_ns <= step.t_end_ns + margin
             and any(plate in plates for plate, _ in step.plates)
+            and abs(step.grams) >= least_grams
             for step in self._steps
         )
 

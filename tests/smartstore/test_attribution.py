@@ -292,6 +292,17 @@ def test_dead_plates_hand_over_to_the_camera(site: Site) -> None:
     assert short(events) == [("take", "anna", "g1-1-b", 1), ("take", "anna", "g1-2-b", 1)]
 
 
+def test_the_living_plate_beside_a_dead_one_does_not_deny_what_the_camera_saw() -> None:
+    """A bottle is stood on the dead one of two plates; the other one feels a little of the hand."""
+    kiosk = load_site("configs/stores/kiosk.yaml")
+    dead, living = kiosk.facings["k1-1-b"].plates
+    scale = FakeScale(kiosk.fixtures["k1"], 1, dead=(dead,)).move(9, living, 8.0)
+    bottle = {kiosk.facings["k1-1-b"].sku: 1}
+    seen = [view(kiosk, "k1-1-b", 9, 1, 0.95)]
+    [back] = told(kiosk, [scale], [shopper(kiosk, 1, (9, "k1-1-b"))], {1: "anna"}, {"anna": bottle}, seen)
+    assert isinstance(back, ItemReturned) and (back.visit, back.quantity) == ("anna", 1)
+
+
 def test_a_stuck_plate_leaves_the_word_to_the_camera(site: Site) -> None:
     """It gives the very same number all the time, which no load cell does."""
     scale = FakeScale(site.fixtures["g1"], 1, stuck=(plate(site, "g1-1-b"),))
