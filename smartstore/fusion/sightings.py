@@ -97,7 +97,7 @@ class Sightings:
         self._standing = [view for view in self._standing if view.t_end_ns > oldest]
 
     def _is_weighed(self, seen: FacingChange) -> bool:
-        """Whether a scale had its say about what a camera saw: where a plate was dead or stuck meanwhile, only by a step
+        """Whether a scale had its say about what a camera saw: where a plate was dead or stuck, only by a step
         that goods of the facing may have caused.
         """
         if not self.scales.weighed(seen.facing, seen.t_end_ns):
