@@ -5,9 +5,8 @@ hands, or whether anything did: a meeting is doubt about what both carry.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.site import Fixture, Site
@@ -101,7 +100,7 @@ class Meetings:
             return
         self._looked_ns = state.t_ns
         gap_ns = round(self.options.gap_s * NS_PER_S)
-        for a, b in combinations(state.tracks, 2):
+        for a, b in self._in_reach(state.tracks):
             together = self._together(a, b)
             if together > LEAST_FIT:
                 stay = self._stays.setdefault((a.track, b.track), _Stay(state.t_ns, state.t_ns))
@@ -155,13 +154,21 @@ class Meetings:
             for visit, start, end in self._busy
         )
 
+    def _in_reach(self, tracks: Iterable[FloorTrack]) -> Iterator[tuple[FloorTrack, FloorTrack]]:
+        """Those of two who stand still and not too far apart to hand something over, in the order of their tracks."""
+        still = [track for track in tracks if math.hypot(track.vx_m_s, track.vy_m_s) <= self.options.still_m_s]
+        still.sort(key=lambda track: track.x_m)
+        for i, a in enumerate(still):
+            for b in still[i + 1 :]:
+                if b.x_m - a.x_m >= self.options.arm_m:
+                    break
+                yield (a, b) if a.track < b.track else (b, a)
+
     def _together(self, a: FloorTrack, b: FloorTrack) -> float:
         """How well the hands of two people fit an item between them: 0 where they do not, 1 where they touch it."""
         options = self.options
         apart_m = math.hypot(b.x_m - a.x_m, b.y_m - a.y_m)
         if not options.near_m < apart_m < options.arm_m:
-            return 0.0
-        if max(math.hypot(t.vx_m_s, t.vy_m_s) for t in (a, b)) > options.still_m_s:
             return 0.0
         held = [list(self._reaching(a, b, apart_m)), list(self._reaching(b, a, apart_m))]
         best = max((self._fit(math.dist(p, q)) for p in held[0] for q in held[1]), default=0.0)

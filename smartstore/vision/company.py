@@ -25,6 +25,8 @@ def merge(tracks: Sequence[Track], t_ns: int, options: TrackerOptions) -> None:
     for track, by in zip(alive, near, strict=True):
         if track.close_since:
             apart(track, {alive[i].serial for i in np.flatnonzero(~by).tolist()})
+    if np.count_nonzero(near) == len(alive):
+        return
     for i, j in np.argwhere(np.tril(near, -1)).tolist():
         younger, older = alive[i], alive[j]
         # Both sides keep the start, and a view that shows both clears both.

@@ -15,7 +15,7 @@ Bools = NDArray[np.bool_]
 
 SAME_PLACE_M = 0.3
 SAME_JOINTS = 0.12
-"""Median distance of joints that two boxes share, as a share of the larger box's height."""
+"""Joints that two boxes share are the same within this share of the larger box's height, if most of them are."""
 WITHIN = 0.6
 """Share of the smaller box that lies in the larger one."""
 MIN_SCORE = 0.3
@@ -72,4 +72,4 @@ def _same_joints(one: SeenPerson, other: SeenPerson) -> bool:
         return True
     apart = np.linalg.norm(one.joints_px[both, :2] - other.joints_px[both, :2], axis=1)
     size = max(one.box_px[3] - one.box_px[1], other.box_px[3] - other.box_px[1])
-    return bool(np.median(apart) < SAME_JOINTS * size)
+    return bool(2 * np.count_nonzero(apart < SAME_JOINTS * size) > len(apart))

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from smartstore.vision.symmetric import inverse
 from smartstore.vision.tracks import Track, TrackerOptions
 
 Array = NDArray[np.float64]
@@ -92,7 +93,7 @@ class Flock:
         """The tracks of these rows (p,), each beside a measurement of x, y, height: (p, 3) with (p, 3, 3)."""
         innovation = measured - self.mean[rows, :3]
         spread = self.cov[rows, :3, :3] + cov_measured
-        distance = (innovation * (np.linalg.inv(spread) @ innovation[:, :, None])[:, :, 0]).sum(axis=1)
+        distance = (innovation * (inverse(spread) @ innovation[:, :, None])[:, :, 0]).sum(axis=1)
         unlikely = distance + np.log(_area2(spread) / _area2(cov_measured))
         return Pairs(rows, innovation, cov_measured, distance, unlikely)
 
@@ -103,7 +104,7 @@ class Flock:
         A measurement whose squared Mahalanobis distance exceeds ``trusted`` is given a covariance so much larger.
         """
         rows, far = pairs.rows[chosen], np.maximum(pairs.distance[chosen] / trusted, 1.0)
-        weight = np.linalg.inv(pairs.cov_measured[chosen] * far[:, None, None])
+        weight = inverse(pairs.cov_measured[chosen] * far[:, None, None])
         said, news = np.zeros((len(self.tracks), 3, 3)), np.zeros((len(self.tracks), 3, 1))
         np.add.at(said, rows, weight)
         np.add.at(news, rows, weight @ pairs.innovation[chosen][:, :, None])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from smartstore.domain.people import COCO_JOINTS, SeenPerson
 from smartstore.vision.rays import Numbers, RayTable
+from smartstore.vision.symmetric import inverse
 
 Array = NDArray[np.float64]
 
@@ -206,7 +207,7 @@ def _solve(sums: Array, options: FloorOptions) -> tuple[Array, Array]:
     xx, xy, yy, xh, yh, hh, x, y, h = sums
     usual = options.height_sigma_m**-2
     normal = np.array([[xx + 1e-4, xy, xh], [xy, yy + 1e-4, yh], [xh, yh, hh + usual]])
-    cov = np.asarray(np.linalg.inv(normal.transpose(2, 0, 1)))
+    cov = inverse(normal.transpose(2, 0, 1))
     return (cov @ np.array([x, y, h + options.height_m * usual]).T[:, :, None])[:, :, 0], cov
 
 

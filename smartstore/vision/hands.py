@@ -22,6 +22,7 @@ from smartstore.site import Fixture, Site
 from smartstore.vision.flock import Flock
 from smartstore.vision.floor import Bodies
 from smartstore.vision.rays import RayTable
+from smartstore.vision.symmetric import inverse
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -123,11 +124,11 @@ class HandTracker:
             return
         row, hand = rows[which], 2 * met[which] + side
         rays = _Rays.of(wrists, row, side, hand)
-        self._move(np.unique(hand), t_ns, flock)
+        self._move(_each(hand), t_ns, flock)
         accepted = self._cut(rays)
         lost = ~accepted & (self._refused[hand] >= self.options.refusals)
         if lost.any():
-            self._by_the_shoulder(np.unique(hand[lost]), flock)
+            self._by_the_shoulder(_each(hand[lost]), flock)
             accepted[lost] = self._cut(_Rays.of(wrists, row[lost], side[lost], hand[lost]))
         depths = np.einsum("ni,nij,nj->n", rays.along, self._cov[hand], rays.along)
         for i in np.flatnonzero(accepted & (depths >= self.options.open_depth_m**2)).tolist():
@@ -135,7 +136,7 @@ class HandTracker:
 
     def told(self, t_ns: int) -> list[tuple[Hand, ...]]:
         """The hands that are known well enough at ``t_ns``, for each row of the flock."""
-        sigma_m = np.sqrt(np.trace(self._cov, axis1=1, axis2=2) / 3)
+        sigma_m = np.sqrt((self._cov[:, 0, 0] + self._cov[:, 1, 1] + self._cov[:, 2, 2]) / 3)
         known = (self._seen_ns >= t_ns - round(self.options.stale_s * 1e9)) & (sigma_m <= self.options.max_sigma_m)
         hands: list[list[Hand]] = [[] for _ in range(len(known) // 2)]
         for hand in np.flatnonzero(known).tolist():
@@ -150,7 +151,9 @@ class HandTracker:
         self._mean[hands, :2] += flock.mean[hands // 2, 3:] * dt_s[:, None]
         self._cov[hands] += ((self.options.speed_m_s * dt_s) ** 2)[:, None, None] * np.eye(3)
         self._seen_ns[hands] = t_ns
-        self._by_the_shoulder(hands[dt_s > self.options.stale_s], flock)
+        stale = dt_s > self.options.stale_s
+        if stale.any():
+            self._by_the_shoulder(hands[stale], flock)
 
     def _by_the_shoulder(self, hands: Rows, flock: Flock) -> None:
         """These may be anywhere within an arm's length."""
@@ -170,13 +173,14 @@ class HandTracker:
         along = (away * rays.along).sum(axis=1)
         noise = (rays.sigma_rad * np.maximum(-along, 0.3)) ** 2
         accepted = self._distance(rays, away, noise) <= self.options.gate
-        hands, of = np.unique(rays.hand[accepted], return_inverse=True)
+        on, hands = rays.hand[accepted], _each(rays.hand[accepted])
         weight = ((np.eye(3) - rays.along[:, :, None] * rays.along[:, None, :]) / noise[:, None, None])[accepted]
-        said, news = np.linalg.inv(self._cov[hands]), np.zeros((len(hands), 3, 1))
-        np.add.at(said, of, weight)
-        np.add.at(news, of, weight @ away[accepted, :, None])
-        self._cov[hands] = np.linalg.inv(said)
-        self._mean[hands] += (self._cov[hands] @ news)[:, :, 0]
+        said, news = np.zeros_like(self._cov), np.zeros((*self._mean.shape, 1))
+        np.add.at(said, on, weight)
+        np.add.at(news, on, weight @ away[accepted, :, None])
+        cov = inverse(inverse(self._cov[hands]) + said[hands])
+        self._cov[hands] = cov
+        self._mean[hands] += (cov @ news[hands])[:, :, 0]
         np.add.at(self._refused, rays.hand[~accepted], 1)
         self._refused[hands] = 0
         return np.asarray(accepted)
@@ -224,6 +228,11 @@ class _Rays:
             wrists.across[rows, side],
             wrists.sigma_rad[rows, side],
         )
+
+
+def _each(hands: Rows) -> Rows:
+    """The numbers that occur, each once."""
+    return np.flatnonzero(np.bincount(hands))
 
 
 def _across(rays: Array) -> Array:
