@@ -7,7 +7,6 @@ they met and after.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,19 +71,22 @@ class Crossings:
         """Pairs of ``tracks`` that have changed places; ``looks`` are those of this moment, by row."""
         rows = [row for row, track in enumerate(tracks) if track.number]
         at = np.array([tracks[row].mean[:2] for row in rows]).reshape(-1, 2)
-        metres = np.hypot(*np.moveaxis(at[:, None] - at, 2, 0)).tolist()
+        metres = np.hypot(*np.moveaxis(at[:, None] - at, 2, 0))
+        place = {tracks[row].serial: i for i, row in enumerate(rows)}
+        waiting = [(place[one], place[other]) for one, other in self._open if one in place and other in place]
+        near = np.argwhere(np.triu(metres < self._options.near_m, 1)).tolist()
         still: dict[tuple[int, int], _Crossing] = {}
         changed = []
-        for i, j in combinations(range(len(rows)), 2):
+        for i, j in sorted({*waiting, *map(tuple, near)}):
             one, other = tracks[rows[i]], tracks[rows[j]]
             key = one.serial, other.serial
             crossing = self._open.get(key)
-            if metres[i][j] < self._options.near_m:
+            if metres[i, j] < self._options.near_m:
                 still[key] = crossing = crossing or _Crossing(one.appearance, other.appearance)
                 crossing.forget()
             elif crossing is not None:
                 still[key] = crossing
-                if metres[i][j] > self._options.apart_m:
+                if metres[i, j] > self._options.apart_m:
                     crossing.add(looks.get(rows[i], ()), looks.get(rows[j], ()))
                 if min(crossing.seen) >= self._options.least_looks:
                     del still[key]
