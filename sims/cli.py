@@ -90,7 +90,7 @@ def explain(
 
 
 def _show(results: Sequence[dict[str, Any]]) -> None:
-    from sims.lab.score import mean_score
+    from sims.lab.score import mean_score, without_receipts
 
     columns = (
         "seed",
@@ -112,6 +112,8 @@ def _show(results: Sequence[dict[str, Any]]) -> None:
         table.add_section()
         table.add_row("mean", *(_cell(mean[name]) for name in columns[1:]))
     Console(file=sys.stdout, markup=False).print(table)
+    if mute := sum(result["shoppers"] > 0 and result["time_to_receipt_s"]["p50"] is None for result in results):
+        print(without_receipts(mute), file=sys.stderr)
 
 
 def _cell(value: float) -> str:

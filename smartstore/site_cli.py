@@ -1,9 +1,12 @@
 """``smartstore site …``: store documents checked, changed and drawn. In: files. Out: files, and what is to be said."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from smartstore.site import Site
 
 Store = Annotated[Path, typer.Argument(metavar="STORE", help="Store document, for example configs/stores/corner.yaml")]
 
@@ -13,14 +16,15 @@ app = typer.Typer(help="Store documents.", no_args_is_help=True)
 @app.command()
 def check(file: Annotated[Path, typer.Argument(help="Store document")]) -> None:
     """Name every error of a store document with its place in the file."""
-    from smartstore.site import check_document
+    from smartstore.site import SiteError, load_site
 
-    problems = check_document(file)
-    for problem in problems:
-        typer.echo(str(problem), err=True)
-    if problems:
-        raise typer.Exit(2)
-    typer.echo(f"{file}: no errors; {_parts(file)}")
+    try:
+        site = load_site(file)
+    except SiteError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"{file}: no errors; {_parts(site)}")
 
 
 @app.command()
@@ -44,8 +48,8 @@ def new(
     if out.exists() and not force:
         raise EditError(f"{out}: is there already; name another file, or say --force")
     wishes = Wishes(name, width, depth, catalogue, ceiling, coolers, currency)
-    save_text(new_store(wishes, out), out)
-    typer.echo(f"{out}: written; {_parts(out)}")
+    site = save_text(new_store(wishes, out), out)
+    typer.echo(f"{out}: written; {_parts(site)}")
 
 
 @app.command()
@@ -105,17 +109,14 @@ def edit(
 
     target = out or store
     try:
-        save(moved_document(edited(read_document(store), operations), store, target), target)
+        site = save(moved_document(edited(read_document(store), operations), store, target), target)
     except EditError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         raise
-    typer.echo(f"{target}: written; {_parts(target)}")
+    typer.echo(f"{target}: written; {_parts(site)}")
 
 
-def _parts(file: Path) -> str:
-    from smartstore.site import load_site
-
-    site = load_site(file)
+def _parts(site: "Site") -> str:
     parts = {"fixtures": site.fixtures, "facings": site.facings, "items": site.items, "cameras": site.cameras}
     return ", ".join(f"{len(found)} {name}" for name, found in parts.items())

@@ -36,6 +36,7 @@ def sweep(
 ) -> None:
     """Run a store again and again with fields of its documents varied; one row of measures per run, as Parquet."""
     from sims.lab.measures import shown
+    from sims.lab.score import without_receipts
     from sims.lab.sweep import RESULTS, summary
     from sims.lab.sweep import sweep as carry_out
 
@@ -54,6 +55,8 @@ def sweep(
     print_table(tuple(name.replace("_", " ") for name in head), cells)
     for row in failed[:5]:
         print(f"failed: {', '.join(f'{name} {row[name]}' for name in row if name in head)}: {row['failed']}")
+    if mute := sum(bool(row["visits"]) and row["receipt_p50_s"] is None for row in rows):
+        print(without_receipts(mute), file=sys.stderr)
     print(f"{len(rows) - len(failed)} runs, {len(failed)} failed: {folder / RESULTS}")
 
 

@@ -99,6 +99,12 @@ def score(
     }
 
 
+def without_receipts(runs: int) -> str:
+    """What is said of runs of shoppers in which no receipt came out."""
+    told = "one run" if runs == 1 else f"{runs} runs"
+    return f"no receipt came before {told} ended, so nothing counts as billed: a longer tail_s lets them come"
+
+
 def mean_score(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The mean of every number over the runs that have it; other values are kept where all runs agree."""
     mean: dict[str, Any] = {}

@@ -27,7 +27,7 @@ from smartstore.site.source import Problem, Source, read_source, source_of
 
 __all__ = [
     "Facing", "Fixture", "Gate", "Plate", "Problem", "ScaleSpec", "Shelf", "Sign", "Site", "SiteError",
-    "SurveyedCamera", "catalogue_schema", "check_document", "check_text", "load_site", "store_schema",
+    "SurveyedCamera", "catalogue_schema", "check_document", "load_site", "read_site", "store_schema",
 ]  # fmt: skip
 
 
@@ -42,10 +42,12 @@ class SiteError(Exception):
 
 def load_site(path: str | Path) -> Site:
     """The store described in ``path``. Raises :class:`SiteError` with all problems when there are any."""
-    store, catalogue, problems = _examine(*read_source(Path(path)))
-    if problems or store is None or catalogue is None:
-        raise SiteError(problems)
-    return _site(store, catalogue, (Path(path).parent / store.catalogue).parent)
+    return _sound(Path(path), *read_source(Path(path)))
+
+
+def read_site(text: str, path: str | Path) -> Site:
+    """The same of a text that is to be written to ``path``."""
+    return _sound(Path(path), *source_of(text, str(path)))
 
 
 def check_document(path: str | Path) -> list[Problem]:
@@ -53,9 +55,11 @@ def check_document(path: str | Path) -> list[Problem]:
     return _examine(*read_source(Path(path)))[2]
 
 
-def check_text(text: str, path: str | Path) -> list[Problem]:
-    """The same of a text that is to be written to ``path``."""
-    return _examine(*source_of(text, str(path)))[2]
+def _sound(path: Path, source: Source | None, found: list[Problem]) -> Site:
+    store, catalogue, problems = _examine(source, found)
+    if problems or store is None or catalogue is None:
+        raise SiteError(problems)
+    return _site(store, catalogue, (path.parent / store.catalogue).parent)
 
 
 def _examine(

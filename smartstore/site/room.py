@@ -3,10 +3,11 @@
 In: a parsed store document and the heights of its items. Out: one problem per error.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from shapely import LinearRing
 
 from smartstore.domain.geometry import CameraModel, camera_model
@@ -120,10 +121,20 @@ def _fixtures(store: Store, node: StoreDocument) -> Iterator[Problem]:
         if fixture.height_m > node.ceiling_m:
             what = f"fixture {fixture.id} is {fixture.height_m:g} m high, the ceiling {node.ceiling_m:g} m"
             yield store.problem((*loc, "height_m"), what, "lower it")
-    for (_, one), (index, other) in combinations(enumerate(fixtures), 2):
-        if (depth := overlap_m(one, other)) > SLACK_M:
-            what = f"fixture {other.id} overlaps fixture {one.id} by {depth:.2g} m"
-            yield store.problem(("fixtures", index, "origin_m"), what, "move them apart")
+    middles, radii = _extents(fixtures)
+    for index, other in enumerate(fixtures):
+        apart_m = np.linalg.norm(middles[:index] - middles[index], axis=1)
+        for number in np.nonzero(apart_m <= radii[:index] + radii[index])[0]:
+            if (depth := overlap_m(fixtures[number], other)) > SLACK_M:
+                what = f"fixture {other.id} overlaps fixture {fixtures[number].id} by {depth:.2g} m"
+                yield store.problem(("fixtures", index, "origin_m"), what, "move them apart")
+
+
+def _extents(fixtures: Sequence[Fixture]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Middles (n, 2) of footprints, and radii of the circles around them."""
+    middles = [fixture.point(fixture.width_m / 2, fixture.depth_m / 2, 0.0)[:2] for fixture in fixtures]
+    radii = [float(np.hypot(fixture.width_m, fixture.depth_m)) / 2 for fixture in fixtures]
+    return np.array(middles).reshape(-1, 2), np.array(radii)
 
 
 def _reach(store: Store, node: StoreDocument, items: Mapping[str, ItemNode | None]) -> Iterator[Problem]:
@@ -142,8 +153,7 @@ def _reach(store: Store, node: StoreDocument, items: Mapping[str, ItemNode | Non
     if np.linalg.norm(places - np.asarray(starts["exit"]), axis=1).min() > WIDEST_GATE_M / 10:
         index = [gate.kind for gate in node.gates].index("exit")
         yield store.problem(("gates", index), "there is no way from the entry to the exit", "clear a way of 0.6 m")
-    middles = np.array([fixture.point(fixture.width_m / 2, fixture.depth_m / 2, 0.0)[:2] for fixture in fixtures])
-    radii = np.array([float(np.hypot(fixture.width_m, fixture.depth_m)) / 2 for fixture in fixtures])
+    middles, radii = _extents(fixtures)
     for index, fixture in enumerate(node.fixtures):
         reach_m = radii[index] + ARM_REACH_M + SLACK_M  # what is farther from its middle is far from all of its face
         here = places[np.linalg.norm(places - middles[index], axis=1) <= reach_m]

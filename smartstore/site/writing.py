@@ -14,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from smartstore.site.parts import Site
 from smartstore.site.source import Problem
 
 Document = MutableMapping[str, Any]
@@ -58,25 +59,27 @@ def moved_document(document: Document, source: Path, target: Path) -> Document:
     return result
 
 
-def save(document: Document, path: Path) -> None:
-    """Writes a document where ``site check`` finds nothing wrong with it, and all of it or nothing.
+def save(document: Document, path: Path) -> Site:
+    """Writes a document where ``site check`` finds nothing wrong with it, and all of it or nothing. Returns its store.
 
     Raises:
         EditError: it has errors, each of them in ``problems``, or it cannot be written; the file is as it was.
     """
-    save_text(written(document), path)
+    return save_text(written(document), path)
 
 
-def save_text(text: str, path: Path) -> None:
+def save_text(text: str, path: Path) -> Site:
     """The same with the text of a document."""
-    from smartstore.site import check_text
+    from smartstore.site import SiteError, read_site
 
     if not path.parent.is_dir():  # else the way from there to the catalogue would be said to be wrong
         raise EditError(f"{path}: there is no folder {path.parent}; make it first, or name another one")
-    if problems := check_text(text, path):
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise EditError(f"nothing was written, the result would not do: {problems[0]}{more}", problems)
+    try:
+        site = read_site(text, path)
+    except SiteError as error:
+        raise EditError(f"nothing was written, the result would not do: {error}", error.problems) from error
     write_whole(path, text.encode("utf-8"))
+    return site
 
 
 def write_whole(path: Path, data: bytes) -> None:

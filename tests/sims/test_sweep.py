@@ -127,6 +127,14 @@ def test_a_cluster_of_the_users_own_gives_the_same_bytes(plan: Path, table: byte
     assert (tmp_path / "out" / RESULTS).read_bytes() == table
 
 
+def test_a_story_that_ends_before_its_receipts_says_so(
+    short: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = write_plan(tmp_path, short, {"scenario.tail_s": [0]})
+    assert tell(["sim", "sweep", str(plan), "--workers", "1", "--out", str(tmp_path / "out")]) == 0
+    assert "no receipt came before one run ended" in capsys.readouterr().err
+
+
 class Broken:
     """A run that goes wrong, or not."""
 
