@@ -6,6 +6,7 @@ lies there. Only a plate that was lighter for a moment tells that from two hands
 depend on it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -29,11 +30,14 @@ class ExchangeOptions:
     near_nats: float = -2.0
     """... or nothing speaks against it more than this, where goods were lifted and stood there again."""
     lifted_share: float = 0.5
-    """A plate that was lighter by more than this share of an item was not only touched."""
+    """A plate that was lighter by more than this share of an item for a moment was not only touched ..."""
+    other_grams: float = 3.0
+    """... nor one that weighs so much more or less than before, where nothing else on the shelf moved."""
     margin_s: float = 0.5
     """A step so near to a disturbance belongs to it."""
     same_grams: float = 10.0
-    """One item weighs as much as another one of its kind, give or take so much."""
+    same_sigmas: float = 4.0
+    """One item weighs as much as another one of its kind, give or take so much, or so many standard deviations."""
     wait_s: float = 3.5
     """For scales to settle and carts to be known ..."""
     most_s: float = 4.0
@@ -106,9 +110,8 @@ class Exchanges:
             before_ns = self._told_ns.get(unrest.plate)
             self._told_ns[unrest.plate] = unrest.start_ns
             again = before_ns is not None and unrest.start_ns - before_ns < self.options.most_s * NS_PER_S
-            if not again and not self._explained(unrest):
-                for facing in self.site.facings_of_plate(unrest.plate):
-                    found += self._of(facing, unrest, holdings, reached)
+            for facing in () if again else self.site.facings_of_plate(unrest.plate):
+                found += self._of(facing, unrest, holdings, reached)
         self._steps = [step for step in self._steps if step.t_end_ns > late_ns - MEMORY_NS]
         return found
 
@@ -124,10 +127,9 @@ class Exchanges:
             and unrest.start_ns <= step.t_end_ns + margin
         ]
 
-    def _explained(self, unrest: _Unrest) -> bool:
-        """Whether its plate weighs more or less than before."""
-        own = (dict(step.plates).get(unrest.plate, 0.0) for step in self._during(unrest))
-        return abs(sum(own)) > self.options.same_grams
+    def _left_grams(self, unrest: _Unrest) -> float:
+        """How much more its plate weighs than before, as far as goods may have done that."""
+        return sum(dict(step.plates).get(unrest.plate, 0.0) for step in self._during(unrest))
 
     def _alone(self, unrest: _Unrest) -> bool:
         """Whether no other plate of its shelf moved, along with which it may only have rung."""
@@ -138,17 +140,22 @@ class Exchanges:
         self, facing: Facing, unrest: _Unrest, holdings: Mapping[str, Mapping[str, int]], reached: Reached
     ) -> list[Exchange]:
         holders = sorted(visit for visit, cart in holdings.items() if cart.get(facing.sku, 0) > 0)
-        if not holders:
+        goods, left_grams = self.site.items[facing.sku], abs(self._left_grams(unrest))
+        same_grams = self.options.same_sigmas * math.sqrt(2) * goods.grams_sigma
+        if not holders or left_grams > max(self.options.same_grams, same_grams):
             return []
         hands_ns = min(unrest.end_ns, unrest.start_ns + round(self.options.hands_s * NS_PER_S))
         near = reached(facing, unrest.start_ns, hands_ns)
-        lifted = -unrest.lowest_grams > self.options.lifted_share * self.site.items[facing.sku].grams
+        alone = self._alone(unrest)
+        lifted = -unrest.lowest_grams > self.options.lifted_share * goods.grams or (
+            alone and left_grams > self.options.other_grams
+        )
         least = self.options.near_nats if lifted else self.options.reach_nats
         inside = {visit: ratio for visit, ratio in near.items() if ratio >= least}
         givers = [visit for visit in holders if visit in inside]
         middle_ns = (unrest.start_ns + hands_ns) // 2
         return [
-            Exchange(giver, taker, facing.sku, facing.id, middle_ns, self._alone(unrest))
+            Exchange(giver, taker, facing.sku, facing.id, middle_ns, alone)
             for giver in givers[:1]
             for taker in sorted(inside, key=lambda visit: (-inside[visit], visit))
             if taker != giver

@@ -54,20 +54,23 @@ def test_where_more_has_to_be_known_two_hands_and_no_change_are_a_case_of_both(
     assert (best.giver, best.visit, best.sku, best.quantity) == ("anna", "ben", site.facings[PLACE].sku, 1)
 
 
-@pytest.mark.parametrize("lifted", [True, False], ids=["lighter for a moment", "touched"])
+@pytest.mark.parametrize(
+    ("more", "passed"), [((-1.0, 1.0), True), ((0.008,), True), ((), False)],
+    ids=["lighter for a moment", "another packet, 8 g heavier", "touched"],
+)  # fmt: skip
 def test_of_two_whose_hands_are_hardly_seen_one_took_what_the_other_put_back_if_it_was_lifted(
-    site: Site, lifted: bool
+    site: Site, more: tuple[float, ...], passed: bool
 ) -> None:
     """Ben takes a packet of flour, and Anna stands hers there in the same moment; or they only touch what there is."""
     place = plate(site, PLACE)
     scale = FakeScale(site.fixtures["g1"]).touch(4.9, place, 45.0, 0.6)
-    if lifted:
-        scale.move(5, place, -grams(site, PLACE)).move(5.2, place, grams(site, PLACE))
+    for k, share in enumerate(more):
+        scale.move(5 + 0.2 * k, place, share * grams(site, PLACE), ring_share=0.0)
     x, y = before(site, PLACE)
     people = [Walker(n, ((0, x, y), (20, x, y)), ((5.0, 5.45, PLACE),)) for n in (1, 2)]
     events = told(site, [scale], people, {1: "anna", 2: "ben"}, {"anna": {site.facings[PLACE].sku: 1}})
     moved = [(type(event), event.visit, event.place) for event in events]
-    assert moved == ([(ItemReturned, "anna", PLACE), (ItemTaken, "ben", PLACE)] if lifted else [])
+    assert moved == ([(ItemReturned, "anna", PLACE), (ItemTaken, "ben", PLACE)] if passed else [])
 
 
 @pytest.mark.parametrize(("others", "held"), [(0, True), (1, False)], ids=["one hand", "nobody holds it"])
