@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from sims.lab import cli_bench, cli_faults, cli_make, cli_nanostore, cli_plan, cli_site
 from sims.lab.cli_options import Fidelity, seed_range
 from sims.lab.spectator import Spectator
+from smartstore.console import print_whole
 
 app = typer.Typer(
     help="The simulated building: run scenarios and score what the product made of them.", no_args_is_help=True
@@ -86,7 +86,7 @@ def explain(
     table = Table("number", "what", "name", title=f"{run}: {counted(found)}")
     for number, subject in enumerate(found, start=1):
         table.add_row(str(number), f"{subject.kind}: {subject.what}", subject.name)
-    Console(file=sys.stdout, markup=False).print(table)
+    print_whole(table)
 
 
 def _show(results: Sequence[dict[str, Any]]) -> None:
@@ -111,7 +111,7 @@ def _show(results: Sequence[dict[str, Any]]) -> None:
         mean = mean_score(results)
         table.add_section()
         table.add_row("mean", *(_cell(mean[name]) for name in columns[1:]))
-    Console(file=sys.stdout, markup=False).print(table)
+    print_whole(table)
     if mute := sum(result["shoppers"] > 0 and result["time_to_receipt_s"]["p50"] is None for result in results):
         print(without_receipts(mute), file=sys.stderr)
 

@@ -3,6 +3,7 @@
 In: rows and data. Out: tables and JSON on standard output.
 """
 
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -49,6 +50,13 @@ def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     natural = console.measure(table, options=console.options.update(width=10_000)).maximum
     least = (table.columns[0].min_width or 0) + LEAST_COLUMN * (len(head) - 1)
     console.width = max(console.width, min(natural, least))
+    console.print(table)
+
+
+def print_whole(table: Table) -> None:
+    """A table as wide as its longest cells, in a pipe, too: numbers that are cut are worth nothing."""
+    console = Console(file=sys.stdout, markup=False)
+    console.width = max(console.width, console.measure(table, options=console.options.update(width=10_000)).maximum)
     console.print(table)
 
 

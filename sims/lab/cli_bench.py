@@ -1,7 +1,6 @@
 """``smartstore sim …``: how good the product is, measured."""
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from sims.lab.cli_options import Fidelity, seed_range
 from sims.lab.spectator import Spectator
-from smartstore.console import print_table
+from smartstore.console import print_table, print_whole
 
 app = typer.Typer()
 
@@ -170,7 +169,7 @@ def scale_report(
     for row in result["rows"]:
         numbers = (f"{row[key]:.3g} {row['unit']}" for key in ("recorded", "simulated", "most_off"))
         table.add_row(row["measure"], f"p{row['quantile']:g}", *numbers, "yes" if row["agrees"] else "NO")
-    Console(file=sys.stdout, markup=False).print(table)
+    print_whole(table)
 
 
 @app.command()

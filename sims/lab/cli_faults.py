@@ -1,7 +1,6 @@
 """``smartstore sim faults``: the command line of the table of what faults cost."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from rich.console import Console
 
 from sims.lab.cli_options import Fidelity, seed_range
+from smartstore.console import print_whole
 
 app = typer.Typer()
 
@@ -41,4 +41,4 @@ def faults(
         print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         title = f"{scenario.stem}, {fidelity.value}, {plan.stem}, seeds {seeds}"
-        Console(file=sys.stdout, markup=False).print(table(rows, title))
+        print_whole(table(rows, title))

@@ -1,7 +1,6 @@
 """``smartstore sim …``: what is drawn, fitted and learned once, and kept."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sims.lab.cli_options import seed_range
+from smartstore.console import print_whole
 
 app = typer.Typer()
 
@@ -106,7 +106,7 @@ def fit_edge(
     rows = Table("held-out seeds", "measured", "fitted", "set by hand", title=str(out))
     for row in table(fitted["goodness"]):
         rows.add_row(*row)
-    Console(file=sys.stdout, markup=False).print(rows)
+    print_whole(rows)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from sims.lab.batch import Progress
-from smartstore.console import print_table
+from smartstore.console import print_table, print_whole
 
 app = typer.Typer()
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Processes on this machine")]
@@ -122,7 +122,7 @@ def compare(
         interval = " to ".join(shown(row.measure, value) for value in (row.low, row.high))
         decides = BY_NAME[row.measure].decides
         table.add_row(BY_NAME[row.measure].title, *values, interval, row.verdict if decides else "")
-    Console(file=sys.stdout, markup=False).print(table)
+    print_whole(table)
     print("\n".join(in_words(found)))
 
 

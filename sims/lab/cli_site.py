@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from smartstore.console import print_whole
+
 if TYPE_CHECKING:
     from sims.lab.coverage import Coverage
 
@@ -74,7 +76,7 @@ def place_cameras(
         found = place(site, count, wanted, status.update)
     save(moved_document(with_cameras(read_document(store), found.cameras), store, out), out)
     title = f"{site.name}: {len(found.cameras)} ceiling cameras, written to {out}"
-    Console(file=sys.stdout, markup=False).print(_shares({"now": found.before, "proposed": found.after}, title))
+    print_whole(_shares({"now": found.before, "proposed": found.after}, title))
 
 
 def _shares(found: "dict[str, Coverage]", title: str) -> Table:
