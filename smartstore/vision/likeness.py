@@ -56,6 +56,20 @@ class Likeness:
         ratio = self._same.log_density(d) - self._other.log_density(d)
         return np.where(known, np.minimum(np.maximum(-2.0 * ratio, self._least), self._most), 0.0)
 
+    def watch(self, distances: Array, metres: Array, starts: Sequence[int], alone_m: float) -> None:
+        """Learns from tracks and what was seen, (n, m) both, the columns of each view from one of ``starts`` on: pairs
+        far from all others of a view on the floor are surely the same person; pairs far from each other surely not.
+        """
+        near, far = metres < alone_m / 4, metres > alone_m
+        views = starts[:-1]
+        alone_there = np.logical_and.reduceat(near | far, views, axis=1) & (np.add.reduceat(near, views, axis=1) == 1)
+        alone = (
+            near
+            & ((near | far).all(axis=0) & (near.sum(axis=0) == 1))
+            & np.repeat(alone_there, np.diff(starts), axis=1)
+        )
+        self.learn(distances[alone], distances[far])
+
     def learn(self, same: Array, other: Array) -> None:
         """Takes in distances of surely equal and surely different pairs; NaN are left out."""
         self._same.add(same[np.isfinite(same)])

@@ -23,7 +23,7 @@ from smartstore.vision.association import Rows, assign
 from smartstore.vision.births import continued, is_echo, missed_by, stands_apart, stays
 from smartstore.vision.company import apart, merge
 from smartstore.vision.crossings import Crossings
-from smartstore.vision.flock import Flock, begun
+from smartstore.vision.flock import Flock, Pairs, begun
 from smartstore.vision.floor import FloorOptions
 from smartstore.vision.ground import Ground
 from smartstore.vision.hands import HandOptions, HandTracker
@@ -110,14 +110,17 @@ class FloorTracker:
     def _meet(self, cameras: Sequence[str], seen: Sight) -> None:
         """Takes in whom the views of a moment show: moves tracks to where they were seen, and begins new ones.
 
-        Whoever is new in several views is born of the first of them, and met by the others.
+        Whoever is new in several views is born of the first of them, and met by the others: what a tentative track
+        nearby had laid hold of, too, is theirs if it fits them better.
         """
-        met = np.full(len(seen.people), -1)
-        self._match(seen, np.arange(len(met)), 0, met)
-        since, last = len(self._flock.tracks), -1
-        while (last := self._born(cameras, seen, met, last)) >= 0:
-            self._match(seen, np.flatnonzero((met < 0) & (seen.view > last)), since, met)
-            since = len(self._flock.tracks)
+        met, births, last = np.full(len(seen.people), -1), list[int](), -1
+        found = self._match(seen, met, births)
+        while born := self._born(cameras, seen, met, last):
+            births += born
+            last = int(seen.view[born[0]])
+            found = self._match(seen, met, births)
+        if found is not None:
+            self._flock.update(*found, self.options.trusted)
         places = np.flatnonzero(met >= 0)
         if len(places):
             looks = self._note(cameras, seen, met.tolist())
@@ -125,43 +128,36 @@ class FloorTracker:
                 one.number, other.number = other.number, one.number
             self._hands.observe(self._t_ns, self._flock, met[places], seen.wrists, seen.rows[places])
 
-    def _match(self, seen: Sight, places: Rows, since: int, met: Rows) -> None:
-        """Moves tracks, from row ``since`` on, to where they were seen at ``places``, and says in ``met`` whose those
-        are: of known people first, then of the tentative ones with what is left.
+    def _match(self, seen: Sight, met: Rows, births: Sequence[int]) -> tuple[Pairs, Rows] | None:
+        """Says in ``met`` whose all places are: of known people first, then of the tentative ones with what is left.
+        Returns pairs of tracks and what was seen, and which of them those are; the flock is not moved.
+
+        Those who were born at ``births`` are its last tracks; only later views than that of their birth show them.
         """
-        tracks, options = self._flock.tracks[since:], self.options
+        tracks, options = self._flock.tracks, self.options
+        places = np.delete(np.arange(len(met)), births)
         if not tracks or not len(places):
-            return
+            return None
         view, mean = seen.view[places], seen.mean[places]
         starts = [0, *(np.flatnonzero(np.diff(view)) + 1).tolist(), len(view)]
         known = np.array([track.life is not Life.TENTATIVE for track in tracks])
-        metres = self._flock.metres(mean)[since:]
+        metres = self._flock.metres(mean)
         unlike = cosine_distances(
             [track.appearance for track in tracks], [seen.people[place].appearance for place in places.tolist()]
         )
-        if known.any():
-            self._learn(unlike[known], metres[known], starts)
-        rows, columns = np.nonzero(metres <= self._reach()[since:, None])
-        pairs = self._flock.pairs(since + rows, mean[columns], seen.cov[places][columns])
+        if known.any() and not births:
+            self._likeness.watch(unlike[known], metres[known], starts, options.alone_m)
+        rows, columns = np.nonzero(metres <= self._reach()[:, None])
+        pairs = self._flock.pairs(rows, mean[columns], seen.cov[places][columns])
         cost, number = np.full(metres.shape, np.inf), np.empty(metres.shape, np.intp)
         cost[rows, columns] = pairs.unlikely + options.appearance_weight * self._likeness.cost(unlike[rows, columns])
+        for born, birth in enumerate(births, len(tracks) - len(births)):
+            cost[born, view <= seen.view[birth]] = np.inf
         number[rows, columns] = np.arange(len(rows))
         row, column = assign(cost, options.gate, starts, first=known)
-        met[places[column]] = since + row
-        self._flock.update(pairs, number[row, column], options.trusted)
-
-    def _learn(self, unlike: Array, metres: Array, starts: Sequence[int]) -> None:
-        """Pairs far from all others of a view on the floor are surely the same person; pairs far from each other
-        surely not."""
-        near, far = metres < self.options.alone_m / 4, metres > self.options.alone_m
-        views = starts[:-1]
-        alone_there = np.logical_and.reduceat(near | far, views, axis=1) & (np.add.reduceat(near, views, axis=1) == 1)
-        alone = (
-            near
-            & ((near | far).all(axis=0) & (near.sum(axis=0) == 1))
-            & np.repeat(alone_there, np.diff(starts), axis=1)
-        )
-        self._likeness.learn(unlike[alone], unlike[far])
+        met[places] = -1
+        met[places[column]] = row
+        return pairs, number[row, column]
 
     def _reach(self) -> Array:
         """How far from its prediction each track may be found, metres."""
@@ -197,22 +193,21 @@ class FloorTracker:
                 track.apart_from |= others
         return looks
 
-    def _born(self, cameras: Sequence[str], seen: Sight, met: Rows, after: int) -> int:
-        """Begins a track for everybody new whom the first view ``after`` one shows that shows such; which one it is,
-        or -1.
-        """
+    def _born(self, cameras: Sequence[str], seen: Sight, met: Rows, after: int) -> list[int]:
+        """Begins a track for everybody new whom the first view ``after`` one shows that shows such; their places."""
         born: list[Track] = []
-        of = -1
+        places: list[int] = []
         for place in np.flatnonzero((met < 0) & (seen.view > after)).tolist():
             view, person, at = int(seen.view[place]), seen.people[place], seen.mean[place, :2]
-            if born and view != of:
+            if places and view != seen.view[places[0]]:
                 break
             if person.score < self.options.birth_score:
                 continue
             near_entry = self._ground.from_entry_m(float(at[0]), float(at[1])) < self.options.entry_zone_m
             if not near_entry and not self._ground.is_free(at, 0.15):
                 continue
-            of, self._births = view, self._births + 1
+            self._births += 1
+            places.append(place)
             track = Track(*begun(seen.mean[place], seen.cov[place]), self._t_ns, self._t_ns, self._births,
                           hits=0, expected=near_entry, appearance=person.appearance.copy())  # fmt: skip
             track.before = {camera: n - cameras.count(camera) for camera, n in self._views.items()}
@@ -220,7 +215,7 @@ class FloorTracker:
             born.append(track)
         self._flock.join(born)
         self._hands.join(len(born))
-        return of
+        return places
 
     def _live(self) -> None:
         """Confirms, loses and recovers tracks."""

@@ -307,6 +307,25 @@ def test_a_box_that_one_camera_alone_shows_for_two_seconds_is_nobody_where_other
     assert any(state.tracks for state in states) is not others_look_there
 
 
+@pytest.mark.parametrize("apart_m", [0.6, 0.9, 1.1])
+def test_a_box_around_nobody_gets_no_witness_from_who_comes_in_beside_it(corner: Site, apart_m: float) -> None:
+    """All cameras show the newcomer at one moment, one of them so vaguely that either place would do."""
+    cinema = Cinema(corner, seed=2, noise_px=1.0, miss=0.0, false_boxes=0.0, pose_error_deg=0.0, pose_error_m=0.0)
+    nobody, comes = (
+        {view.camera: view.people for view in cinema.views([Walker(lambda t, x=x: (x, 1.0))], 0.2)}  # type: ignore[misc]
+        for x in (1.1 + apart_m, 1.1)
+    )
+    comes["c2"] = tuple(replace(person, joints_px=np.zeros((17, 3))) for person in comes["c2"])
+    tracker = FloorTracker(corner)
+    for k in range(8):
+        seen = comes if k > 1 else {}
+        people = {**seen, "c1": nobody["c1"] + seen.get("c1", ())}
+        tracker.observe([PeopleView(camera, (5000 + k) * SECOND // 5, people[camera]) for camera in sorted(people)])
+    box, newcomer = tracker._flock.tracks  # who was met by which camera is told by nothing else
+    assert set(box.shown) == {"c1"}
+    assert set(newcomer.shown) == {"c1", "c2", "c3", "c4"}
+
+
 def test_a_floor_that_is_kept_and_taken_up_again_goes_on_as_if_nothing_had_been(corner: Site) -> None:
     """Two meet whom no view shows both: for how long they run along, until they are one, is not forgotten."""
     waits, comes = (
