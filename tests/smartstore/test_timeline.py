@@ -38,7 +38,7 @@ def busy_store(seconds: float = 12.0) -> list[Received]:
     return sorted(feed, key=lambda received: received.key)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), lateness_s=st.floats(0.3, 2.0))
 def test_any_order_of_arrival_within_the_bound_gives_the_same_output(seed: int, lateness_s: float) -> None:
     feed = busy_store()
