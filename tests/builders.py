@@ -227,8 +227,9 @@ def _track(site: Site, walker: Walker, t_s: float) -> FloorTrack | None:
     times = [point[0] for point in walker.path]
     if not times[0] <= t_s <= times[-1]:
         return None
-    x = float(np.interp(t_s, times, [point[1] for point in walker.path]))
-    y = float(np.interp(t_s, times, [point[2] for point in walker.path]))
+    ways = [[point[axis] for point in walker.path] for axis in (1, 2)]
+    x, y = (float(np.interp(t_s, times, way)) for way in ways)
+    vx, vy = (float(np.interp(t_s, times, way) - np.interp(t_s - 0.1, times, way)) / 0.1 for way in ways)
     hands: tuple[Hand, ...] = (Hand("left", x, y, 0.9, 0.08), Hand("right", x, y, 0.9, 0.08))
     for start, end, facing in walker.reaches:
         if start <= t_s <= end:
@@ -236,7 +237,7 @@ def _track(site: Site, walker: Walker, t_s: float) -> FloorTrack | None:
     for start, end, point in walker.offers:
         if start <= t_s <= end:
             hands = (hands[0], Hand("right", *point, 0.06))
-    return FloorTrack(walker.track, at(t_s), x, y, 0.0, 0.0, 0.1, hands)
+    return FloorTrack(walker.track, at(t_s), x, y, vx, vy, 0.1, hands)
 
 
 def people_messages(

@@ -19,7 +19,7 @@ from sims.lab.families.stage import STORES
 from sims.lab.floor import floor_metrics
 from sims.lab.play import Played, building_of, play_edge, play_frames, site_of
 from sims.lab.reviewed import after_review
-from sims.lab.score import exact_rate, item_scores, money_amounts, receipt_lines, within
+from sims.lab.score import booked_lines, exact_rate, item_scores, money_amounts, receipt_lines, within
 from sims.scenario import Scenario
 from smartstore.settings import parse_settings
 
@@ -110,7 +110,8 @@ def figures(played: Played, store: Path) -> Result:
     due = {visit.visit: dict(visit.lines) for visit in truth.visits}
     billed = {visit: receipt_lines(receipt) for visit, receipt in said.receipts.items()}
     shelf_of = {facing.id: facing.shelf for facing in site.facings.values()}
-    reviewed = after_review(billed, truth.changes, said.changes, shelf_of, truth.hand_overs, said.of_two, truth.drops)
+    booked = {visit: booked_lines(receipt) for visit, receipt in said.receipts.items()}
+    reviewed = after_review(booked, truth.changes, said.changes, shelf_of, truth.hand_overs, said.of_two, truth.drops)
     prices = {sku: item.price_minor for sku, item in site.items.items()}
     over, under, value = money_amounts(due, billed, prices)
     doubts = sum(change.kind == "doubt" for _, change in said.changes)

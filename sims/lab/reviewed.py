@@ -1,6 +1,6 @@
 """What receipts would say had a human settled every case by the truth.
 
-In: receipts as billed, true changes and hand-overs, and what the product said. Out: lines per visit. Pure.
+In: what was booked, true changes and hand-overs, and what the product said. Out: lines per visit. Pure.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ Carts = dict[str, Counter[str]]
 
 
 def after_review(
-    billed: Lines,
+    booked: Lines,
     true: Sequence[TrueChange],
     found: Found,
     shelf_of: Mapping[str, str],
@@ -35,7 +35,7 @@ def after_review(
     the shelf; and one within 3 s of the moment at which its visit left something on the floor settles that. Wrong
     bookings without a case stay as they are.
     """
-    lines = {visit: Counter(dict(items)) for visit, items in billed.items()}
+    lines = {visit: Counter(dict(items)) for visit, items in booked.items()}
     untold = _untold(true, found)
     for place, t_ns, visits in of_two:
         for change in _between(untold, shelf_of.get(place, place), t_ns, visits):

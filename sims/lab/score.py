@@ -137,6 +137,13 @@ def receipt_lines(receipt: Receipt) -> dict[str, int]:
     return dict(lines)
 
 
+def booked_lines(receipt: Receipt) -> dict[str, int]:
+    """SKU to quantity of a published receipt had everybody kept what they were seen to take."""
+    lines = Counter(receipt_lines(receipt))
+    lines.update({doubt.sku: doubt.quantity for doubt in receipt.in_doubt})
+    return dict(lines)
+
+
 Lines = Mapping[str, Mapping[str, int]]
 Event = tuple[str, str, int]
 """Shelf, kind and time of a change."""

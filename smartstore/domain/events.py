@@ -75,6 +75,10 @@ class CaseRaised:
     pictures: tuple[CasePicture, ...] = ()
     again: bool = False
     """The same case once more, for another visit that it concerns."""
+    withheld: tuple[tuple[str, int], ...] = ()
+    """SKU and quantity of what ``visit`` holds by what was booked, and perhaps no more: not billed until a person has
+    decided.
+    """
 
 
 @dataclass(frozen=True, slots=True)

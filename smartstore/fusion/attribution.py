@@ -17,11 +17,12 @@ from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
-from smartstore.fusion.bookings import Bookings, Carts, ItemEvent
+from smartstore.fusion.bookings import Bookings, ItemEvent
 from smartstore.fusion.changes import Change, of_step, with_grams
 from smartstore.fusion.dips import DipFinder
 from smartstore.fusion.evidence import same_weight_log
 from smartstore.fusion.exchanges import Exchanges
+from smartstore.fusion.goods import Carts
 from smartstore.fusion.hypotheses import Hypothesiser, seen_explanations
 from smartstore.fusion.joint import Choice, Hypothesis, solve
 from smartstore.fusion.meetings import Meetings
@@ -87,9 +88,9 @@ class Attributor:
         self._waiting = Waiting(site, self.planogram, self._options, self._scales, self._sightings, self._touches)
         self._dips = DipFinder(site, options.dips)
         self._unseen = UnseenPairs(self._scales.weighed, options.unseen)
-        self._meetings = Meetings(site, options.meetings)
+        self._meetings = Meetings(site, options.meetings, options.parting)
         self._exchanges = Exchanges(site, options.exchanges)
-        self._stoops = Stoops(site, options.stoops)
+        self._stoops = Stoops(site, options.stoops, options.parting)
         self._thought: dict[tuple[Change, frozenset[str]], list[Hypothesis]] = {}
         rules = (self._options.sure, self._options.candidates, options.policy)
         self._bookings = Bookings(site, self.planogram, weights, *rules)

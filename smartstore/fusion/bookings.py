@@ -13,6 +13,7 @@ from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Candidate
 from smartstore.fusion.changes import Change
 from smartstore.fusion.exchanges import Exchange
+from smartstore.fusion.goods import Carts, Goods
 from smartstore.fusion.joint import Choice, Hypothesis
 from smartstore.fusion.meetings import Meeting
 from smartstore.fusion.placing import Correction
@@ -25,8 +26,6 @@ from smartstore.fusion.weights import KnownWeights
 from smartstore.site import Site
 
 ItemEvent = ItemTaken | ItemReturned | CaseRaised
-HANDED = 0.75
-"""Of meetings of hands, the share in which something changed hands."""
 LEFT = 0.75
 """Of hands at the floor, the share that left something there."""
 EXCHANGED = 0.67
@@ -35,8 +34,6 @@ RANG_ALONG = 0.5
 """... and the same where another plate of the shelf moved, too, as when somebody leans on it. Both by Laplace's rule of
 succession: one of one and one of two that were seen in 101 stories of the gauntlet.
 """
-Carts = dict[str, Counter[str]]
-"""What each visit holds, by SKU."""
 
 
 class Bookings:
@@ -57,28 +54,20 @@ class Bookings:
         self._site, self._planogram, self._weights = site, planogram, weights
         self._sure, self._most, self._policy = sure, most, policy
         self.doubt: Carts = {}
-        self._taken_at: dict[tuple[str, str], str] = {}
-        self._held_since: dict[tuple[str, str], int] = {}
+        self._goods = Goods(weights)
 
     def forget(self, inside: list[str]) -> None:
         """Only the visits ``inside`` matter any more."""
         self.doubt = {visit: held for visit, held in self.doubt.items() if visit in inside}
-        self._taken_at = {key: facing for key, facing in self._taken_at.items() if key[0] in inside}
-        for visit in {visit for visit, _ in self._held_since} - set(inside):
-            self._weights.forget(visit)
-        self._held_since = {key: t_ns for key, t_ns in self._held_since.items() if key[0] in inside}
+        self._goods.forget(inside)
 
-    def _held_by(self, visit: str, t_ns: int, holdings: Carts) -> list[str]:
-        """What a visit holds and held at a time already."""
-        held = sorted(sku for sku, count in holdings.get(visit, {}).items() if count > 0)
-        return [sku for sku in held if self._held_since.get((visit, sku), t_ns) <= t_ns]
-
-    def _takes(self, visit: str, sku: str, count: int, facing: str, t_ns: int, holdings: Carts) -> None:
-        held = holdings.setdefault(visit, Counter())
-        if held[sku] <= 0:
-            self._held_since[visit, sku] = t_ns
-        held[sku] += count
-        self._taken_at[visit, sku] = facing
+    def _withheld(self, visit: str, partings: Sequence[Candidate]) -> tuple[tuple[str, int], ...]:
+        """What a visit holds no more by so likely explanations that it could not be billed for it."""
+        gone: dict[str, float] = {}
+        for claim in partings:
+            if claim.giver == visit or (claim.visit == visit and claim.quantity < 0):
+                gone[claim.sku] = gone.get(claim.sku, 0.0) + claim.probability
+        return tuple((sku, 1) for sku, p in gone.items() if 1 - p < self._enough(Hypothesis(visit, sku, 1, "", 0.0)))
 
     def book(
         self, change: Change, choice: Choice, t_ns: int, holdings: Carts, stranger: bool = False
@@ -133,7 +122,7 @@ class Bookings:
             if not claim.visit:
                 return []
             self._weights.came(claim.visit, claim.sku, count, change.step)
-            self._takes(claim.visit, claim.sku, count, claim.facing, t_ns, holdings)
+            self._goods.takes(claim.visit, claim.sku, count, claim.facing, t_ns, holdings)
             return [ItemTaken(*rest, count, claim.facing, choice.probability)]
         self._planogram.returned(claim.facing, claim.sku, count)
         if claim.sku != self._site.facings[claim.facing].sku:
@@ -159,7 +148,7 @@ class Bookings:
         self._weights.came(new.visit, new.sku, new.quantity, taken.change.step)
         self._planogram.corrected(old.facing, old.sku, old.quantity)
         self._planogram.took(new.facing, new.sku, new.quantity)
-        self._takes(new.visit, new.sku, new.quantity, new.facing, taken.t_ns, holdings)
+        self._goods.takes(new.visit, new.sku, new.quantity, new.facing, taken.t_ns, holdings)
         rest = new.facing, correction.probability
         return [
             ItemReturned(old.visit, taken.t_ns, f"{caused_by}:not:{new.sku}", old.sku, old.quantity, *rest),
@@ -209,51 +198,60 @@ class Bookings:
         return [CaseRaised(pair.visit, t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)]
 
     def met(self, meeting: Meeting, holdings: Carts) -> list[ItemEvent]:
-        """The case of two visits whose hands met: any item of either may be with the other one now, or none is."""
+        """Hands of two visits met: what went from one to the other is booked where that is likely enough, and nothing
+        where it is likely that nothing did; else it is a case of both.
+        """
+        said, t_ns = meeting.gift, meeting.t_ns
+        gave = (said.handed * said.gives, said.handed * (1 - said.gives))
+        parted = [self._goods.parted(meeting.visits[i], t_ns, holdings, said.fetched[i]) for i in (0, 1)]
+        possible = 1 - said.handed + sum(p for p, goods in zip(gave, parted, strict=True) if goods)
         gifts = [
-            (giver, taker, sku)
-            for giver, taker in (meeting.visits, meeting.visits[::-1])
-            for sku in self._held_by(giver, meeting.t_ns, holdings)
+            Candidate(taker, sku, 1, self._goods.home(giver, sku), round(p * share / possible, 6), giver)
+            for giver, taker, p, goods in zip(meeting.visits, meeting.visits[::-1], gave, parted, strict=True)
+            for sku, share in goods.items()
         ]
-        if not gifts:
+        if all((1 - said.handed) / possible >= self._enough(_taken(gift)) for gift in gifts):
             return []
-        share = round(HANDED / len(gifts), 6)
-        candidates = [
-            Candidate(taker, sku, 1, self._taken_at.get((giver, sku)), share, giver) for giver, taker, sku in gifts
-        ]
+        gifts.sort(key=lambda gift: -gift.probability)
         caused_by = f"meeting:{meeting.visits[0]}:{meeting.visits[1]}:{meeting.t_start_ns}"
-        return self._case_of_two(candidates, meeting.t_ns, caused_by)
+        return self._given(gifts, t_ns, caused_by, holdings)
 
     def exchanged(self, exchange: Exchange, holdings: Carts) -> list[ItemEvent]:
         """Two hands in one facing that looks as before: what one put back the other one took, or it is a case."""
-        sku, place, t_ns = exchange.sku, exchange.facing, exchange.t_ns
-        caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{place}:{t_ns}"
+        caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{exchange.facing}:{exchange.t_ns}"
         share = EXCHANGED if exchange.alone else RANG_ALONG
-        if self._enough(Hypothesis(exchange.taker, sku, 1, place, 0.0)) > share:
-            gift = Candidate(exchange.taker, sku, 1, place, share, exchange.giver)
-            return self._case_of_two([gift], t_ns, caused_by)
-        holdings[exchange.giver][sku] -= 1
-        self._weights.went(exchange.giver, sku, 1, None)
-        self._weights.came(exchange.taker, sku, 1, None)
-        self._takes(exchange.taker, sku, 1, place, t_ns, holdings)
+        gift = Candidate(exchange.taker, exchange.sku, 1, exchange.facing, share, exchange.giver)
+        return self._given([gift], exchange.t_ns, caused_by, holdings)
+
+    def _given(self, gifts: Sequence[Candidate], t_ns: int, caused_by: str, holdings: Carts) -> list[ItemEvent]:
+        """What went from one visit to another: booked where the likeliest gift is likely enough, or a case of both."""
+        gift = gifts[0]
+        giver, taker, place = gift.giver or "", gift.visit or "", gift.facing
+        if place is None or gift.probability < self._enough(_taken(gift)):
+            return self._case_of_two(gifts, t_ns, caused_by)
+        holdings[giver][gift.sku] -= 1
+        self._weights.went(giver, gift.sku, 1, None)
+        self._weights.came(taker, gift.sku, 1, None)
+        self._goods.takes(taker, gift.sku, 1, place, t_ns, holdings)
         return [
-            ItemReturned(exchange.giver, t_ns, f"{caused_by}:put", sku, 1, place, share),
-            ItemTaken(exchange.taker, t_ns, f"{caused_by}:take", sku, 1, place, share),
+            ItemReturned(giver, t_ns, f"{caused_by}:put", gift.sku, 1, place, gift.probability),
+            ItemTaken(taker, t_ns, f"{caused_by}:take", gift.sku, 1, place, gift.probability),
         ]
 
     def stooped(self, stoop: Stoop, holdings: Carts) -> list[ItemEvent]:
         """The case of hands at the floor: something out of the cart may lie there now."""
-        held = self._held_by(stoop.visit, stoop.t_ns, holdings)
+        parted = self._goods.parted(stoop.visit, stoop.t_ns, holdings, stoop.fetched)
         left = [
-            Candidate(stoop.visit, sku, -1, self._taken_at.get((stoop.visit, sku)), round(LEFT / len(held), 6))
-            for sku in held
+            Candidate(stoop.visit, sku, -1, self._goods.home(stoop.visit, sku), round(LEFT * share, 6))
+            for sku, share in sorted(parted.items(), key=lambda entry: -entry[1])
         ]
         if not left:
             return []
         candidates = (*left[: self._most - 1], Candidate(None, "", 0, None, round(1 - LEFT, 6)))
         caused_by = f"stoop:{stoop.visit}:{stoop.t_start_ns}"
         case, place = caused_by.replace(":", "-"), left[0].facing or ""
-        return [CaseRaised(stoop.visit, stoop.t_ns, caused_by, case, place, candidates)]
+        withheld = self._withheld(stoop.visit, left)
+        return [CaseRaised(stoop.visit, stoop.t_ns, caused_by, case, place, candidates, withheld=withheld)]
 
     def _case_of_two(self, gifts: Sequence[Candidate], t_ns: int, caused_by: str) -> list[ItemEvent]:
         """One case for a giver and a taker; of ``gifts`` one may be right, or none. The takers may hold them now."""
@@ -263,5 +261,13 @@ class Bookings:
         nothing = Candidate(None, "", 0, None, round(1 - sum(gift.probability for gift in gifts), 6))
         candidates = (*gifts[: self._most - 1], nothing)
         giver, taker, place = gifts[0].giver or "", gifts[0].visit or "", gifts[0].facing or ""
-        case = CaseRaised(giver, t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)
-        return [case, replace(case, visit=taker, caused_by=f"{caused_by}:also", again=True)]
+        case = CaseRaised(giver, t_ns, caused_by, caused_by.replace(":", "-"), place, candidates,
+                          withheld=self._withheld(giver, gifts))  # fmt: skip
+        also = replace(case, visit=taker, caused_by=f"{caused_by}:also", again=True,
+                       withheld=self._withheld(taker, gifts))  # fmt: skip
+        return [case, also]
+
+
+def _taken(gift: Candidate) -> Hypothesis:
+    """A gift as what it is for whoever got it."""
+    return Hypothesis(gift.visit or "", gift.sku, gift.quantity, gift.facing or "", gift.probability)

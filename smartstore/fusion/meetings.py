@@ -5,10 +5,12 @@ hands, or whether anything did: a meeting is doubt about what both carry.
 """
 
 import math
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
+from smartstore.fusion.parting import Gift, PartingOptions, gift
 from smartstore.site import Fixture, Site
 
 NS_PER_S = 1_000_000_000
@@ -16,6 +18,8 @@ LEAST_FIT = 0.05
 """Hands that fit an item between them worse than this are not together."""
 MEMORY_NS = 60 * NS_PER_S
 """Who moved goods is known for longer than any meeting lasts and waits."""
+SEEN_NS = 16 * NS_PER_S
+"""What people did is known from well before the longest meeting until it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,12 @@ class MeetingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """Hands of two visits were together between the two times, for ``together_s`` in all."""
+    """Hands of two visits were together between the two times, and what may have come of it."""
 
     visits: tuple[str, str]
     t_start_ns: int
     t_end_ns: int
-    together_s: float
+    gift: Gift
 
     @property
     def t_ns(self) -> int:
@@ -88,6 +92,9 @@ class Meetings:
 
     site: Site
     options: MeetingOptions = field(default_factory=MeetingOptions)
+    parting: PartingOptions = field(default_factory=PartingOptions)
+    _seen: deque[FloorState] = field(default_factory=deque)
+    """What people did a while ago, for whoever meets somebody."""
     _looked_ns: int = -1
     _stays: dict[tuple[int, int], _Stay] = field(default_factory=dict)
     _over: list[tuple[tuple[int, int], _Stay]] = field(default_factory=list)
@@ -99,6 +106,9 @@ class Meetings:
         if state.t_ns - self._looked_ns < self.options.step_s * NS_PER_S:
             return
         self._looked_ns = state.t_ns
+        self._seen.append(state)
+        while self._seen[0].t_ns < state.t_ns - SEEN_NS:
+            self._seen.popleft()
         gap_ns = round(self.options.gap_s * NS_PER_S)
         for a, b in self._in_reach(state.tracks):
             together = self._together(a, b)
@@ -143,7 +153,8 @@ class Meetings:
         for (a, b), stay in ready:
             one, other = owners.get(a), owners.get(b)
             if one and other and one != other and not self.at_work((one, other), stay.start_ns, stay.last_ns):
-                found.append(Meeting((one, other), stay.start_ns, stay.last_ns, stay.together_s))
+                said = gift(self._seen, (a, b), stay.start_ns, stay.last_ns, self._holds_out, self.parting)
+                found.append(Meeting((one, other), stay.start_ns, stay.last_ns, said))
         return sorted(found, key=lambda meeting: (meeting.t_start_ns, meeting.visits))
 
     def at_work(self, visits: Collection[str], start_ns: int, end_ns: int) -> bool:
@@ -177,6 +188,11 @@ class Meetings:
             if sum(self._plausible(other, hand) for hand in other.hands) < 2:
                 best = max([best, *(options.guess * self._fit(2 * math.dist(hand[:2], middle)) for hand in hands)])
         return best
+
+    def _holds_out(self, track: FloorTrack, other: FloorTrack) -> bool:
+        """Whether somebody holds a hand out to another one."""
+        apart_m = math.hypot(other.x_m - track.x_m, other.y_m - track.y_m)
+        return any(self._reaching(track, other, max(apart_m, 1e-6)))
 
     def _fit(self, gap_m: float) -> float:
         beyond_m = max(gap_m - self.options.palms_m, 0.0)

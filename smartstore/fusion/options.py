@@ -8,6 +8,7 @@ from smartstore.fusion.exchanges import ExchangeOptions
 from smartstore.fusion.hypotheses import HypothesisOptions
 from smartstore.fusion.joint import JointOptions
 from smartstore.fusion.meetings import MeetingOptions
+from smartstore.fusion.parting import PartingOptions
 from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
@@ -70,6 +71,7 @@ class FusionOptions:
     meetings: MeetingOptions = field(default_factory=MeetingOptions)
     exchanges: ExchangeOptions = field(default_factory=ExchangeOptions)
     stoops: StoopOptions = field(default_factory=StoopOptions)
+    parting: PartingOptions = field(default_factory=PartingOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
     joint: JointOptions = field(default_factory=JointOptions)

@@ -5,13 +5,20 @@ lay something down or to pick it up; whether it was goods is for a person to say
 """
 
 import math
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
+from smartstore.fusion.parting import PartingOptions, out_of_bag
 from smartstore.site import Fixture, Site
 
 NS_PER_S = 1_000_000_000
+SEEN_NS = 8 * NS_PER_S
+"""What hands did is known for longer than from before they went down until they came up."""
+FRESH_NS = 50_000_000
+"""A hand that a camera saw longer ago is where it is thought to be, and no longer tells how it moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,10 @@ class StoopOptions:
     """A hand nearer to a fixture than this may be in its lowest shelf."""
     wait_s: float = 4.0
     """Until it is decided what the visit carried."""
+    before_s: float = 2.1
+    """What hands did so long before tells where they had it from ..."""
+    knee_m: float = 0.5
+    """... until one was as low as this on its way to the floor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class Stoop:
     visit: str
     t_start_ns: int
     t_end_ns: int
+    fetched: float
+    """How likely it is that what was left there, if anything was, came out of a bag."""
 
     @property
     def t_ns(self) -> int:
@@ -50,12 +63,17 @@ class Stoops:
 
     site: Site
     options: StoopOptions = field(default_factory=StoopOptions)
+    parting: PartingOptions = field(default_factory=PartingOptions)
     _stays: dict[int, tuple[int, int]] = field(default_factory=dict)
-    _over: list[tuple[int, int, int]] = field(default_factory=list)
-    """Track, begin and end of those that wait to be told."""
+    _over: list[tuple[int, int, int, float]] = field(default_factory=list)
+    """Track, begin, end and source of those that wait to be told."""
+    _seen: deque[FloorState] = field(default_factory=deque)
 
     def observe(self, state: FloorState) -> None:
         """Everybody at one moment."""
+        self._seen.append(state)
+        while self._seen[0].t_ns < state.t_ns - SEEN_NS:
+            self._seen.popleft()
         for track in state.tracks:
             if any(self._at_floor(track, hand) for hand in track.hands):
                 self._stays[track.track] = self._stays.get(track.track, (state.t_ns, 0))[0], state.t_ns
@@ -63,19 +81,31 @@ class Stoops:
         for number in [n for n, (_, last_ns) in self._stays.items() if state.t_ns - last_ns > gap_ns]:
             start_ns, last_ns = self._stays.pop(number)
             if last_ns - start_ns >= self.options.least_s * NS_PER_S:
-                self._over.append((number, start_ns, last_ns))
+                self._over.append((number, start_ns, last_ns, self._fetched(number, start_ns)))
 
     @property
     def since(self) -> int | None:
         """The begin of the oldest that waits."""
-        return min((start_ns for _, start_ns, _ in self._over), default=None)
+        return min((start_ns for _, start_ns, *_ in self._over), default=None)
 
     def due(self, now_ns: int, owners: Mapping[int, str], final: bool) -> list[Stoop]:
         """Those of visits that can be told at ``now_ns``, oldest first."""
         wait_ns = round(self.options.wait_s * NS_PER_S)
         ready = [entry for entry in self._over if final or now_ns - entry[2] >= wait_ns]
         self._over = [entry for entry in self._over if entry not in ready]
-        return [Stoop(owners[number], start, end) for number, start, end in ready if number in owners]
+        return [Stoop(owners[number], start, end, fetched) for number, start, end, fetched in ready if number in owners]
+
+    def _fetched(self, number: int, start_ns: int) -> float:
+        """How likely what hands let go of came out of a bag, by how they went until one was low."""
+        begin_ns, paths = start_ns - round(self.options.before_s * NS_PER_S), defaultdict[str, list[float]](list)
+        for state in self._seen:
+            for track in state.tracks if begin_ns <= state.t_ns < start_ns else ():
+                for hand in track.hands if track.track == number else ():
+                    if hand.seen_ns is None or state.t_ns - hand.seen_ns < FRESH_NS:
+                        paths[hand.side].append(hand.z_m)
+        return out_of_bag(
+            [list(takewhile(lambda z_m: z_m > self.options.knee_m, path)) for path in paths.values()], self.parting
+        )
 
     def _at_floor(self, track: FloorTrack, hand: Hand) -> bool:
         if hand.z_m > self.options.low_m or hand.sigma_m > self.options.hand_sigma_m:

@@ -164,13 +164,19 @@ class Books:
             case ItemTaken() | ItemReturned():
                 self.teller.change(event)
                 self._tell_cart(event, "update")
-            case CaseRaised(again=False):
-                if event.place in self._site.facings or event.place in self._site.shelves:  # not somebody at a gate
-                    self.teller.change(event)
-                self.teller.case(event)
+            case CaseRaised():
+                if not event.again:
+                    self._tell_case(event)
+                if event.withheld and self._carts[event.visit].state != "settled":
+                    self._tell_cart(event, "update")
             case VisitLeft():
                 self._tell_cart(event, "end")
                 self._settle(event)
+
+    def _tell_case(self, case: CaseRaised) -> None:
+        if case.place in self._site.facings or case.place in self._site.shelves:  # not somebody at a gate
+            self.teller.change(case)
+        self.teller.case(case)
 
     def _settle(self, left: VisitLeft) -> None:
         """Prices, charges and tells the visit; of one that was settled before, its receipt is told again."""

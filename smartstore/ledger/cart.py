@@ -39,6 +39,8 @@ class Cart:
     balance: tuple[tuple[str, int], ...] = ()
     cases: tuple[str, ...] = ()
     """Changes that may be this visit's and that nobody has decided."""
+    withheld: tuple[tuple[str, str, int], ...] = ()
+    """Case, SKU and quantity of what is booked and, by a case that nobody has decided, perhaps not held any more."""
     verdicts: tuple[tuple[str, str, int], ...] = ()
     """Case, SKU and quantity of what a person said this visit took (negative: put back, gave away); one per case."""
     doubtful_returns: tuple[tuple[str, int], ...] = ()
@@ -51,20 +53,36 @@ class Cart:
 
     @property
     def lines(self) -> tuple[tuple[str, int], ...]:
-        """SKU and quantity of what is held, verdicts included."""
+        """SKU and quantity of what is billed: what is held, verdicts included, but for what is in doubt."""
+        return tuple((+(self._held - self._doubted)).items())
+
+    @property
+    def in_doubt(self) -> tuple[tuple[str, int], ...]:
+        """SKU and quantity of what is held by what was booked, and not billed until its case is decided."""
+        return tuple((self._held & self._doubted).items())
+
+    @property
+    def _held(self) -> Counter[str]:
         counts, taken = Counter(dict(self.balance)), Counter[str]()
         for _, sku, quantity in self.verdicts:
             (taken if quantity > 0 else counts)[sku] += quantity
         for sku, quantity in taken.items():
             counts[sku] += max(0, quantity - dict(self.doubtful_returns).get(sku, 0))
-        return tuple((sku, quantity) for sku, quantity in counts.items() if quantity > 0)
+        return +counts
+
+    @property
+    def _doubted(self) -> Counter[str]:
+        doubted = Counter[str]()
+        for _, sku, quantity in self.withheld:
+            doubted[sku] += quantity
+        return doubted
 
 
 def apply(cart: Cart, event: StoreEvent) -> Cart:
     """The cart after one more event of its visit. Of a settled one, only what people decide changes anything."""
     match event:
         case CaseRaised():
-            return replace(cart, cases=tuple(dict.fromkeys((*cart.cases, event.case))))
+            return _doubted(cart, event)
         case CaseDecided():
             return _decided(cart, event)
         case VisitSettled():
@@ -93,15 +111,23 @@ def _changed(cart: Cart, event: ItemTaken | ItemReturned) -> Cart:
     return replace(cart, balance=balance, doubtful_returns=_moved(cart.doubtful_returns, event.sku, event.doubtful))
 
 
+def _doubted(cart: Cart, event: CaseRaised) -> Cart:
+    """The cart with one more case; what has been billed is not taken back only because a case came to light."""
+    withheld = () if cart.state == "settled" else tuple((event.case, sku, n) for sku, n in event.withheld)
+    cases = tuple(dict.fromkeys((*cart.cases, event.case)))
+    return replace(cart, cases=cases, withheld=(*cart.withheld, *withheld))
+
+
 def _decided(cart: Cart, event: CaseDecided) -> Cart:
     """The cart after a verdict, which stands in for any former one of the same case."""
     cases = tuple(case for case in cart.cases if case != event.case)
+    withheld = tuple(held for held in cart.withheld if held[0] != event.case)
     verdicts = tuple(verdict for verdict in cart.verdicts if verdict[0] != event.case)
     if event.mover == cart.visit and event.quantity:
         verdicts += ((event.case, event.sku, event.quantity),)
     if event.giver == cart.visit:
         verdicts += ((event.case, event.sku, -event.quantity),)
-    return replace(cart, cases=cases, verdicts=verdicts)
+    return replace(cart, cases=cases, withheld=withheld, verdicts=verdicts)
 
 
 def _moved(balance: tuple[tuple[str, int], ...], sku: str, quantity: int) -> tuple[tuple[str, int], ...]:

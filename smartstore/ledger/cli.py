@@ -36,7 +36,8 @@ def carts(db: Db = DEFAULT_DB, store: StoreFile = None, as_json: AsJson = False)
     with open_journal(db) as journal:
         found = [fold(visit, journal.events(visit)) for visit in journal.open_visits()]
     if as_json:
-        print_json([{"visit": c.visit, "state": c.state, "lines": dict(c.lines), "cases": c.cases} for c in found])
+        print_json([{"visit": c.visit, "state": c.state, "lines": dict(c.lines), "in_doubt": dict(c.in_doubt),
+                     "cases": c.cases} for c in found])  # fmt: skip
         return
     rows = [(c.visit, c.state, ", ".join(f"{count} × {names.get(sku, sku)}" for sku, count in c.lines) or "empty",
              ", ".join(c.cases)) for c in found]  # fmt: skip

@@ -22,7 +22,7 @@ from smartstore.domain.money import Money
 from smartstore.domain.payments import Authorisation
 from smartstore.ledger.cart import Cart, PricedLine, PriceList, price
 from smartstore.ledger.payments import Payments
-from smartstore.wire.messages import LineItem, Receipt, RetailTransaction, Tax, Tender
+from smartstore.wire.messages import InDoubt, LineItem, Receipt, RetailTransaction, Tax, Tender
 
 Status = Literal["Finished", "Suspended", "Unpaid", "Overpaid", "Disputed"]
 
@@ -90,7 +90,9 @@ class Settlement:
             total=total,
             transaction_status=status,
         )
-        receipt = Receipt(seq=0, t_ns=settled_ns, phase="new", left_ns=left.t_ns, transaction=transaction)
+        receipt = Receipt(
+            seq=0, t_ns=settled_ns, phase="new", left_ns=left.t_ns, transaction=transaction, in_doubt=doubted(cart)
+        )
         return Settled(event, receipt, cart.cases, priced.unpriced)
 
     def amend(self, cart: Cart, former: Receipt, t_ns: int, cause: str) -> Amended | None:
@@ -108,13 +110,14 @@ class Settlement:
         total = sum(line.total_minor for line in lines)
         tender = before.tender if held else self._pay(cart, total, before.tender, t_ns)
         status = self._status(cart, held, total, tender)
-        if (items, status, tender) == (before.line_item, before.transaction_status, before.tender):
+        told = (before.line_item, before.transaction_status, before.tender, former.in_doubt)
+        if (items, status, tender, doubted(cart)) == told:
             return None
         transaction = msgspec.structs.replace(
             before, line_item=items, tax=_taxes(lines), tender=tender, total=total, transaction_status=status
         )
         receipt = Receipt(seq=former.seq + 1, t_ns=t_ns, phase="update", left_ns=former.left_ns,
-                          transaction=transaction)  # fmt: skip
+                          transaction=transaction, in_doubt=doubted(cart))  # fmt: skip
         moved = tender[len(before.tender) :]
         event = ReceiptAmended(
             cart.visit, t_ns, cause, before.transaction_id, receipt.seq, total, sum(t.amount for t in moved),
@@ -147,6 +150,11 @@ def _as_sold(prices: PriceList, sold: RetailTransaction) -> PriceList:
     then = {line.item_id: line.regular_sales_unit_price for line in sold.line_item}
     items = {sku: replace(item, price_minor=then.get(sku, item.price_minor)) for sku, item in prices.items.items()}
     return replace(prices, items=items)
+
+
+def doubted(cart: Cart) -> list[InDoubt]:
+    """What is left off a cart's bill until its case is decided."""
+    return [InDoubt(sku=sku, quantity=quantity) for sku, quantity in sorted(cart.in_doubt)]
 
 
 def visit_of(sold: RetailTransaction) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 from smartstore.domain.events import CaseDecided, CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.people import FloorState
 from smartstore.ledger.cart import Cart, PriceList, price
+from smartstore.ledger.settlement import doubted
 from smartstore.site import Site
 from smartstore.wire import messages, topics
 from smartstore.wire.codec import Packet, encode
@@ -71,8 +72,9 @@ def cart_message(cart: Cart, prices: PriceList, t_ns: int, phase: messages.Phase
                                unit_price_minor=line.unit_price_minor, total_minor=line.total_minor)
              for line in priced.lines]  # fmt: skip
     return messages.Cart(
-        seq=seq, t_ns=t_ns, phase=phase, lines=lines, total_minor=priced.total_minor, currency=priced.currency
-    )
+        seq=seq, t_ns=t_ns, phase=phase, lines=lines, total_minor=priced.total_minor, currency=priced.currency,
+        in_doubt=doubted(cart),
+    )  # fmt: skip
 
 
 def change_message(event: ItemTaken | ItemReturned | CaseRaised, seq: int) -> messages.ShelfChange:

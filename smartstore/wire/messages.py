@@ -140,6 +140,13 @@ class CartLine(Struct, frozen=True, kw_only=True):
     total_minor: int
 
 
+class InDoubt(Struct, frozen=True, kw_only=True):
+    """What a visit was seen to take and has perhaps no more: not billed until a person has decided its case."""
+
+    sku: str
+    quantity: int
+
+
 class Cart(Message, frozen=True, kw_only=True):
     """The virtual cart of a visit after a change."""
 
@@ -147,6 +154,7 @@ class Cart(Message, frozen=True, kw_only=True):
     lines: list[CartLine]
     total_minor: int
     currency: str
+    in_doubt: list[InDoubt] = []
 
 
 class Tax(Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -203,6 +211,8 @@ class Receipt(Message, frozen=True, kw_only=True):
     phase: Phase
     left_ns: int
     transaction: RetailTransaction
+    in_doubt: list[InDoubt] = []
+    """What no line bills and a verdict may still put on the receipt."""
 
 
 class ReviewCandidate(Struct, frozen=True, kw_only=True):

@@ -78,7 +78,7 @@ def test_json_is_all_that_json_prints(db: str, capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out) == [transaction]
     assert tell("carts", "--db", db, "--json") == 0
     assert json.loads(capsys.readouterr().out) == [
-        {"visit": "v2", "state": "shopping", "lines": {COLA: 1}, "cases": []}]  # fmt: skip
+        {"visit": "v2", "state": "shopping", "lines": {COLA: 1}, "in_doubt": {}, "cases": []}]  # fmt: skip
 
 
 def test_carts_show_who_is_inside(db: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from smartstore.domain.events import CaseDecided, CaseRaised, ItemReturned, ReceiptAmended
-from smartstore.domain.items import WeightStep
+from smartstore.domain.items import Candidate, WeightStep
 from smartstore.domain.money import Money
 from smartstore.fusion.bookings import Bookings
 from smartstore.fusion.changes import Change
@@ -233,3 +233,64 @@ def test_what_was_sold_keeps_its_price(site: Site) -> None:
     with a_store(dearer, journal) as store:
         store.service.hear_verdicts()
         assert store.receipts() == [("v1", 1, "update", price(site, OTHER_PLACE) + 999)]
+
+
+def gone(site: Site) -> tuple[CaseRaised, CaseRaised]:
+    """Hands of v1 and v2 met: what v1 took may be with v2 now, so likely that v1 is not billed for it."""
+    gift = Candidate("v2", sku(site, OTHER_PLACE), 1, OTHER_PLACE, 0.55, "v1")
+    case = CaseRaised("v1", 9 * S, "meeting:v1:v2:9", CASE, OTHER_PLACE, (gift, Candidate(None, "", 0, None, 0.45)),
+                      withheld=((sku(site, OTHER_PLACE), 1),))  # fmt: skip
+    return case, replace(case, visit="v2", caused_by="meeting:v1:v2:9:also", again=True, withheld=())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "bills"),
+    [(1, {"v2": 1}), (NOTHING, {"v1": 1})],
+    ids=["it changed hands", "it did not"],
+)
+def test_what_was_booked_and_came_into_doubt_later_is_billed_to_nobody_until_it_is_decided(
+    site: Site, verdict: Verdict | int, bills: dict[str, int]
+) -> None:
+    with a_store(site) as store:
+        store.tells(opened(), opened("v2"), taken(site), *gone(site), left(), left("v2"))
+        heard = store.heard()
+        carts = [(r.message.total_minor, [(d.sku, d.quantity) for d in r.message.in_doubt])
+                 for r in heard if r.channel is topics.CART and r.device == "v1"]  # fmt: skip
+        off = [(sku(site, OTHER_PLACE), 1)]
+        assert carts == [(0, []), (price(site, OTHER_PLACE), []), (0, off), (0, off)]
+        first = {r.device: r.message for r in heard if r.channel is topics.RECEIPT}
+        assert {visit: r.transaction.total for visit, r in first.items()} == {"v1": 0, "v2": 0}
+        assert [(d.sku, d.quantity) for d in first["v1"].in_doubt] == off and first["v2"].in_doubt == []
+        judge(store.journal, verdict)
+        store.service.hear_verdicts()
+        totals = {visit: price(site, OTHER_PLACE) for visit in bills}
+        last = {visit: store.journal.receipt(visit) for visit in ("v1", "v2")}
+        assert {visit: r.transaction.total for visit, r in last.items() if r and r.transaction.total} == totals
+        assert all(r is not None and r.in_doubt == [] for r in last.values())
+        assert store.paid == price(site, OTHER_PLACE)
+        for visit in ("v1", "v2"):
+            assert cart_of(store.journal, visit) == store.service.books.cart(visit), "a replay is the live state"
+
+
+def test_what_is_in_doubt_and_put_back_is_not_billed_whatever_is_decided(site: Site) -> None:
+    back = ItemReturned("v1", 20 * S, "step:20", sku(site, OTHER_PLACE), 1, OTHER_PLACE, 0.99)
+    with a_store(site) as store:
+        store.tells(opened(), opened("v2"), taken(site), *gone(site), back, left())
+        receipt = store.journal.receipt("v1")
+        assert receipt is not None and receipt.in_doubt == []
+        judge(store.journal, NOTHING)
+        store.service.hear_verdicts()
+        assert store.paid == 0
+
+
+def test_what_has_been_billed_stays_on_the_receipt_when_it_comes_into_doubt(site: Site) -> None:
+    with a_store(site) as store:
+        store.tells(opened(), opened("v2"), taken(site), left())
+        store.tells(*gone(site))
+        receipt = store.journal.receipt("v1")
+        assert receipt is not None and receipt.transaction.total == price(site, OTHER_PLACE) == store.paid
+        judge(store.journal, 1)
+        store.service.hear_verdicts()
+        assert store.paid == 0, "v2 is still in the store"
+        store.tells(left("v2"))
+        assert store.paid == price(site, OTHER_PLACE)

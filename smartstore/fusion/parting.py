@@ -1,0 +1,148 @@
+"""What a hand parted with: what it held already, or what it first took out of a bag.
+
+In: how high hands were, and floor states around a meeting of two people. Out: probabilities. Pure functions.
+
+A hand that lets go of what it holds goes there straight. One that takes something out of a bag first comes up out of
+it, which takes time. Of two hands that meet, the one that was held out first offers, and the other one takes; and
+people who came together for that go their ways again. All shares by Laplace's rule of succession, counted in 56 stories
+of the gauntlet's families hand-over and left-on-the-floor, in half of which what was parted with was in the hand, and
+in 160 stories of all families.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from smartstore.domain.people import FloorState, FloorTrack
+
+NS_PER_S = 1_000_000_000
+Reaching = Callable[[FloorTrack, FloorTrack], bool]
+"""Whether the first one holds a hand out to the second."""
+Heights = Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class PartingOptions:
+    """Times in seconds, lengths in metres, speeds in metres per second; probabilities as shares."""
+
+    rise_m: float = 0.125
+    """A hand that came up by so much before it went down to the floor had been in a bag."""
+    rose: float = 0.81
+    """So likely something was out of the bag then ..."""
+    sank: float = 0.16
+    """... and so likely where the hand only sank."""
+    fetch_s: float = 2.5
+    """Whoever stood there for longer before the hands met had to look for it in the bag."""
+    slow: float = 0.93
+    quick: float = 0.12
+    """So likely something was out of the bag after more, and after less time than that."""
+    before_s: float = 5.0
+    """What people did so long before a meeting belongs to it."""
+    first_s: float = 0.3
+    """A hand that was held out so much earlier than the other one offers ..."""
+    offers: float = 0.9
+    """... so likely, ..."""
+    comes: float = 0.8
+    """... and whoever walks up to somebody who stands gives so likely."""
+    walk_m_s: float = 0.6
+    pause_s: float = 0.45
+    """A hand that is not seen for less is held out all the while."""
+    parts_s: float = 1.4
+    """Two who met for that part again so soon: one walks on."""
+    parted: float = 0.94
+    stayed: float = 0.11
+    """So likely something changed hands between two who part, and who do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """``handed``: how likely anything changed hands at all; ``gives``: how likely it was the first one who gave;
+    ``fetched``: for each of the two, how likely what they gave was out of their bag.
+    """
+
+    handed: float
+    gives: float
+    fetched: tuple[float, ...]
+
+
+def out_of_bag(paths: Sequence[Heights], options: PartingOptions) -> float:
+    """How likely it was out of a bag, from how high hands were until one went down to the floor."""
+    risen_m = max((_rise(_smooth(path)) for path in paths), default=0.0)
+    return options.rose if risen_m >= options.rise_m else options.sank
+
+
+def gift(
+    states: Sequence[FloorState], pair: tuple[int, int], start_ns: int, end_ns: int, reaching: Reaching,
+    options: PartingOptions,
+) -> Gift:  # fmt: skip
+    """What floor states say of a meeting of two tracks between the two times."""
+    before_ns, soon_ns = start_ns - _ns(options.before_s), end_ns + _ns(options.parts_s)
+    both = []
+    for state in states:
+        tracks = {track.track: track for track in state.tracks if track.track in pair}
+        if before_ns <= state.t_ns <= soon_ns and len(tracks) == len(pair):
+            both.append((state.t_ns, tracks[pair[0]], tracks[pair[1]]))
+    walks = [_walking([(t_ns, two[i]) for t_ns, *two in both], options) for i in (0, 1)]
+    came = [max((t_ns for t_ns in times if t_ns <= start_ns), default=None) for times in walks]
+    middle_ns = (start_ns + end_ns) // 2
+    early = [(t_ns, a, b) for t_ns, a, b in both if t_ns <= middle_ns]
+    out = [
+        _begin([t_ns for t_ns, a, b in early if reaching(a, b)], options),
+        _begin([t_ns for t_ns, a, b in early if reaching(b, a)], options),
+    ]
+    return Gift(
+        handed=options.parted if any(t_ns > end_ns for times in walks for t_ns in times) else options.stayed,
+        gives=_gives(out, came, options),
+        fetched=tuple(_fetched(t_ns, start_ns, options) for t_ns in came),
+    )
+
+
+def _gives(out: Sequence[int | None], came: Sequence[int | None], options: PartingOptions) -> float:
+    """How likely the first one gave: by whose hand was held out first, and by who walked up to whom."""
+    odds = 1.0
+    if out[0] is not None and out[1] is not None and abs(out[0] - out[1]) >= _ns(options.first_s):
+        odds *= (options.offers / (1 - options.offers)) ** (1 if out[0] < out[1] else -1)
+    if (came[0] is None) != (came[1] is None):
+        odds *= (options.comes / (1 - options.comes)) ** (1 if came[1] is None else -1)
+    return odds / (1 + odds)
+
+
+def _fetched(came_ns: int | None, start_ns: int, options: PartingOptions) -> float:
+    """How likely something was out of the bag of somebody who had come at a time, if at all, before hands met."""
+    if came_ns is None:
+        return 0.5
+    return options.slow if start_ns - came_ns > _ns(options.fetch_s) else options.quick
+
+
+def _begin(times: Sequence[int], options: PartingOptions) -> int | None:
+    """The begin of the last of these moments without a pause."""
+    begin = None
+    for t_ns in reversed(times):
+        if begin is not None and begin - t_ns > _ns(options.pause_s):
+            break
+        begin = t_ns
+    return begin
+
+
+def _rise(path: Heights) -> float:
+    lowest, best = math.inf, 0.0
+    for height in path:
+        lowest = min(lowest, height)
+        best = max(best, height - lowest)
+    return best
+
+
+def _smooth(path: Heights) -> list[float]:
+    """Each height is the middle one of itself and those beside it."""
+    return [sorted(path[max(0, i - 1) : i + 2])[len(path[max(0, i - 1) : i + 2]) // 2] for i in range(len(path))]
+
+
+def _walking(moments: Sequence[tuple[int, FloorTrack]], options: PartingOptions) -> list[int]:
+    """When somebody walked, at that moment and at the one before: who stands still seems to jerk now and then."""
+    fast = [(t_ns, math.hypot(track.vx_m_s, track.vy_m_s) > options.walk_m_s) for t_ns, track in moments]
+    return [t_ns for (_, before), (t_ns, now) in pairwise(fast) if before and now]
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)
