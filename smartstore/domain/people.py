@@ -70,7 +70,8 @@ class FollowedView:
 class Hand:
     """A wrist in store coordinates, metres. ``sigma_m`` is one standard deviation of its position.
 
-    ``seen_ns`` is when a camera last saw it; None: at the time of its track.
+    ``seen_ns`` is when a camera last saw it; None: at the time of its track. ``cov_m2`` is the covariance of its
+    position, row by row: one camera knows a direction, not how far along it; None: as uncertain in all directions.
     """
 
     side: str
@@ -79,6 +80,7 @@ class Hand:
     z_m: float
     sigma_m: float
     seen_ns: int | None = None
+    cov_m2: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

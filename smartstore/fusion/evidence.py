@@ -9,7 +9,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from smartstore.site import Facing, Fixture, Shelf
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +20,14 @@ class EvidenceOptions:
     """Lengths in metres, probabilities as shares."""
 
     hand_sigma_m: float = 0.05
-    """Size of a hand: uncertainty of the place that it touches beyond that of its middle."""
-    front_m: float = 0.06
-    """How far before the face a hand already counts as inside."""
+    """How far the middle of a hand is from the goods that it grasps, in every direction."""
     reach_m: float = 0.75
     """Horizontal distance from the body's middle at which an arm still reaches a front comfortably."""
     body_sigma_m: float = 0.18
     hand_hit: float = 0.93
-    """Share of changes whose hand is seen near the place, when that person's hands are seen at all."""
-    hand_by_chance: float = 0.03
-    """Share of moments at which somebody's hand is in the place without moving goods."""
+    """Share of changes whose hand is found where its covariance allows it to be."""
+    hands_per_m3: float = 0.3
+    """Hands in a cubic metre before a shelf that move no goods there."""
     unseen_nats: float = -2.0
     """For somebody whose place was not known at that time."""
     walk_m_s: float = 1.3
@@ -40,25 +41,18 @@ class EvidenceOptions:
     score_floor: float = 0.08
 
 
-def outside_m(
-    fixture: Fixture, shelf: Shelf, facing: Facing, point_m: tuple[float, float, float], front_m: float
-) -> float:
-    """Distance of a point from the space of a facing (from ``front_m`` before the face to the back), 0 inside."""
-    u, v, z = fixture.to_local(point_m)
-    du = max(facing.offset_m - u, u - facing.offset_m - facing.width_m, 0.0)
-    dv = max(-front_m - v, v - fixture.depth_m, 0.0)
-    dz = max(shelf.height_m - z, z - shelf.height_m - shelf.clear_m, 0.0)
-    return math.sqrt(du * du + dv * dv + dz * dz)
+def grasp_odds(off_m: Floats, cov_m2: Floats, options: EvidenceOptions) -> Floats:
+    """Likelihood ratios of hands whose middles are found (n, 3) metres off the place where goods are grasped.
 
-
-def hand_log(sigmas: float, options: EvidenceOptions) -> float:
-    """Ratio for a hand that came within ``sigmas`` standard deviations of the place.
-
-    ``log((h exp(-z^2 / 2) + (1 - h) c) / c)`` with h = ``hand_hit`` and c = ``hand_by_chance``: a mixture of "the
-    hand was there" and "it was missed", over the chance that a hand is there anyway.
+    ``h N(off; 0, S) / c + 1 - h`` with h = ``hand_hit``, c = ``hands_per_m3`` and S = ``cov_m2`` (n, 3, 3), how
+    uncertain hand and place are together: a mixture of "it is the hand that was there" and "it says nothing", over the
+    chance that a hand is there anyway. A hand that nobody knows well says little, and one that is known in one
+    direction alone says what it can.
     """
-    hit, chance = options.hand_hit, options.hand_by_chance
-    return math.log((hit * math.exp(-0.5 * sigmas**2) + (1 - hit) * chance) / chance)
+    precision = np.linalg.inv(cov_m2)
+    squared = np.einsum("ni,nij,nj->n", off_m, precision, off_m)
+    density = np.exp(-0.5 * squared) * np.sqrt(np.linalg.det(precision) / (2 * math.pi) ** 3)
+    return np.asarray(options.hand_hit * density / options.hands_per_m3 + 1 - options.hand_hit)
 
 
 def body_log(distance_m: float, sigma_m: float, options: EvidenceOptions) -> float:

@@ -25,7 +25,7 @@ Reached = Callable[[Facing, int, int], Mapping[str, float]]
 class ExchangeOptions:
     """Times in seconds, log-likelihood ratios in nats."""
 
-    reach_nats: float = 1.5
+    reach_nats: float = 3.0
     """Both hands are in there at least so surely ..."""
     near_nats: float = -2.0
     """... or nothing speaks against it more than this, where goods were lifted and stood there again."""

@@ -6,11 +6,13 @@ time during which a hand was inside a shelf.
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from smartstore.domain.people import FloorState, FloorTrack, Hand
-from smartstore.fusion.evidence import EvidenceOptions, body_log, hand_log, outside_m
+from smartstore.fusion.evidence import EvidenceOptions, Floats, body_log, grasp_odds
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
@@ -21,9 +23,9 @@ class ReachOptions:
     """Times in seconds, lengths in metres."""
 
     memory_s: float = 12.0
-    before_s: float = 0.15
+    before_s: float = 0.3
     """A hand counts from so long before a change began ..."""
-    after_s: float = 0.1
+    after_s: float = 0.3
     """... until so long after it had settled."""
     stretch_s: float = 0.8
     """Long intervals are looked at in stretches of this length."""
@@ -65,6 +67,8 @@ class ReachMemory:
         """Where everybody was, by track."""
         self._stays: dict[tuple[int, str, str], _Stay] = {}
         self._shelves = [f for f in site.fixtures.values() if f.shelves]
+        self._grasps: dict[str, tuple[Floats, Floats]] = {}
+        """Where hands grasp the goods of each facing that somebody asked for."""
         self.touches: deque[Touch] = deque()
         self._known: list[int] | None = None
         """The tracks within the memory, once somebody asked."""
@@ -121,23 +125,24 @@ class ReachMemory:
             for touch in self.touches
             if touch.t_end_ns >= start_ns and touch.t_start_ns <= end_ns
         )
-        return hand_log(0.0, self._evidence) + math.log(0.5) if touched else self._evidence.floor_nats
+        if not touched:
+            return self._evidence.floor_nats
+        _, spread = self._grasp(facing)
+        seen = np.reshape(_round(self._options.touch_sigma_m), (1, 3, 3))
+        return math.log(float(grasp_odds(np.zeros((1, 3)), seen + spread, self._evidence)[0]) / 2)
 
     def _stretch_log(self, seen: list[FloorTrack], facing: Facing) -> float:
         """The ratio over one stretch of time.
 
-        Each hand speaks by the mean of its log ratios, so that a hand that stays counts for more than one that
-        passes, and a hand that is not seen says nothing; either of the two may have done it.
+        Goods moved at one of its moments, by one of two hands: the mean of all their ratios, in which a hand that is
+        not seen says nothing.
         """
         body = max(self._body(track, facing) for track in seen)
-        if body <= self._evidence.floor_nats:
+        hands = [hand for track in seen for hand in track.hands]
+        if body <= self._evidence.floor_nats or not hands:
             return body
-        hands: dict[str, float] = {"left": 0.0, "right": 0.0}
-        for track in seen:
-            for hand in track.hands:
-                hands[hand.side] = hands.get(hand.side, 0.0) + self._hand(hand, facing)
-        odds = [math.exp(total / len(seen)) for total in hands.values()]
-        return body + math.log(sum(odds) / len(odds))
+        unseen = 2 * len(seen) - len(hands)
+        return body + math.log((float(self._grasped(hands, facing).sum()) + unseen) / (2 * len(seen)))
 
     def _far_log(self, wanted: set[int], facing: Facing, low_ns: int, high_ns: int) -> float:
         """Whether somebody out of view can have come to ``facing`` from where they were last, or next, seen."""
@@ -149,11 +154,24 @@ class ReachMemory:
         )
         return max(self._evidence.floor_nats, *walked) if seen else 0.0
 
-    def _hand(self, hand: Hand, facing: Facing) -> float:
-        sigma = math.hypot(hand.sigma_m, self._evidence.hand_sigma_m)
-        fixture, shelf = self._site.fixtures[facing.fixture], self._site.shelves[facing.shelf]
-        point = (hand.x_m, hand.y_m, hand.z_m)
-        return hand_log(outside_m(fixture, shelf, facing, point, self._evidence.front_m) / sigma, self._evidence)
+    def _grasped(self, hands: Sequence[Hand], facing: Facing) -> Floats:
+        """For each of ``hands`` the likelihood ratio that it grasps the goods of a facing."""
+        place, spread = self._grasp(facing)
+        points = np.array([(hand.x_m, hand.y_m, hand.z_m) for hand in hands])
+        covs = np.array([hand.cov_m2 or _round(hand.sigma_m) for hand in hands]).reshape(-1, 3, 3)
+        return grasp_odds(points - place, covs + spread, self._evidence)
+
+    def _grasp(self, facing: Facing) -> tuple[Floats, Floats]:
+        """Where hands are that grasp the goods of a facing, store metres: mean (3,) and covariance (3, 3).
+
+        Goods stand side by side over all its width, which counts by its variance.
+        """
+        if facing.id not in self._grasps:
+            nx, ny = self._site.fixtures[facing.fixture].normal
+            along = np.array([-ny, nx, 0.0])
+            spread = facing.width_m**2 / 12 * np.outer(along, along) + self._evidence.hand_sigma_m**2 * np.eye(3)
+            self._grasps[facing.id] = np.array(facing.centre_m), spread
+        return self._grasps[facing.id]
 
     def _body(self, track: FloorTrack, facing: Facing, walked_m: float = 0.0) -> float:
         away = math.hypot(track.x_m - facing.centre_m[0], track.y_m - facing.centre_m[1])
@@ -194,3 +212,9 @@ class ReachMemory:
                 facings = tuple(sorted(stay.times.items(), key=lambda pair: (-pair[1], pair[0])))
                 out.append(Touch(key[0], key[1], key[2], stay.start_ns, stay.last_ns, facings))
         return sorted(out, key=lambda touch: (touch.t_start_ns, touch.track, touch.side))
+
+
+def _round(sigma_m: float) -> tuple[float, ...]:
+    """The covariance of what is as uncertain in all directions, row by row."""
+    variance = sigma_m**2
+    return variance, 0.0, 0.0, 0.0, variance, 0.0, 0.0, 0.0, variance

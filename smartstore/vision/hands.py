@@ -139,9 +139,18 @@ class HandTracker:
         sigma_m = np.sqrt((self._cov[:, 0, 0] + self._cov[:, 1, 1] + self._cov[:, 2, 2]) / 3)
         known = (self._seen_ns >= t_ns - round(self.options.stale_s * 1e9)) & (sigma_m <= self.options.max_sigma_m)
         hands: list[list[Hand]] = [[] for _ in range(len(known) // 2)]
-        for hand in np.flatnonzero(known).tolist():
-            x, y, z = self._mean[hand].tolist()
-            told = Hand(_SIDES[hand % 2], x, y, z, float(sigma_m[hand]), int(self._seen_ns[hand]))
+        which = np.flatnonzero(known)
+        covs = self._cov[which].reshape(-1, 9).tolist()
+        for hand, place, cov in zip(which.tolist(), self._mean[which].tolist(), covs, strict=True):
+            told = Hand(
+                _SIDES[hand % 2],
+                place[0],
+                place[1],
+                place[2],
+                float(sigma_m[hand]),
+                int(self._seen_ns[hand]),
+                tuple(cov),
+            )
             hands[hand // 2].append(told)
         return [tuple(both) for both in hands]
 

@@ -9,12 +9,14 @@ import pytest
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import WeightStep
+from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.fusion.changes import Change, of_step
 from smartstore.fusion.evidence import EvidenceOptions
 from smartstore.fusion.joint import Hypothesis, JointOptions, solve, undoes
 from smartstore.fusion.merging import merged
 from smartstore.fusion.options import AttributionOptions
 from smartstore.fusion.planogram import Planogram
+from smartstore.fusion.reach import ReachMemory
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
 from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, shopper, told, view
@@ -434,3 +436,22 @@ def test_both_hands_of_one_person_are_still_believed_when_nobody_else_is_near(si
         ("take", "anna", "g1-2-a", 1),
         ("take", "anna", "g1-2-b", 1),
     ]
+
+
+@pytest.mark.parametrize(("off_m", "counts"), [((0.0, 0.0, 0.25), True), ((0.3, 0.3, 0.0), False)],
+                         ids=["along its ray", "beside its ray"])  # fmt: skip
+def test_a_hand_that_one_camera_sees_may_be_anywhere_on_its_ray(
+    site: Site, off_m: tuple[float, float, float], counts: bool
+) -> None:
+    """A camera above sees Anna's hand: where it is to a few centimetres, but not how high."""
+    facing = site.facings["g1-2-b"]
+    place = [a + b for a, b in zip(facing.centre_m, off_m, strict=True)]
+    spread = tuple(np.diag([0.04**2, 0.04**2, 0.3**2]).ravel().tolist())
+    ray = Hand("right", place[0], place[1], place[2], 0.176, cov_m2=spread)
+    ball = replace(ray, cov_m2=None)
+    ratios = []
+    for hand in (ray, ball):
+        memory, (x, y) = ReachMemory(site, EvidenceOptions()), before(site, facing.id)
+        memory.observe(FloorState(at(5), (FloorTrack(1, at(5), x, y, 0.0, 0.0, 0.1, (hand,)),)))
+        ratios.append(memory.log_ratio([1], facing, at(5), at(5)))
+    assert (ratios[0] > ratios[1] + 1.0) is counts and (ratios[0] > 0) is counts

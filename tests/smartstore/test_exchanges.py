@@ -13,7 +13,7 @@ from smartstore.fusion.options import AttributionOptions, FusionOptions
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.touches import FacingsSeen
 from smartstore.site import Site, load_site
-from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, shopper, told, view
+from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, inside, plate, shopper, told, view
 
 PLACE, BESIDE = "g1-1-a", "g1-1-b"
 """Flour and sugar: they weigh the same within 3 g."""
@@ -61,13 +61,17 @@ def test_where_more_has_to_be_known_two_hands_and_no_change_are_a_case_of_both(
 def test_of_two_whose_hands_are_hardly_seen_one_took_what_the_other_put_back_if_it_was_lifted(
     site: Site, more: tuple[float, ...], passed: bool
 ) -> None:
-    """Ben takes a packet of flour, and Anna stands hers there in the same moment; or they only touch what there is."""
+    """Ben takes a packet of flour, and Anna stands hers there in the same moment; or they only touch what there is.
+
+    Their hands are seen short of it.
+    """
     place = plate(site, PLACE)
     scale = FakeScale(site.fixtures["g1"]).touch(4.9, place, 45.0, 0.6)
     for k, share in enumerate(more):
         scale.move(5 + 0.2 * k, place, share * grams(site, PLACE), ring_share=0.0)
     x, y = before(site, PLACE)
-    people = [Walker(n, ((0, x, y), (20, x, y)), ((5.0, 5.45, PLACE),)) for n in (1, 2)]
+    short = inside(site, PLACE, -0.15)
+    people = [Walker(n, ((0, x, y), (20, x, y)), offers=((5.0, 5.45, short),)) for n in (1, 2)]
     events = told(site, [scale], people, {1: "anna", 2: "ben"}, {"anna": {site.facings[PLACE].sku: 1}})
     moved = [(type(event), event.visit, event.place) for event in events]
     assert moved == ([(ItemReturned, "anna", PLACE), (ItemTaken, "ben", PLACE)] if passed else [])
