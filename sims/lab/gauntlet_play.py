@@ -18,7 +18,7 @@ from sims.lab.families import FAMILIES
 from sims.lab.families.stage import STORES
 from sims.lab.floor import floor_metrics
 from sims.lab.play import Played, building_of, play_edge, play_frames, site_of
-from sims.lab.reviewed import after_review
+from sims.lab.reviewed import after_review, runner_up
 from sims.lab.score import booked_lines, exact_rate, item_scores, money_amounts, receipt_lines, within
 from sims.scenario import Scenario
 from smartstore.settings import parse_settings
@@ -125,6 +125,7 @@ def figures(played: Played, store: Path) -> Result:
         "f1": item_scores(due, reviewed)[2], "exact": round(exact_rate(due, reviewed) * len(due)),
         "f1_unsold": item_scores(due, billed)[2], "exact_unsold": round(exact_rate(due, billed) * len(due)),
         "due_minor": value, "over_minor": over, "under_minor": under,
+        "runner_up": round(runner_up(truth.changes, said.changes, truth.hand_overs), 4),
         "idf1": floor_metrics(truth.positions, within(building.walls_m, said.floor))["idf1"],
         "baseline_f1": None if carts is None else item_scores(due, carts)[2],
         "baseline_exact": None if carts is None else round(exact_rate(due, carts) * len(due)),

@@ -8,15 +8,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 COLUMNS = (
-    "family", "cases", "item F1", "F1 unsold", "exact", "exact unsold", "over", "under", "review", "floor IDF1",
-    "baseline F1", "worst",
+    "family", "cases", "item F1", "F1 unsold", "exact", "exact unsold", "over", "under", "review",
+    "runner-up", "floor IDF1", "baseline F1", "worst",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One family. ``f1`` and ``exact``: every case that was raised is settled right; ``unsold``: what is in doubt is
-    left off the receipt. Money and review as shares; ``worst`` is the seed with the lowest F1 unsold."""
+    left off the receipt. Money and review as shares; ``runner_up`` is the most that any other explanation can
+    have had of a booking that was wrong; ``worst`` is the seed with the lowest F1 unsold.
+    """
 
     family: str
     cases: int
@@ -27,6 +29,7 @@ class Row:
     over: float
     under: float
     review: float
+    runner_up: float | None
     idf1: float
     baseline_f1: float | None
     worst: str
@@ -52,6 +55,7 @@ def _row(name: str, results: Sequence[dict[str, Any]]) -> Row:
         over=pooled(results, "over_minor", "due_minor"),
         under=pooled(results, "under_minor", "due_minor"),
         review=pooled(results, "doubts", "changes"),
+        runner_up=max((r["runner_up"] for r in results if "runner_up" in r), default=None),
         idf1=mean([result["idf1"] for result in results]),
         baseline_f1=mean(baseline) if baseline else None,
         worst=f"{worst['family'] if name == 'all' else worst['store']} {worst['seed']}: {worst['f1_unsold']:.2f}",

@@ -26,7 +26,7 @@ SEEN_NS = 16 * NS_PER_S
 class MeetingOptions:
     """Times in seconds, lengths in metres, speeds in metres per second."""
 
-    least_s: float = 0.55
+    least_s: float = 0.4
     """Hands that were together for less only passed each other."""
     most_s: float = 3.5
     """Whose hands are near to each other for longer only stand together."""

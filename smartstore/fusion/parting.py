@@ -12,11 +12,13 @@ in 160 stories of all families.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from smartstore.domain.people import FloorState, FloorTrack
 
 NS_PER_S = 1_000_000_000
+FRESH_NS = 50_000_000
+"""A hand that a camera saw longer ago is where it is thought to be, and no longer tells how it moved."""
 Reaching = Callable[[FloorTrack, FloorTrack], bool]
 """Whether the first one holds a hand out to the second."""
 Heights = Sequence[float]
@@ -37,6 +39,12 @@ class PartingOptions:
     slow: float = 0.93
     quick: float = 0.12
     """So likely something was out of the bag after more, and after less time than that."""
+    dip_m: float = 0.11
+    """Of somebody who was there before: a hand that sank so far and came up again may have been in a bag ..."""
+    dipped: float = 0.67
+    """... so likely ..."""
+    level: float = 0.27
+    """... and so likely where it did not."""
     before_s: float = 5.0
     """What people did so long before a meeting belongs to it."""
     first_s: float = 0.3
@@ -94,7 +102,10 @@ def gift(
     return Gift(
         handed=options.parted if any(t_ns > end_ns for times in walks for t_ns in times) else options.stayed,
         gives=_gives(out, came, options),
-        fetched=tuple(_fetched(t_ns, start_ns, options) for t_ns in came),
+        fetched=tuple(
+            _fetched(came[i], start_ns, [(t_ns, two[i]) for t_ns, *two in both if t_ns < start_ns], options)
+            for i in (0, 1)
+        ),
     )
 
 
@@ -108,11 +119,24 @@ def _gives(out: Sequence[int | None], came: Sequence[int | None], options: Parti
     return odds / (1 + odds)
 
 
-def _fetched(came_ns: int | None, start_ns: int, options: PartingOptions) -> float:
-    """How likely something was out of the bag of somebody who had come at a time, if at all, before hands met."""
-    if came_ns is None:
-        return 0.5
-    return options.slow if start_ns - came_ns > _ns(options.fetch_s) else options.quick
+def _fetched(
+    came_ns: int | None, start_ns: int, before: Sequence[tuple[int, FloorTrack]], options: PartingOptions
+) -> float:
+    """How likely something was out of a bag: by how long ago they had come when hands met, or else by their hands."""
+    if came_ns is not None:
+        return options.slow if start_ns - came_ns > _ns(options.fetch_s) else options.quick
+    sunk_m = max((_dip(_smooth(path)) for path in heights(before)), default=0.0)
+    return options.dipped if sunk_m >= options.dip_m else options.level
+
+
+def heights(moments: Sequence[tuple[int, FloorTrack]]) -> list[Heights]:
+    """How high each hand of somebody was, whenever a camera saw it."""
+    paths: dict[str, list[float]] = {}
+    for t_ns, track in moments:
+        for hand in track.hands:
+            if hand.seen_ns is None or t_ns - hand.seen_ns < FRESH_NS:
+                paths.setdefault(hand.side, []).append(hand.z_m)
+    return list(paths.values())
 
 
 def _begin(times: Sequence[int], options: PartingOptions) -> int | None:
@@ -131,6 +155,12 @@ def _rise(path: Heights) -> float:
         lowest = min(lowest, height)
         best = max(best, height - lowest)
     return best
+
+
+def _dip(path: Heights) -> float:
+    """How far a hand sank and came up again."""
+    before, after = accumulate(path, max), [*accumulate(reversed(path), max)][::-1]
+    return max((min(high, later) - z_m for high, z_m, later in zip(before, path, after, strict=True)), default=0.0)
 
 
 def _smooth(path: Heights) -> list[float]:

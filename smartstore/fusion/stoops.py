@@ -5,20 +5,18 @@ lay something down or to pick it up; whether it was goods is for a person to say
 """
 
 import math
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
-from smartstore.fusion.parting import PartingOptions, out_of_bag
+from smartstore.fusion.parting import PartingOptions, heights, out_of_bag
 from smartstore.site import Fixture, Site
 
 NS_PER_S = 1_000_000_000
 SEEN_NS = 8 * NS_PER_S
 """What hands did is known for longer than from before they went down until they came up."""
-FRESH_NS = 50_000_000
-"""A hand that a camera saw longer ago is where it is thought to be, and no longer tells how it moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +95,10 @@ class Stoops:
 
     def _fetched(self, number: int, start_ns: int) -> float:
         """How likely what hands let go of came out of a bag, by how they went until one was low."""
-        begin_ns, paths = start_ns - round(self.options.before_s * NS_PER_S), defaultdict[str, list[float]](list)
-        for state in self._seen:
-            for track in state.tracks if begin_ns <= state.t_ns < start_ns else ():
-                for hand in track.hands if track.track == number else ():
-                    if hand.seen_ns is None or state.t_ns - hand.seen_ns < FRESH_NS:
-                        paths[hand.side].append(hand.z_m)
-        return out_of_bag(
-            [list(takewhile(lambda z_m: z_m > self.options.knee_m, path)) for path in paths.values()], self.parting
-        )
+        begin_ns = start_ns - round(self.options.before_s * NS_PER_S)
+        seen = [(state.t_ns, t) for state in self._seen for t in state.tracks if t.track == number]
+        paths = heights([(t_ns, track) for t_ns, track in seen if begin_ns <= t_ns < start_ns])
+        return out_of_bag([[*takewhile(lambda z_m: z_m > self.options.knee_m, path)] for path in paths], self.parting)
 
     def _at_floor(self, track: FloorTrack, hand: Hand) -> bool:
         if hand.z_m > self.options.low_m or hand.sigma_m > self.options.hand_sigma_m:

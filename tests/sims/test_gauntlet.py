@@ -18,7 +18,7 @@ from sims.lab.families.stage import STORES
 from sims.lab.gauntlet_play import SWITCHES, Case, figures
 from sims.lab.gauntlet_table import rows
 from sims.lab.play import play_edge
-from sims.lab.reviewed import after_review
+from sims.lab.reviewed import after_review, runner_up
 from sims.lab.run import RunRequest, run
 from sims.lab.score import receipt_lines
 from sims.lab.scoreboard import FILE, board, falls, read_board
@@ -143,16 +143,31 @@ def test_the_case_of_a_stoop_takes_off_what_was_left_on_the_floor(t_s: float, wh
     assert lines["v"] == ({} if off else {"a": 1})
 
 
+def test_what_is_left_to_the_second_best_is_of_bookings_that_were_wrong_and_stayed_so() -> None:
+    right, wrong, undone = (change(t_s, kind, "v", sku) for t_s, kind, sku in
+                            ((10.2, "take", "a"), (20.0, "take", "b"), (20.0, "put_back", "b")))  # fmt: skip
+    given = TrueHandOver(t_ns=20 * SECOND, person="w", to="v", visit="w", to_visit="v", sku="b", grams=1.0, home="f1")
+
+    def left(*said: ShelfChange, hand_overs: tuple[TrueHandOver, ...] = ()) -> float:
+        return runner_up([true(10.0, "a")], [("f1", one) for one in said], hand_overs)
+
+    assert left(right) == 0.0
+    assert left(right, wrong) == pytest.approx(0.1)
+    assert left(right, wrong, undone) == 0.0
+    assert left(right, wrong, hand_overs=[given]) == 0.0
+
+
 def result(family: str, seed: int, f1: float, doubts: int = 0, baseline: float | None = 0.5) -> dict[str, Any]:
     return {"family": family, "seed": seed, "store": "corner", "f1": f1, "f1_unsold": f1, "visits": 2, "exact": 1,
             "exact_unsold": 1, "changes": 10, "doubts": doubts, "due_minor": 100, "over_minor": 0, "under_minor": 10,
-            "idf1": 1.0, "baseline_f1": baseline}  # fmt: skip
+            "runner_up": doubts / 10, "idf1": 1.0, "baseline_f1": baseline}  # fmt: skip
 
 
 def test_the_table_has_means_of_cases_and_shares_of_all() -> None:
     one, other, total = rows([result("a", 1, 1.0), result("b", 1, 0.5, 2), result("a", 2, 0.8)])
     assert (one.family, one.cases, one.f1, one.worst) == ("a", 2, pytest.approx(0.9), "corner 2: 0.80")
     assert (other.review, total.review) == (0.2, pytest.approx(2 / 30))
+    assert (one.runner_up, other.runner_up, total.runner_up) == (0.0, 0.2, 0.2)
     assert (total.cases, total.exact, total.under, total.worst) == (3, 0.5, 0.1, "b 1: 0.50")
     assert rows([result("a", 1, 1.0, baseline=None)])[0].baseline_f1 is None
 
