@@ -39,12 +39,13 @@ class WeightStep:
 @dataclass(frozen=True, slots=True)
 class Unrest:
     """A plate that was disturbed at ``since_ns`` and has not settled; ``lowest_grams`` is 0 or how much less it carried
-    for a moment, which only goods that were lifted can bring about.
+    for a moment, which only goods that were lifted can bring about, ``highest_grams`` how much more: hands press, too.
     """
 
     plate: str
     since_ns: int
     lowest_grams: float = 0.0
+    highest_grams: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

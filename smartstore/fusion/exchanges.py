@@ -2,8 +2,8 @@
 
 In: what scales say of disturbed plates, weight steps, and who reached where. Out: :class:`Exchange` facts: a facing
 whose plates were disturbed and settled where they were while two visits had a hand in there, of which one holds what
-lies there. Only a plate that was lighter for a moment tells that from two hands that touched; the receipts of both
-depend on it.
+lies there. Only a plate that was lighter for a moment tells that from two hands that touched, or one that was
+heavier than under a hand; the receipts of both depend on it.
 """
 
 import math
@@ -29,6 +29,10 @@ class ExchangeOptions:
     """Both hands are in there at least so surely ..."""
     near_nats: float = -2.0
     """... or nothing speaks against it more than this, where goods were lifted and stood there again."""
+    laid_nats: float = 0.3
+    """... or they are rather there than not, where goods were laid down and lifted."""
+    press_grams: float = 55.0
+    """A plate that was heavier by more than hands usually press, and than that share of an item, got goods."""
     lifted_share: float = 0.5
     """A plate that was lighter by more than this share of an item for a moment was not only touched ..."""
     other_grams: float = 3.0
@@ -67,6 +71,7 @@ class _Unrest:
     start_ns: int
     end_ns: int
     lowest_grams: float
+    highest_grams: float
 
 
 @dataclass
@@ -81,6 +86,8 @@ class Exchanges:
     """Disturbances that are over, and whose time has not come."""
     _told_ns: dict[str, int] = field(default_factory=dict)
     """Begin of the last disturbance of each plate that was looked at."""
+    _last_ns: dict[str, int] = field(default_factory=dict)
+    """When goods of each facing were exchanged last."""
     _steps: list[WeightStep] = field(default_factory=list)
 
     def observe(self, alive: ScaleAlive) -> None:
@@ -91,7 +98,8 @@ class Exchanges:
             since = last.since_ns
             over = plate not in moving or alive.t_ns - since > most_ns
             if over and since > self._told_ns.get(plate, -1):
-                self._over.setdefault((plate, since), _Unrest(plate, since, alive.t_ns, last.lowest_grams))
+                unrest = _Unrest(plate, since, alive.t_ns, last.lowest_grams, last.highest_grams)
+                self._over.setdefault((plate, since), unrest)
         self._moving[alive.fixture] = moving
 
     def felt(self, step: WeightStep) -> None:
@@ -102,16 +110,18 @@ class Exchanges:
         self, now_ns: int, holdings: Mapping[str, Mapping[str, int]], reached: Reached, final: bool
     ) -> list[Exchange]:
         """The exchanges that can be told at ``now_ns``, with ``final`` all; carts are those of that time."""
-        late_ns = now_ns - round(self.options.wait_s * NS_PER_S)
+        late_ns, most_ns = now_ns - round(self.options.wait_s * NS_PER_S), round(self.options.most_s * NS_PER_S)
         ready = [unrest for unrest in self._over.values() if final or unrest.end_ns <= late_ns]
         found = []
         for unrest in ready:
             del self._over[unrest.plate, unrest.start_ns]
             before_ns = self._told_ns.get(unrest.plate)
             self._told_ns[unrest.plate] = unrest.start_ns
-            again = before_ns is not None and unrest.start_ns - before_ns < self.options.most_s * NS_PER_S
+            again = before_ns is not None and unrest.start_ns - before_ns < most_ns
             for facing in () if again else self.site.facings_of_plate(unrest.plate):
-                found += self._of(facing, unrest, holdings, reached)
+                last_ns = self._last_ns.get(facing.id)
+                if last_ns is None or unrest.start_ns - last_ns > most_ns:  # else its other plate has told that
+                    found += self._of(facing, unrest, holdings, reached)
         self._steps = [step for step in self._steps if step.t_end_ns > late_ns - MEMORY_NS]
         return found
 
@@ -147,21 +157,28 @@ class Exchanges:
         hands_ns = min(unrest.end_ns, unrest.start_ns + round(self.options.hands_s * NS_PER_S))
         near = reached(facing, unrest.start_ns, hands_ns)
         alone = self._alone(unrest)
-        lifted = -unrest.lowest_grams > self.options.lifted_share * goods.grams or (
-            alone and left_grams > self.options.other_grams
-        )
-        least = self.options.near_nats if lifted else self.options.reach_nats
+        share_grams = self.options.lifted_share * goods.grams
+        lifted = -unrest.lowest_grams > share_grams or (alone and left_grams > self.options.other_grams)
+        laid = unrest.highest_grams > max(share_grams, self.options.press_grams)
+        options = self.options
+        least = options.near_nats if lifted else options.laid_nats if laid else options.reach_nats
         inside = {visit: ratio for visit, ratio in near.items() if ratio >= least}
         givers = [visit for visit in holders if visit in inside]
         middle_ns = (unrest.start_ns + hands_ns) // 2
-        return [
+        found = [
             Exchange(giver, taker, facing.sku, facing.id, middle_ns, alone)
             for giver in givers[:1]
             for taker in sorted(inside, key=lambda visit: (-inside[visit], visit))
             if taker != giver
         ][:1]
+        if found:
+            self._last_ns[facing.id] = unrest.start_ns
+        return found
 
 
 def _longer(before: Unrest | None, now: Unrest) -> Unrest:
     """What is known of one disturbance by now."""
-    return replace(before, lowest_grams=min(before.lowest_grams, now.lowest_grams)) if before else now
+    if before is None:
+        return now
+    lowest_grams = min(before.lowest_grams, now.lowest_grams)
+    return replace(before, lowest_grams=lowest_grams, highest_grams=max(before.highest_grams, now.highest_grams))

@@ -85,8 +85,8 @@ class StepDetector:
         """The last cells, each with the time of its first sample."""
         self._since: dict[int, int] = {}
         """When each restless plate was disturbed."""
-        self._lowest: dict[int, float] = {}
-        """How far below its level each restless plate has been, in grams."""
+        self._reach: dict[int, tuple[float, float]] = {}
+        """How far below and above its level each restless plate has been, in grams."""
         self._quiet_ns: NDArray[np.int64] = np.full(len(self._plates), 0, np.int64)
         """Since when each plate has been at rest, but for what it shares with others."""
         self._held: list[PlateStep] = []
@@ -103,7 +103,7 @@ class StepDetector:
     def restless(self) -> tuple[Unrest, ...]:
         """The plates of which more is to be said."""
         moving = (
-            Unrest(self._plates[plate], since_ns, self._lowest[plate])
+            Unrest(self._plates[plate], since_ns, *self._reach[plate])
             for plate, since_ns in sorted(self._since.items())
         )
         return (*moving, *(Unrest(self._plates[step.plate], step.start_ns) for step in self._held))
@@ -141,11 +141,12 @@ class StepDetector:
         for moved in np.nonzero(there & ~near & ~np.isnan(self._noise.level))[0]:
             if moved not in self._since:
                 self._since[int(moved)] = self._silent_since(int(moved), t_ns)
-                self._lowest[int(moved)] = 0.0
+                self._reach[int(moved)] = 0.0, 0.0
         self._noise.follow(cell, quiet)
         for plate in restless:
             if there[plate]:
-                self._lowest[plate] = min(self._lowest[plate], float(cell[plate] - self._noise.level[plate]))
+                off, (lowest, highest) = float(cell[plate] - self._noise.level[plate]), self._reach[plate]
+                self._reach[plate] = min(lowest, off), max(highest, off)
                 self._settle(plate, t_ns)
 
     def _silent_since(self, plate: int, t_ns: int) -> int:
@@ -201,7 +202,7 @@ class StepDetector:
         self._quiet_ns[plate] = begin_ns
         if restless_s >= options.restless_s:
             noise.begin(plate, self._last(plate, self._begin_cells))
-        del self._since[plate], self._lowest[plate]
+        del self._since[plate], self._reach[plate]
 
     def _release(self, t_ns: int) -> list[WeightStep]:
         """The held steps of every shelf that has come to rest, or that kept somebody waiting long enough."""

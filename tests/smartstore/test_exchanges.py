@@ -102,6 +102,23 @@ def test_a_plate_that_weighs_as_before_is_told_of_even_where_the_feed_ends(
     ]
 
 
+@pytest.mark.parametrize(
+    ("highest_grams", "surely", "told_of"), [(700.0, 0.5, 1), (45.0, 0.5, 0), (700.0, 0.1, 0)],
+    ids=["laid down, and lifted", "a hand presses", "a hand that was hardly there"],
+)  # fmt: skip
+def test_what_was_laid_down_before_it_was_lifted_is_told_of_once_for_both_of_its_plates(
+    highest_grams: float, surely: float, told_of: int
+) -> None:
+    site = load_site("configs/stores/kiosk.yaml")
+    wide, exchanges = site.facings["k1-1-a"], Exchanges(site)
+    moving = tuple(Unrest(place, at(5.0), -1.0, highest_grams) for place in wide.plates)
+    for t_s, restless in ((4.9, ()), (5.0, moving), (5.4, moving[1:]), (5.8, ())):
+        exchanges.observe(ScaleAlive(wide.fixture, at(t_s), frozenset(wide.plates), restless))
+    carts, reached = {"anna": {wide.sku: 1}}, {"anna": surely, "ben": 3.0}
+    found = [one for now_s in (9.0, 9.6, 12.0) for one in exchanges.due(at(now_s), carts, lambda *_: reached, False)]
+    assert [(one.giver, one.taker, one.facing) for one in found] == [("anna", "ben", wide.id)][:told_of]
+
+
 def test_goods_of_another_weight_that_were_put_into_their_neighbours_place_are_known_by_it(site: Site) -> None:
     """Salt and paprika stand side by side; somebody filled them in the wrong way round."""
     salt, paprika = "g1-3-a", "g1-3-b"
