@@ -32,6 +32,7 @@ from smartstore.fusion.options import FusionOptions
 from smartstore.fusion.placing import Placing
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import ReachMemory
+from smartstore.fusion.sharing import item_by_item
 from smartstore.fusion.sightings import Sightings
 from smartstore.fusion.stoops import Stoops
 from smartstore.fusion.touches import FacingsSeen, OpenTouches
@@ -169,7 +170,7 @@ class Attributor:
         known = replace(known, moved=moved)
         seen = [self._sightings.beside(change, group) for change in group]
         group = merged(seen, lambda first, then: self._following(first, then, known), self._options, self._evidence)
-        group = [part for change in group for part in self._parted(change, known)]
+        group = [item for change in group for part in self._parted(change, known) for item in self._each(part, known)]
         hypotheses = [self._following(group[:i], change, known) for i, change in enumerate(group)]
         self._thought.clear()
         may_hold = {
@@ -196,13 +197,15 @@ class Attributor:
         return events
 
     def _at_once(self, group: Sequence[Change]) -> list[tuple[int, int]]:
-        """The pairs of weight changes at different places in the same moment; cameras do not know the moment."""
+        """The pairs of weight changes at different places in the same moment, or of items that went in one step;
+        cameras do not know the moment."""
         near_ns = round(self._options.at_once_s * NS_PER_S)
         return [
             (i, j)
             for i, a in enumerate(group)
             for j, b in enumerate(group[i + 1 :], start=i + 1)
-            if a.step and b.step and abs(a.t_ns - b.t_ns) < near_ns and not set(a.facings) & set(b.facings)
+            if a.step and b.step and abs(a.t_ns - b.t_ns) < near_ns
+            if a.step == b.step or not set(a.facings) & set(b.facings)
         ]
 
     def _explanations(self, change: Change, known: Known) -> list[Hypothesis]:
@@ -277,6 +280,13 @@ class Attributor:
         ]
         apart = sum(self._explanations(part, known)[0].score for part in parts) + self._options.part_nats
         return parts if apart > single.score else [change]
+
+    def _each(self, change: Change, known: Known) -> list[Change]:
+        """Item by item what went in one step, where hands of several visits were: each may have taken some."""
+        reach = self._near.reacher(change, known.owners, known.inside, known.strangers)
+        said = self._explanations(change, known)
+        near = (visit for visit in known.inside if reach(visit, self._site.facings[said[0].facing]) > 0)
+        return item_by_item(change, said, near, self._options.sure)
 
     def _time(self, change: Change) -> int:
         """When it happened: for sight, the last real touch in what may be a long time behind somebody's back."""

@@ -1,9 +1,10 @@
 """The most likely explanation of several changes at once, under the carts as hard constraints.
 
 In: for every change a list of hypotheses with log scores, what each visit holds, and which changes happened at the same
-moment in different places. Out: the chosen hypothesis of every change with its probability. Nobody can put back what
+moment by different hands. Out: the chosen hypothesis of every change with its probability. Nobody can put back what
 they do not hold, so changes that share a visit and an SKU depend on each other; and somebody who does two things at
-once needs both hands for it, which is rare. All other changes are independent and solved by themselves.
+once needs both hands for it, which is rare. All other changes are independent and solved by themselves. Items that
+went in one step are changes at once with the same hypotheses: no order is among them, so only one is looked at.
 """
 
 import itertools
@@ -59,7 +60,7 @@ class JointOptions:
     temperature: float = 1.0
     """Scores are divided by this before they become probabilities: more than 1 where evidence says the same twice."""
     both_hands_nats: float = -2.0
-    """For one visit that does two things at the same moment in different places."""
+    """For one visit that does two things at the same moment."""
     most_exact: int = 4000
     """So many explanations are enumerated; more go to a solver."""
 
@@ -88,7 +89,7 @@ def solve(
     return [out[i] for i in range(len(changes))]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Problem:
     """Changes that depend on each other."""
 
@@ -96,6 +97,16 @@ class _Problem:
     holdings: Holdings
     at_once: Sequence[tuple[int, int]]
     options: JointOptions
+
+    @cached_property
+    def alike(self) -> list[tuple[int, int]]:
+        """The pairs at once of which the same is known."""
+        return [(i, j) for i, j in self.at_once if self.changes[i] == self.changes[j]]
+
+    def possible(self, combination: Sequence[Hypothesis]) -> bool:
+        """Of the first changes: whether carts permit it, and what is alike is in order."""
+        ordered = (combination[i].key <= combination[j].key for i, j in self.alike if j < len(combination))
+        return all(ordered) and _possible(combination, self.holdings)
 
     def score(self, combination: Sequence[Hypothesis]) -> float:
         """Of the first changes."""
@@ -105,21 +116,6 @@ class _Problem:
 
 def _same_person(a: Hypothesis, b: Hypothesis) -> bool:
     return a.visit == b.visit and bool(a.visit and a.quantity and b.quantity)
-
-
-def undoes(first: Hypothesis, second: Sequence[Hypothesis], sure: float) -> bool:
-    """Whether the best of ``second`` takes back what ``first`` claims, and its visit did it with probability ``sure``:
-    no receipt is another one for it."""
-    best = second[0]
-    if not first.visit or (best.visit, best.sku, best.quantity) != (first.visit, first.sku, -first.quantity):
-        return False
-    weights = [(h.visit, math.exp(h.score - best.score)) for h in second]
-    return sum(w for visit, w in weights if visit == best.visit) >= sure * sum(w for _, w in weights)
-
-
-def is_sure(hypotheses: Sequence[Hypothesis], sure: float) -> bool:
-    """Whether the best of the ``hypotheses`` of one change has at least the probability ``sure`` by itself."""
-    return 1 / sum(math.exp(h.score - hypotheses[0].score) for h in hypotheses) >= sure
 
 
 def _parts(changes: Sequence[Sequence[Hypothesis]], at_once: Collection[tuple[int, int]]) -> list[list[int]]:
@@ -144,7 +140,7 @@ def _enumerate(problem: _Problem) -> list[Choice]:
     scored = [
         (problem.score(combination), combination)
         for combination in itertools.product(*problem.changes)
-        if _possible(combination, problem.holdings)
+        if problem.possible(combination)
     ]
     best = max(score for score, _ in scored)
     weights = [math.exp((score - best) / problem.options.temperature) for score, _ in scored]
@@ -208,7 +204,7 @@ class _Search:
         tops = [self.problem.changes[i][order[0]].score for i, order in enumerate(allowed)]
         found = self._one_by_one(allowed)
         claims = [change[j] for change, j in zip(self.problem.changes, found, strict=True)]
-        score = self.problem.score(claims) if _possible(claims, self.problem.holdings) else -math.inf
+        score = self.problem.score(claims) if self.problem.possible(claims) else -math.inf
         lost = sum(tops) - score
         if lost < TIE_NATS:
             return score, found
@@ -233,7 +229,7 @@ class _Search:
             for j in order:
                 if change[j].score <= best:
                     break
-                if _possible([*chosen, change[j]], self.problem.holdings):
+                if self.problem.possible([*chosen, change[j]]):
                     score = self.problem.score([*chosen, change[j]])
                     score -= self.problem.score(chosen)
                     best, index = (score, j) if score > best else (best, index)
@@ -254,7 +250,8 @@ class _Program:
 
     @classmethod
     def of(cls, problem: _Problem) -> Self:
-        """Each change is one of its hypotheses, no cart gives what it does not hold, and two hands are two."""
+        """Each change is one of its hypotheses, no cart gives what it does not hold, what is alike is in order, and two
+        hands are two."""
         flat = [(i, j, h) for i, change in enumerate(problem.changes) for j, h in enumerate(change)]
         whose = [[(k, h.visit) for k, (i, _, h) in enumerate(flat) if i == n and h.visit and h.quantity]
                  for n in range(len(problem.changes))]  # fmt: skip
@@ -271,6 +268,10 @@ class _Program:
                 k: float(h.quantity) for k, (i, _, h) in enumerate(flat) if i <= change and (h.visit, h.sku) == what
             }
             rows.append((moves, -float(problem.holdings.get(what[0], {}).get(what[1], 0)), math.inf))
+        for i, j in problem.alike:
+            rank = {key: n for n, key in enumerate(sorted({h.key for h in problem.changes[i]}))}
+            order = {k: float(rank[h.key]) * (1 if n == j else -1) for k, (n, _, h) in enumerate(flat) if n in (i, j)}
+            rows.append((order, 0.0, math.inf))
         for n, (i, j, visit) in enumerate(both):
             hands = {k: 1.0 for k, v in whose[i] + whose[j] if v == visit}
             rows.append((hands | {len(flat) + n: -1.0}, -math.inf, 1.0))

@@ -13,7 +13,7 @@ from operator import itemgetter
 
 from smartstore.fusion.changes import Change, joined
 from smartstore.fusion.evidence import EvidenceOptions, press_log
-from smartstore.fusion.joint import Hypothesis, is_sure, undoes
+from smartstore.fusion.joint import Hypothesis
 from smartstore.fusion.options import AttributionOptions
 
 NS_PER_S = 1_000_000_000
@@ -61,3 +61,18 @@ def _as_one(
     undone = undone and not all(is_sure(said, options.sure) for said in apart)  # else both are booked as what they are
     gain = together.score + rest - sum(said[0].score for said in apart)
     return (max(gain, 0.0) if undone else gain), one
+
+
+def undoes(first: Hypothesis, second: Sequence[Hypothesis], sure: float) -> bool:
+    """Whether the best of ``second`` takes back what ``first`` claims, and its visit did it with probability ``sure``:
+    no receipt is another one for it."""
+    best = second[0]
+    if not first.visit or (best.visit, best.sku, best.quantity) != (first.visit, first.sku, -first.quantity):
+        return False
+    weights = [(h.visit, math.exp(h.score - best.score)) for h in second]
+    return sum(w for visit, w in weights if visit == best.visit) >= sure * sum(w for _, w in weights)
+
+
+def is_sure(hypotheses: Sequence[Hypothesis], sure: float) -> bool:
+    """Whether the best of the ``hypotheses`` of one change has at least the probability ``sure`` by itself."""
+    return 1 / sum(math.exp(h.score - hypotheses[0].score) for h in hypotheses) >= sure

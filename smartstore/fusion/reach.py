@@ -8,6 +8,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 
@@ -69,6 +70,8 @@ class ReachMemory:
         self._shelves = [f for f in site.fixtures.values() if f.shelves]
         self._grasps: dict[str, tuple[Floats, Floats]] = {}
         """Where hands grasp the goods of each facing that somebody asked for."""
+        self._ratios: dict[tuple[tuple[int, ...], str, int, int], float] = {}
+        """What was asked since the floor was last seen."""
         self.touches: deque[Touch] = deque()
         self._known: list[int] | None = None
         """The tracks within the memory, once somebody asked."""
@@ -76,6 +79,7 @@ class ReachMemory:
     def observe(self, state: FloorState) -> list[Touch]:
         """The touches that ended."""
         self._known = None
+        self._ratios.clear()
         for track in state.tracks:
             self._seen.setdefault(track.track, deque()).append(track)
             self._follow(track, state.t_ns)
@@ -104,10 +108,21 @@ class ReachMemory:
 
         Over a long interval it is that of its best stretch.
         """
+        asked = (tuple(tracks), facing.id, start_ns, end_ns)
+        if asked not in self._ratios:
+            self._ratios[asked] = self._log_ratio(asked[0], facing, start_ns, end_ns)
+        return self._ratios[asked]
+
+    def _log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
         low = start_ns - round(self._options.before_s * NS_PER_S)
         high = end_ns + round(self._options.after_s * NS_PER_S)
         wanted = set(tracks)
-        seen = [track for number in wanted for track in self._seen.get(number, ()) if low <= track.t_ns <= high]
+        seen = [
+            track
+            for number in wanted
+            for track in takewhile(lambda track: track.t_ns >= low, reversed(self._seen.get(number, ())))
+            if track.t_ns <= high
+        ]
         if not seen:
             return self._evidence.unseen_nats + self._far_log(wanted, facing, low, high)
         stretches: dict[int, list[FloorTrack]] = {}

@@ -1,6 +1,7 @@
 """Who took what: histories of weights, hands and views in, facts out."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,8 +13,8 @@ from smartstore.domain.items import WeightStep
 from smartstore.domain.people import FloorState, FloorTrack, Hand
 from smartstore.fusion.changes import Change, of_step
 from smartstore.fusion.evidence import EvidenceOptions
-from smartstore.fusion.joint import Hypothesis, JointOptions, solve, undoes
-from smartstore.fusion.merging import merged
+from smartstore.fusion.joint import Hypothesis, JointOptions, solve
+from smartstore.fusion.merging import merged, undoes
 from smartstore.fusion.options import AttributionOptions
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.reach import ReachMemory
@@ -455,3 +456,25 @@ def test_a_hand_that_one_camera_sees_may_be_anywhere_on_its_ray(
         memory.observe(FloorState(at(5), (FloorTrack(1, at(5), x, y, 0.0, 0.0, 0.1, (hand,)),)))
         ratios.append(memory.log_ratio([1], facing, at(5), at(5)))
     assert (ratios[0] > ratios[1] + 1.0) is counts and (ratios[0] > 0) is counts
+
+
+@pytest.mark.parametrize("most_exact", [4000, 0], ids=["enumerated", "solved"])
+def test_of_two_items_that_went_in_one_step_two_people_at_the_shelf_took_one_each(most_exact: int) -> None:
+    """Anna's hand was nearer, but she needs both for two; nobody asks which of the two items was hers."""
+    item = [Hypothesis(visit, "tea", 1, "a", score) for visit, score in (("anna", -0.1), ("ben", -0.9))]
+    options = JointOptions(both_hands_nats=-2.0, most_exact=most_exact)
+    one, other = solve([item, list(item)], {}, [(0, 1)], options)
+    assert [one.hypothesis.visit, other.hypothesis.visit] == ["anna", "ben"]
+    assert min(one.probability, other.probability) > 0.6
+
+
+@pytest.mark.parametrize(("ben", "took"), [((5, "g1-2-b"), {"anna": 1, "ben": 1}), ((12, "g1-2-b"), {"anna": 2})],
+                         ids=["two hands", "one hand"])  # fmt: skip
+def test_two_items_that_go_in_one_step_are_of_all_whose_hands_were_there(
+    site: Site, ben: tuple[float, str], took: dict[str, int]
+) -> None:
+    scale = FakeScale(site.fixtures["g1"]).move(5, plate(site, "g1-2-b"), -2 * grams(site, "g1-2-b"))
+    people = [shopper(site, 1, (5, "g1-2-b")), shopper(site, 2, ben)]
+    events = told(site, [scale], people, {1: "anna", 2: "ben"})
+    assert all(isinstance(event, ItemTaken) and event.place == "g1-2-b" for event in events)
+    assert Counter(event.visit for event in events for _ in range(getattr(event, "quantity", 0))) == took
