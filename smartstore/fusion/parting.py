@@ -28,11 +28,11 @@ Heights = Sequence[float]
 class PartingOptions:
     """Times in seconds, lengths in metres, speeds in metres per second; probabilities as shares."""
 
-    rise_m: float = 0.125
+    rise_m: float = 0.09
     """A hand that came up by so much before it went down to the floor had been in a bag."""
-    rose: float = 0.81
+    rose: float = 0.85
     """So likely something was out of the bag then ..."""
-    sank: float = 0.16
+    sank: float = 0.09
     """... and so likely where the hand only sank."""
     fetch_s: float = 2.5
     """Whoever stood there for longer before the hands met had to look for it in the bag."""
@@ -47,15 +47,16 @@ class PartingOptions:
     """... and so likely where it did not."""
     before_s: float = 5.0
     """What people did so long before a meeting belongs to it."""
-    first_s: float = 0.3
-    """A hand that was held out so much earlier than the other one offers ..."""
-    offers: float = 0.9
+    offer_s: float = 1.5
+    longer_s: float = 0.3
+    """A hand that was held out for so much longer than the other one, in so long before they met, offers ..."""
+    offers: float = 0.95
     """... so likely, ..."""
     comes: float = 0.8
     """... and whoever walks up to somebody who stands gives so likely."""
     walk_m_s: float = 0.6
-    pause_s: float = 0.45
-    """A hand that is not seen for less is held out all the while."""
+    pause_s: float = 0.2
+    """A look at hands stands for no more time than this."""
     parts_s: float = 1.4
     """Two who met for that part again so soon: one walks on."""
     parted: float = 0.94
@@ -93,15 +94,14 @@ def gift(
             both.append((state.t_ns, tracks[pair[0]], tracks[pair[1]]))
     walks = [_walking([(t_ns, two[i]) for t_ns, *two in both], options) for i in (0, 1)]
     came = [max((t_ns for t_ns in times if t_ns <= start_ns), default=None) for times in walks]
-    middle_ns = (start_ns + end_ns) // 2
-    early = [(t_ns, a, b) for t_ns, a, b in both if t_ns <= middle_ns]
-    out = [
-        _begin([t_ns for t_ns, a, b in early if reaching(a, b)], options),
-        _begin([t_ns for t_ns, a, b in early if reaching(b, a)], options),
-    ]
+    offer_ns = start_ns - _ns(options.offer_s)
+    early = [moment for moment in both if offer_ns <= moment[0] <= start_ns]
+    longer_ns = 0
+    for (before, *_), (t_ns, a, b) in pairwise(early):
+        longer_ns += min(t_ns - before, _ns(options.pause_s)) * (reaching(a, b) - reaching(b, a))
     return Gift(
         handed=options.parted if any(t_ns > end_ns for times in walks for t_ns in times) else options.stayed,
-        gives=_gives(out, came, options),
+        gives=_gives(longer_ns, came, options),
         fetched=tuple(
             _fetched(came[i], start_ns, [(t_ns, two[i]) for t_ns, *two in both if t_ns < start_ns], options)
             for i in (0, 1)
@@ -109,11 +109,11 @@ def gift(
     )
 
 
-def _gives(out: Sequence[int | None], came: Sequence[int | None], options: PartingOptions) -> float:
-    """How likely the first one gave: by whose hand was held out first, and by who walked up to whom."""
+def _gives(longer_ns: int, came: Sequence[int | None], options: PartingOptions) -> float:
+    """How likely the first one gave: by how much longer their hand was held out, and by who walked up to whom."""
     odds = 1.0
-    if out[0] is not None and out[1] is not None and abs(out[0] - out[1]) >= _ns(options.first_s):
-        odds *= (options.offers / (1 - options.offers)) ** (1 if out[0] < out[1] else -1)
+    if abs(longer_ns) >= _ns(options.longer_s):
+        odds *= (options.offers / (1 - options.offers)) ** (1 if longer_ns > 0 else -1)
     if (came[0] is None) != (came[1] is None):
         odds *= (options.comes / (1 - options.comes)) ** (1 if came[1] is None else -1)
     return odds / (1 + odds)
@@ -137,16 +137,6 @@ def heights(moments: Sequence[tuple[int, FloorTrack]]) -> list[Heights]:
             if hand.seen_ns is None or t_ns - hand.seen_ns < FRESH_NS:
                 paths.setdefault(hand.side, []).append(hand.z_m)
     return list(paths.values())
-
-
-def _begin(times: Sequence[int], options: PartingOptions) -> int | None:
-    """The begin of the last of these moments without a pause."""
-    begin = None
-    for t_ns in reversed(times):
-        if begin is not None and begin - t_ns > _ns(options.pause_s):
-            break
-        begin = t_ns
-    return begin
 
 
 def _rise(path: Heights) -> float:

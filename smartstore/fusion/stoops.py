@@ -34,7 +34,7 @@ class StoopOptions:
     """A hand nearer to a fixture than this may be in its lowest shelf."""
     wait_s: float = 4.0
     """Until it is decided what the visit carried."""
-    before_s: float = 2.1
+    before_s: float = 1.9
     """What hands did so long before tells where they had it from ..."""
     knee_m: float = 0.5
     """... until one was as low as this on its way to the floor."""
