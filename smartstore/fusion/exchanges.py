@@ -137,26 +137,27 @@ class Exchanges:
             and unrest.start_ns <= step.t_end_ns + margin
         ]
 
-    def _left_grams(self, unrest: _Unrest) -> float:
-        """How much more its plate weighs than before, as far as goods may have done that."""
-        return sum(dict(step.plates).get(unrest.plate, 0.0) for step in self._during(unrest))
+    def _left_grams(self, facing: Facing, unrest: _Unrest) -> float:
+        """How much more the plates of a facing weigh than before, as far as goods may have done that."""
+        steps = self._during(unrest)
+        return sum(grams for step in steps for plate, grams in step.plates if plate in facing.plates)
 
-    def _alone(self, unrest: _Unrest) -> bool:
-        """Whether no other plate of its shelf moved, along with which it may only have rung."""
-        shelf = self.site.plates[unrest.plate].shelf
-        return all(unrest.plate in dict(step.plates) for step in self._during(unrest) if step.shelf == shelf)
+    def _alone(self, facing: Facing, unrest: _Unrest) -> bool:
+        """Whether nothing moved on its shelf beside a facing, along with which its plates may only have rung."""
+        steps = [step for step in self._during(unrest) if step.shelf == facing.shelf]
+        return all(set(facing.plates) & set(dict(step.plates)) for step in steps)
 
     def _of(
         self, facing: Facing, unrest: _Unrest, holdings: Mapping[str, Mapping[str, int]], reached: Reached
     ) -> list[Exchange]:
         holders = sorted(visit for visit, cart in holdings.items() if cart.get(facing.sku, 0) > 0)
-        goods, left_grams = self.site.items[facing.sku], abs(self._left_grams(unrest))
+        goods, left_grams = self.site.items[facing.sku], abs(self._left_grams(facing, unrest))
         same_grams = self.options.same_sigmas * math.sqrt(2) * goods.grams_sigma
         if not holders or left_grams > max(self.options.same_grams, same_grams):
             return []
         hands_ns = min(unrest.end_ns, unrest.start_ns + round(self.options.hands_s * NS_PER_S))
         near = reached(facing, unrest.start_ns, hands_ns)
-        alone = self._alone(unrest)
+        alone = self._alone(facing, unrest)
         share_grams = self.options.lifted_share * goods.grams
         lifted = -unrest.lowest_grams > share_grams or (alone and left_grams > self.options.other_grams)
         laid = unrest.highest_grams > max(share_grams, self.options.press_grams)

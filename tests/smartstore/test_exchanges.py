@@ -119,6 +119,21 @@ def test_what_was_laid_down_before_it_was_lifted_is_told_of_once_for_both_of_its
     assert [(one.giver, one.taker, one.facing) for one in found] == [("anna", "ben", wide.id)][:told_of]
 
 
+def test_what_was_lifted_from_one_plate_of_a_facing_and_stood_on_the_other_one_was_exchanged() -> None:
+    site = load_site("configs/stores/kiosk.yaml")
+    wide, exchanges = site.facings["k1-1-a"], Exchanges(site)
+    one, other = wide.plates[:2]
+    item = site.items[wide.sku].grams
+    moving = (Unrest(one, at(5.0), -item), Unrest(other, at(5.0), 0.0, item))
+    for t_s, restless in ((4.9, ()), (5.0, moving), (5.8, ())):
+        exchanges.observe(ScaleAlive(wide.fixture, at(t_s), frozenset(wide.plates), restless))
+    for place, off in ((one, -item), (other, item + 1.0)):
+        exchanges.felt(WeightStep(wide.fixture, wide.shelf, at(5.0), at(5.6), off, 1.0, ((place, off),)))
+    hands_there = {"anna": 0.0, "ben": 3.0}
+    found = exchanges.due(at(12.0), {"anna": {wide.sku: 1}}, lambda *_: hands_there, False)
+    assert [(exchange.giver, exchange.taker, exchange.alone) for exchange in found] == [("anna", "ben", True)]
+
+
 def test_goods_of_another_weight_that_were_put_into_their_neighbours_place_are_known_by_it(site: Site) -> None:
     """Salt and paprika stand side by side; somebody filled them in the wrong way round."""
     salt, paprika = "g1-3-a", "g1-3-b"
