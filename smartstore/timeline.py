@@ -69,6 +69,9 @@ class Timeline:
     lateness_s: float
     options: ClockOptions = field(default_factory=ClockOptions)
     counts: Counts = field(default_factory=Counts)
+    _late_ns: int = field(init=False)
+    _step_ns: int = field(init=False)
+    """In such steps the watermark moves."""
     _watermark_ns: int = -1
     _arrivals: int = 0
     _held: bool = False
@@ -80,6 +83,9 @@ class Timeline:
     _heap: list[tuple[tuple[int, str, str, int], int, Received]] = field(default_factory=list)
     _clocks: dict[str, _Clock] = field(default_factory=dict)
     _seen: dict[tuple[str, str], OrderedDict[tuple[int, int], None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._late_ns, self._step_ns = round(self.lateness_s * NS_PER_S), self.options.ticks * self.tick_ns
 
     @property
     def tick_ns(self) -> int:
@@ -182,8 +188,8 @@ class Timeline:
 
     def _due_ns(self, believed_ns: int) -> int:
         """The watermark once a time is believed."""
-        due_ns = believed_ns - round(self.lateness_s * NS_PER_S)
-        return due_ns - due_ns % (self.options.ticks * self.tick_ns)
+        due_ns = believed_ns - self._late_ns
+        return due_ns - due_ns % self._step_ns
 
     def _believed_ns(self) -> int | None:
         """The latest time that may be trusted: the most advanced device's, if another one is near it."""

@@ -213,10 +213,11 @@ class VisionService:
 
 def _on_wire(person: SeenPerson) -> messages.SeenPerson:
     """A person as on the wire: hundredths of a pixel, thousandths of a score."""
+    left, top, right, bottom = person.box_px
     x_y_score = person.joints_px.tolist() if person.joints_px[:, 2].any() else []
     return messages.SeenPerson(
-        box=[round(edge, 2) for edge in person.box_px],
+        box=(round(left, 2), round(top, 2), round(right, 2), round(bottom, 2)),
         score=round(min(max(person.score, 0.0), 1.0), 4),
-        joints=[[round(x, 2), round(y, 2), round(score, 3)] for x, y, score in x_y_score],
+        joints=[(round(x, 2), round(y, 2), round(score, 3)) for x, y, score in x_y_score],
         appearance=[round(part, 4) for part in person.appearance.tolist()],
     )

@@ -39,7 +39,7 @@ class CameraModel:
         z = np.where(local[:, 2] > 1e-6, local[:, 2], np.nan)
         xy = local[:, :2] / z[:, None]
         r2 = np.sum(xy**2, axis=1)
-        xy = np.where((r2 < _valid_r2(self.distortion))[:, None], xy, np.nan)
+        xy = np.where((r2 < valid_r2(self.distortion))[:, None], xy, np.nan)
         out: Array = distort(xy, self.distortion) * [self.k[0, 0], self.k[1, 1]] + [self.k[0, 2], self.k[1, 2]]
         return out
 
@@ -79,7 +79,7 @@ def camera_model(
 
 
 def distort(xy: Array, d: Array) -> Array:
-    """Normalised undistorted coordinates (n, 2) to distorted ones."""
+    """Normalised undistorted coordinates (n, 2) to distorted ones; ``d`` (5,), or (5, n) with one lens for each."""
     x, y = xy[:, 0], xy[:, 1]
     r2 = x * x + y * y
     radial = _radial(r2, d)
@@ -94,7 +94,7 @@ def undistort(xy: Array, d: Array) -> Array:
 
     Ten rounds do for abs(k1) < 0.5; lenses that bend more take up to sixty.
     """
-    guess, furthest = xy.copy(), 0.999 * _valid_r2(d) ** 0.5
+    guess, furthest = xy.copy(), 0.999 * valid_r2(d) ** 0.5
     beyond = np.zeros(len(xy), bool)
     for turn in range(60):
         error = xy - distort(guess, d)
@@ -107,7 +107,7 @@ def undistort(xy: Array, d: Array) -> Array:
     return guess
 
 
-def _valid_r2(d: Array) -> float:
+def valid_r2(d: Array) -> float:
     """Squared radius up to which the radial polynomial grows: beyond it the model folds over."""
     return _fold_r2(d.tobytes())
 

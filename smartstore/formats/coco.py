@@ -71,7 +71,7 @@ def coco_document(camera: str, messages: Iterable[People]) -> dict[str, Any]:
 
 def _entry(person: SeenPerson) -> dict[str, Any]:
     left, top, right, bottom = person.box
-    joints = person.joints or [[0.0, 0.0, 0.0]] * len(COCO_JOINTS)
+    joints = person.joints or [(0.0, 0.0, 0.0)] * len(COCO_JOINTS)
     seen = [2 if score > 0 else 0 for *_, score in joints]
     return {
         "category_id": 1, "iscrowd": 0, "bbox": [left, top, right - left, bottom - top],
@@ -87,10 +87,10 @@ def _person(entry: dict[str, Any]) -> SeenPerson:
         raise ValueError(f"annotation {entry.get('id')} has a box without size")
     flat = _numbers(entry.get("keypoints") or [0] * 51, 51)
     scores = _numbers(entry["scores"], 17) if "scores" in entry else [_SEEN.get(int(v), 1.0) for v in flat[2::3]]
-    joints = [[x, y, min(max(s, 0.0), 1.0)] for x, y, s in zip(flat[::3], flat[1::3], scores, strict=True)]
+    joints = [(x, y, min(max(s, 0.0), 1.0)) for x, y, s in zip(flat[::3], flat[1::3], scores, strict=True)]
     (score,) = _numbers([entry.get("score", 1.0)], 1)
     seen = any(joint[2] > 0 for joint in joints)
-    return SeenPerson(box=[left, top, left + width, top + height], score=min(max(score, 0.0), 1.0),
+    return SeenPerson(box=(left, top, left + width, top + height), score=min(max(score, 0.0), 1.0),
                       joints=joints if seen else [])  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def people_messages(rows: Iterable[MotRow], timing: Timing, size_px: tuple[int, 
     frames = _frames(rows)
     for seq, frame in enumerate(range(min(frames), max(frames) + 1)):
         people = [
-            SeenPerson(box=[x, y, x + w, y + h], score=min(max(row.score, 0.0), 1.0))
+            SeenPerson(box=(x, y, x + w, y + h), score=min(max(row.score, 0.0), 1.0))
             for row in frames.get(frame, []) for x, y, w, h in [row.box_px]
         ]  # fmt: skip
         yield People(seq=seq, t_ns=timing.t_ns(frame), width=size_px[0], height=size_px[1], people=people)

@@ -138,7 +138,7 @@ class Attributor:
     def decide(self, now_ns: int, known: Known, final: bool = False) -> list[ItemEvent]:
         """Everything that is due at ``now_ns``; with ``final`` everything there is."""
         events: list[ItemEvent] = []
-        holdings = {visit: Counter(dict(held)) for visit, held in known.holdings.items()}
+        holdings = {visit: Counter(held) for visit, held in known.holdings.items()}
         self._waiting.changes += self._sightings.unfelt(now_ns, final)
         while group := self._waiting.due(now_ns, final):
             events += self._decide_group(group, replace(known, holdings=holdings), holdings)

@@ -94,11 +94,11 @@ class DipFinder:
 
     def observe(self, state: FloorState) -> list[Dip]:
         """The dips that ended."""
+        near_m = math.hypot(self.options.stand_m, self.options.beside_m)
         for track in state.tracks:
             seen = self._seen(track, state.t_ns)
-            for fixture in self.site.fixtures.values():
-                if fixture.shelves:
-                    self._follow(track, fixture, seen, state.t_ns)
+            for fixture in self.site.shelved_near(track.x_m, track.y_m, near_m):
+                self._follow(track, fixture, seen, state.t_ns)
         gap_ns = {low: round(s * NS_PER_S) for low, s in ((False, self.options.gap_s), (True, self.options.low_gap_s))}
         ended = [(key, stay) for key, stay in self._stays.items() if state.t_ns - stay.last_ns > gap_ns[key[2]]]
         for key, _ in ended:

@@ -216,7 +216,8 @@ class Meetings:
                 yield hand.x_m, hand.y_m, hand.z_m
 
     def _at_shelf(self, hand: Hand) -> bool:
-        return any(fixture.shelves and self._before(fixture, hand) for fixture in self.site.fixtures.values())
+        near_m = math.hypot(self.options.before_m, self.options.before_m)
+        return any(self._before(fixture, hand) for fixture in self.site.shelved_near(hand.x_m, hand.y_m, near_m))
 
     def _before(self, fixture: Fixture, hand: Hand) -> bool:
         u, v, _ = fixture.to_local((hand.x_m, hand.y_m, hand.z_m))

@@ -67,7 +67,6 @@ class ReachMemory:
         self._seen: dict[int, deque[FloorTrack]] = {}
         """Where everybody was, by track."""
         self._stays: dict[tuple[int, str, str], _Stay] = {}
-        self._shelves = [f for f in site.fixtures.values() if f.shelves]
         self._grasps: dict[str, tuple[Floats, Floats]] = {}
         """Where hands grasp the goods of each facing that somebody asked for."""
         self._ratios: dict[tuple[tuple[int, ...], str, int, int], float] = {}
@@ -206,7 +205,7 @@ class ReachMemory:
             stay.last_ns = t_ns
 
     def _facing_at(self, point: tuple[float, float, float]) -> Facing | None:
-        for fixture in self._shelves:
+        for fixture in self._site.shelved_near(point[0], point[1], self._options.touch_front_m):
             u, v, z = fixture.to_local(point)
             if not (-self._options.touch_front_m <= v <= fixture.depth_m and 0.0 <= u <= fixture.width_m):
                 continue

@@ -34,6 +34,8 @@ class Waiting:
 
         Where something came back, also what was taken before must be decided: nobody is known to hold it sooner.
         """
+        if not self.changes:
+            return []
         self.changes.sort(key=lambda change: (change.t_start_ns, change.caused_by))
         join_ns, merge_ns = (round(s * NS_PER_S) for s in (self.options.join_s, self.options.merge_s))
         together = grouped(self.changes, join_ns, max(join_ns, merge_ns))
@@ -56,11 +58,13 @@ class Waiting:
         waited_s = (now_ns - change.t_end_ns) / NS_PER_S
         if change.step is None or waited_s > self.options.restless_s:
             return waited_s >= self.options.view_wait_s
+        if waited_s < self.options.step_wait_s:
+            return False
         if waited_s < self.options.look_wait_s and self._awaits_look(change, now_ns):
             return False
         plates = [plate for plate, _ in change.step.plates]
         soon_ns = change.t_end_ns + round(self.options.merge_s * NS_PER_S)
-        return waited_s >= self.options.step_wait_s and not self.scales.restless(change.fixture, plates, soon_ns)
+        return not self.scales.restless(change.fixture, plates, soon_ns)
 
     def _awaits_look(self, change: Change, now_ns: int) -> bool:
         """Whether only a camera can tell goods from those beside them, and one may still do so."""

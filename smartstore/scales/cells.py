@@ -5,9 +5,12 @@ zeroed, their noise differs plate by plate and is correlated in time, so nothing
 """
 
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
+
+from smartstore.scales import kernels
 
 Array = NDArray[np.float64]
 
@@ -31,19 +34,6 @@ class NoiseOptions:
     """Resolution of a load cell: noise is never believed to be smaller than this over the square root of 12."""
 
 
-def cell_medians(samples: Array) -> Array:
-    """Medians (cells, plates) of samples (cells, samples, plates); NaN where half a cell or more is missing."""
-    count = samples.shape[1]
-    ordered = np.sort(samples, axis=1)  # what is missing comes last
-    if not np.count_nonzero(np.isnan(ordered[:, -1])):
-        return np.asarray(0.5 * (ordered[:, (count - 1) // 2] + ordered[:, count // 2]))
-    there = count - np.isnan(samples).sum(axis=1)
-    low = np.maximum((there - 1) // 2, 0)[:, None, :]
-    high = np.minimum(there // 2, count - 1)[:, None, :]
-    middle = 0.5 * (np.take_along_axis(ordered, low, 1) + np.take_along_axis(ordered, high, 1))[:, 0, :]
-    return np.where(2 * there > count, middle, np.nan)
-
-
 class PlateNoise:
     """Level, standard deviation and lag-1 correlation of the cell medians of each plate.
 
@@ -60,7 +50,6 @@ class PlateNoise:
         self._seen = np.full(plates, options.prior_cells)
         self._previous = np.zeros(plates)
         self._product = np.zeros(plates)
-        self._young = True
         self.sigma = self._sigma()
         """Standard deviation of one cell's median around the level, grams."""
 
@@ -85,34 +74,21 @@ class PlateNoise:
         self._mean_abs[plate] = sigma / ABS_TO_SIGMA
         self._seen[plate] = prior + n
         self._previous[plate] = self._product[plate] = 0.0
-        self._young = True
         self.sigma = self._sigma()
 
     def settled(self, plate: int, level: float, cells: Array) -> None:
         """A restless plate has come to rest: ``level`` over the last ``cells`` (n,), which also say how noisy it is."""
         self.level[plate], self.weight[plate] = level, len(cells)
         share = 0.5 * len(cells) / self._seen[plate]
-        spread = float(np.mean(np.abs(cells - np.median(cells))))
+        middle = median(cells.tolist())
+        spread = sum(abs(value - middle) for value in cells.tolist()) / len(cells)
         self._mean_abs[plate] += min(share, 0.5) * max(spread - self._mean_abs[plate], 0.0)
-        self._young = True
         self.sigma = self._sigma()
 
     def follow(self, cell: Array, quiet: NDArray[np.bool_]) -> None:
         """Learns from one cell (plates,) on the plates that are ``quiet``."""
-        most = 3 * self.sigma
-        deviation = np.where(quiet, np.minimum(np.maximum(cell - self.level, -most), most), 0.0)
-        if self._young:
-            self._grow(quiet)
-        gain = quiet / self._seen
-        self._mean_abs += gain * (np.abs(deviation) - self._mean_abs)
-        self._product += gain * (deviation * self._previous - self._product)
-        self._previous = deviation
-        self.level += deviation / np.maximum(self.weight, 1)
+        kernels.follow(
+            cell, quiet, self.level, self.weight, self._seen, self._mean_abs, self._previous, self._product, self.sigma,
+            self._options.level_cells, self._options.memory_cells,
+        )  # fmt: skip
         self.sigma = self._sigma()
-
-    def _grow(self, quiet: NDArray[np.bool_]) -> None:
-        """Counts a cell, until estimates are as old as they ever get."""
-        options = self._options
-        self._seen = np.minimum(self._seen + quiet, options.memory_cells)
-        self.weight = np.minimum(self.weight + quiet, options.level_cells)
-        self._young = bool((self._seen < options.memory_cells).any() or (self.weight < options.level_cells).any())

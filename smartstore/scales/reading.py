@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.scales.cells import Array, cell_medians
+from smartstore.scales import kernels
+from smartstore.scales.cells import Array
 from smartstore.wire.messages import ScaleBatch
 
 NS_PER_S = 1_000_000_000
@@ -39,7 +40,7 @@ class PlateReader:
     def cells(self, batch: ScaleBatch) -> Iterator[tuple[int, Array]]:
         """The cells that this batch completes, each (plates,) with the time of its first sample."""
         samples = self._arranged(batch)
-        self._watch_numbers(batch.t_ns, samples)
+        kernels.vary(self._varied, self._number, samples, batch.t_ns)
         if abs(batch.t_ns - self._next_ns) > batch.period_ns:
             self._rest = self._rest[:0]
         start_ns = batch.t_ns - len(self._rest) * batch.period_ns
@@ -49,11 +50,10 @@ class PlateReader:
         size = max(1, round(self._cell_ns / batch.period_ns))
         count = len(samples) // size
         self._rest = samples[count * size :]
-        cells = cell_medians(samples[: count * size].reshape(count, size, len(self._plates)))
-        times = range(start_ns, start_ns + count * size * batch.period_ns, size * batch.period_ns)
-        for t_ns, there in zip(times, ~np.isnan(cells), strict=True):
-            self._heard[there] = t_ns
-        return zip(times, cells, strict=True)
+        step_ns = size * batch.period_ns
+        cells = kernels.medians(samples[: count * size], size)
+        kernels.hear(self._heard, cells, start_ns, step_ns)
+        return zip(range(start_ns, start_ns + count * step_ns, step_ns), cells, strict=True)
 
     def live(self, t_ns: int) -> frozenset[str]:
         """The plates that gave numbers shortly before ``t_ns``, and not always the same one."""
@@ -76,11 +76,3 @@ class PlateReader:
         out = np.full((len(grams), len(self._plates)), np.nan)
         out[:, target] = grams[:, source]
         return out
-
-    def _watch_numbers(self, t_ns: int, samples: Array) -> None:
-        """Which plates gave another number than before: NaN, where there is none, differs from nothing."""
-        varied = (samples != self._number).any(axis=0)
-        self._number = samples[-1]
-        if np.count_nonzero(np.isnan(self._number)):
-            varied &= ~np.isnan(samples).all(axis=0)
-        self._varied[varied] = t_ns

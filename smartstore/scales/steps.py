@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.items import Unrest, WeightStep
+from smartstore.scales import kernels
 from smartstore.scales.cells import Array, NoiseOptions, PlateNoise
 from smartstore.scales.grouping import PlateStep, groups_of, overlap
 from smartstore.scales.reading import PlateReader
@@ -111,9 +112,8 @@ class StepDetector:
     def observe(self, batch: ScaleBatch) -> list[WeightStep]:
         """The steps that settled with this batch, oldest first."""
         steps: list[WeightStep] = []
-        with np.errstate(invalid="ignore"):  # NaN, where a plate gives no number, is neither near nor far
-            for t_ns, cell in self._reader.cells(batch):
-                steps += self._cell(t_ns, cell)
+        for t_ns, cell in self._reader.cells(batch):
+            steps += self._cell(t_ns, cell)
         return steps
 
     def _cell(self, t_ns: int, cell: Array) -> list[WeightStep]:
@@ -128,8 +128,7 @@ class StepDetector:
     def _near(self, cell: Array) -> NDArray[np.bool_]:
         """Which plates are where they were; not those without a number, or without a level yet."""
         options, noise = self._options, self._noise
-        most = np.maximum(options.trip_sigmas * noise.sigma, options.trip_grams)
-        return np.asarray(np.abs(cell - noise.level) <= most)
+        return kernels.near(cell, noise.level, noise.sigma, options.trip_sigmas, options.trip_grams)
 
     def _disturbed(self, t_ns: int, cell: Array) -> None:
         """A cell while something happens on one of the plates at least, or one is silent or new."""

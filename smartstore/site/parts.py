@@ -172,6 +172,24 @@ class Site:
         """All plates by id."""
         return {plate.id: plate for shelf in self.shelves.values() for plate in shelf.plates}
 
+    @cached_property
+    def _shelved(self) -> tuple[tuple[float, float, float, float, Fixture], ...]:
+        """The fixtures with shelves, each after its least and largest x and y."""
+        out = []
+        for fixture in self.fixtures.values():
+            if fixture.shelves:
+                x, y = zip(*fixture.footprint_m(), strict=True)
+                out.append((min(x), max(x), min(y), max(y), fixture))
+        return tuple(out)
+
+    def shelved_near(self, x_m: float, y_m: float, metres: float) -> list[Fixture]:
+        """The fixtures with shelves that may be so near to a point; the others surely are not."""
+        return [
+            fixture
+            for left, right, front, back, fixture in self._shelved
+            if left - metres <= x_m <= right + metres and front - metres <= y_m <= back + metres
+        ]
+
     def facings_of_shelf(self, shelf: str) -> tuple[Facing, ...]:
         """The facings of a shelf, left to right."""
         return self.shelves[shelf].facings

@@ -3,29 +3,22 @@
 In: a tentative track and all others. Out: answers; nothing here changes a track.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Set
 
-import numpy as np
-
-from smartstore.domain.geometry import CameraModel
 from smartstore.vision.ground import Ground
+from smartstore.vision.rays import RayTable
 from smartstore.vision.tracks import Life, Track, TrackerOptions
 
 Unlike = Callable[[Track, Track], float]
 """Cost of taking two tracks for the same person by their looks."""
 
 
-def missed_by(track: Track, cameras: Mapping[str, CameraModel], options: TrackerOptions) -> int:
+def missed_by(track: Track, cameras: Set[str], rays: RayTable, options: TrackerOptions) -> int:
     """How many of ``cameras`` have the place of a tentative track in their picture that one camera alone shows."""
     if len(track.shown) > 1:
         return 0
-    chest = [(*track.mean[:2], options.chest_m)]
-    missed = 0
-    for camera in cameras.keys() - track.shown.keys():
-        model = cameras[camera]
-        pixel = model.project(chest)[0]
-        missed += bool(np.all((pixel > 0) & (pixel < (model.width_px, model.height_px))))
-    return missed
+    looking = rays.looking_at((float(track.mean[0]), float(track.mean[1]), options.chest_m))
+    return len(looking & cameras - track.shown.keys())
 
 
 def stands_apart(track: Track, others: Iterable[Track], options: TrackerOptions) -> bool:

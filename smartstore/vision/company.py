@@ -6,9 +6,7 @@ younger one is given up.
 
 from collections.abc import Sequence, Set
 
-import numpy as np
-
-from smartstore.vision.tracks import Life, Track, TrackerOptions
+from smartstore.vision.tracks import Life, Track, TrackerOptions, near_pairs
 
 
 def apart(track: Track, others: Set[int]) -> None:
@@ -20,14 +18,10 @@ def apart(track: Track, others: Set[int]) -> None:
 def merge(tracks: Sequence[Track], t_ns: int, options: TrackerOptions) -> None:
     """Ends the younger of two tracks that have run along for long."""
     alive = [track for track in tracks if track.life is not Life.LOST]
-    at = np.array([track.mean[:2] for track in alive]).reshape(-1, 2)
-    near = ((at[:, None] - at) ** 2).sum(axis=2) < options.merge_m**2
-    for track, by in zip(alive, near, strict=True):
+    for track in alive:
         if track.close_since:
-            apart(track, {alive[i].serial for i in np.flatnonzero(~by).tolist()})
-    if np.count_nonzero(near) == len(alive):
-        return
-    for i, j in np.argwhere(np.tril(near, -1)).tolist():
+            apart(track, {other.serial for other in alive if other.away_m(track) >= options.merge_m})
+    for j, i in sorted(near_pairs(alive, options.merge_m), key=lambda pair: pair[::-1]):
         younger, older = alive[i], alive[j]
         # Both sides keep the start, and a view that shows both clears both.
         since = younger.close_since.setdefault(older.serial, t_ns)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.vision.tracks import Track
+from smartstore.vision.tracks import Looks, Track, near_pairs
 
 Array = NDArray[np.float64]
-Looks = Sequence[Array]
+_NONE: Looks = np.zeros(0), 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,10 @@ class _Crossing:
 
     def add(self, *looks: Looks) -> None:
         """Takes in what the two look like now."""
-        for which, of_one in enumerate(looks):
-            for look in of_one:
-                if len(look) == len(self.one) == len(self.other) and np.isfinite(look).all():
-                    self.sums[which] += look
-                    self.seen[which] += 1
+        for which, (total, count) in enumerate(looks):
+            if count and len(total) == len(self.one) == len(self.other):
+                self.sums[which] += total
+                self.seen[which] += count
 
     def differences(self) -> tuple[Array, Array]:
         """How they differed, and how they differ now."""
@@ -69,25 +68,23 @@ class Crossings:
 
     def observe(self, tracks: Sequence[Track], looks: Mapping[int, Looks]) -> list[tuple[Track, Track]]:
         """Pairs of ``tracks`` that have changed places; ``looks`` are those of this moment, by row."""
-        rows = [row for row, track in enumerate(tracks) if track.number]
-        at = np.array([tracks[row].mean[:2] for row in rows]).reshape(-1, 2)
-        metres = np.hypot(*np.moveaxis(at[:, None] - at, 2, 0))
-        place = {tracks[row].serial: i for i, row in enumerate(rows)}
-        waiting = [(place[one], place[other]) for one, other in self._open if one in place and other in place]
-        near = np.argwhere(np.triu(metres < self._options.near_m, 1)).tolist()
+        row = {track.serial: i for i, track in enumerate(tracks) if track.number}
+        waiting = [(row[one], row[other]) for one, other in self._open if one in row and other in row]
+        rows = [*row.values()]
+        near = [(rows[i], rows[j]) for i, j in near_pairs([tracks[i] for i in rows], self._options.near_m)]
         still: dict[tuple[int, int], _Crossing] = {}
         changed = []
-        for i, j in sorted({*waiting, *map(tuple, near)}):
-            one, other = tracks[rows[i]], tracks[rows[j]]
-            key = one.serial, other.serial
+        for i, j in sorted({*waiting, *near}):
+            one, other = tracks[i], tracks[j]
+            key, metres = (one.serial, other.serial), one.away_m(other)
             crossing = self._open.get(key)
-            if metres[i, j] < self._options.near_m:
+            if metres < self._options.near_m:
                 still[key] = crossing = crossing or _Crossing(one.appearance, other.appearance)
                 crossing.forget()
             elif crossing is not None:
                 still[key] = crossing
-                if metres[i, j] > self._options.apart_m:
-                    crossing.add(looks.get(rows[i], ()), looks.get(rows[j], ()))
+                if metres > self._options.apart_m:
+                    crossing.add(looks.get(i, _NONE), looks.get(j, _NONE))
                 if min(crossing.seen) >= self._options.least_looks:
                     del still[key]
                     if self._have_changed(crossing):

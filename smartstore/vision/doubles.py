@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import SeenPerson
+from smartstore.vision import sight_kernels
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 
 SAME_PLACE_M = 0.3
 SAME_JOINTS = 0.12
@@ -23,33 +25,20 @@ CROWDED = 0.25
 """Share of a box that lies in another one."""
 
 
-class Overlaps:
-    """How far the boxes (v, n, 4) of v pictures cover each other, whose people stand at ``places_m`` (v, n, 2); an
-    empty box covers nothing.
+def alike(boxes_px: Array, places_m: Array, starts: Rows) -> Bools:
+    """Whether (n, n) one of two boxes (n, 4) of a picture lies mostly within the other one, and both show one place,
+    whose x and y stand first in (n, 2 or more); the people of a picture are those from one of ``starts`` (v + 1) to the
+    next.
     """
+    return sight_kernels.alike(boxes_px, places_m, starts, WITHIN, SAME_PLACE_M)
 
-    def __init__(self, boxes_px: Array, places_m: Array) -> None:
-        self._places = places_m
-        low = np.maximum(boxes_px[:, :, None, :2], boxes_px[:, None, :, :2])
-        size = np.maximum(np.minimum(boxes_px[:, :, None, 2:], boxes_px[:, None, :, 2:]) - low, 0.0)
-        self._common = size[..., 0] * size[..., 1]
-        own = boxes_px[:, :, 2:] - boxes_px[:, :, :2]
-        self._area = np.maximum(own[..., 0] * own[..., 1], 1.0)
-        places = np.arange(boxes_px.shape[1])
-        self._common[:, places, places] = 0.0
 
-    def alike(self) -> Bools:
-        """Whether (v, n, n) one of two boxes of a picture lies mostly within the other one, and both show one place."""
-        away = self._places[:, :, None] - self._places[:, None]
-        near = (away * away).sum(axis=3) < SAME_PLACE_M**2
-        return np.asarray(near & (self._common > WITHIN * np.minimum(self._area[:, :, None], self._area[:, None])))
+def crowded(boxes_px: Array, kept: Bools, starts: Rows) -> Bools:
+    """Of whom (n,) the box of somebody in the same picture who is ``kept`` (n,) covers much.
 
-    def crowded(self, kept: Bools) -> Bools:
-        """Of whom (v, n) the box of one of those who are ``kept`` (v, n) covers much.
-
-        Their appearance is partly somebody else's.
-        """
-        return np.asarray(((self._common > CROWDED * self._area[:, :, None]) & kept[:, None]).any(axis=2))
+    Their appearance is partly somebody else's.
+    """
+    return sight_kernels.crowded(boxes_px, kept, starts, CROWDED)
 
 
 def once_each(people: Sequence[SeenPerson], who: Iterable[int], alike: Bools) -> list[int]:
@@ -67,9 +56,10 @@ def once_each(people: Sequence[SeenPerson], who: Iterable[int], alike: Bools) ->
 def _same_joints(one: SeenPerson, other: SeenPerson) -> bool:
     if not len(one.joints_px) or not len(other.joints_px):
         return True
-    both = (one.joints_px[:, 2] >= MIN_SCORE) & (other.joints_px[:, 2] >= MIN_SCORE)
-    if np.count_nonzero(both) < 3:
+    both = np.minimum(one.joints_px[:, 2], other.joints_px[:, 2]) >= MIN_SCORE
+    shared = np.count_nonzero(both)
+    if shared < 3:
         return True
-    apart = np.linalg.norm(one.joints_px[both, :2] - other.joints_px[both, :2], axis=1)
+    x, y, _ = (one.joints_px - other.joints_px).T
     size = max(one.box_px[3] - one.box_px[1], other.box_px[3] - other.box_px[1])
-    return bool(2 * np.count_nonzero(apart < SAME_JOINTS * size) > len(apart))
+    return bool(2 * np.count_nonzero(both & (x * x + y * y < (SAME_JOINTS * size) ** 2)) > shared)

@@ -5,13 +5,12 @@ constant velocity (white acceleration), and a body's height wanders: people stoo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.vision.symmetric import inverse
+from smartstore.vision import flock_kernels
 from smartstore.vision.tracks import Track, TrackerOptions
 
 Array = NDArray[np.float64]
@@ -28,18 +27,14 @@ def begun(mean: Array, cov: Array) -> tuple[Array, Array]:
     return np.array([*mean, 0.0, 0.0]), spread
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """p pairs of a track (its row) and a measurement, and how far they are apart.
-
-    ``unlikely`` is -2 log of the likelihood of such a measurement, less what a perfectly known track would have:
-    squared Mahalanobis ``distance`` plus the growth of the floor covariance's log determinant, so that a long unseen
-    track does not snatch the detections of others.
+class Pairs(NamedTuple):
+    """How far n tracks and m measurements are apart, all (n, m): on the floor in metres, as squared Mahalanobis
+    distance, and as -2 log of the likelihood of such a measurement, less what a perfectly known track would have: that
+    distance plus the growth of the floor covariance's log determinant, so that a long unseen track does not snatch the
+    detections of others.
     """
 
-    rows: Rows
-    innovation: Array
-    cov_measured: Array
+    metres: Array
     distance: Array
     unlikely: Array
 
@@ -73,47 +68,25 @@ class Flock:
         """Moves all tracks ``dt_s`` ahead; those that nobody sees come to a halt."""
         if not self.tracks or dt_s <= 0:
             return
-        unseen = np.array([track.unseen_s(t_ns) > options.lost_after_s for track in self.tracks])[:, None]
+        unseen = np.array([track.unseen_s(t_ns) > options.lost_after_s for track in self.tracks])
         keep = np.where(unseen, np.exp(-dt_s / options.halt_s), 1.0)
         move = np.where(unseen, options.halt_s * (1 - keep), dt_s)
-        self.mean[:, :2] += move * self.mean[:, 3:]
-        self.mean[:, 3:] *= keep
-        self.cov[:, :2] += move[:, None] * self.cov[:, 3:]
-        self.cov[:, 3:] *= keep[:, None]
-        self.cov[:, :, :2] += move[:, None] * self.cov[:, :, 3:]
-        self.cov[:, :, 3:] *= keep[:, None]
-        self.cov += _noise(dt_s, options)
+        flock_kernels.predict(self.mean, self.cov, keep, move, _noise(dt_s, options))
 
-    def metres(self, measured: Array) -> Array:
-        """Metres on the floor (tracks, measurements) between all tracks and measurements (m, 3)."""
-        away = measured[:, :2] - self.mean[:, None, :2]
-        return np.hypot(away[..., 0], away[..., 1])
-
-    def pairs(self, rows: Rows, measured: Array, cov_measured: Array) -> Pairs:
-        """The tracks of these rows (p,), each beside a measurement of x, y, height: (p, 3) with (p, 3, 3)."""
-        innovation = measured - self.mean[rows, :3]
-        spread = self.cov[rows, :3, :3] + cov_measured
-        distance = (innovation * (inverse(spread) @ innovation[:, :, None])[:, :, 0]).sum(axis=1)
-        unlikely = distance + np.log(_area2(spread) / _area2(cov_measured))
-        return Pairs(rows, innovation, cov_measured, distance, unlikely)
-
-    def update(self, pairs: Pairs, chosen: Rows, trusted: float) -> None:
-        """The Kalman update of all tracks with the measurements of the ``chosen`` pairs, any number of them to a track:
-        in information form measurements that are independent add up.
-
-        A measurement whose squared Mahalanobis distance exceeds ``trusted`` is given a covariance so much larger.
+    def compare(self, measured: Array, cov_measured: Array, reach_m: Array) -> Pairs:
+        """All tracks beside all measurements of x, y, height: (m, 3) with (m, 3, 3). What is farther from a track on
+        the floor than its reach (n,) is infinitely unlikely.
         """
-        rows, far = pairs.rows[chosen], np.maximum(pairs.distance[chosen] / trusted, 1.0)
-        weight = inverse(pairs.cov_measured[chosen] * far[:, None, None])
-        said, news = np.zeros((len(self.tracks), 3, 3)), np.zeros((len(self.tracks), 3, 1))
-        np.add.at(said, rows, weight)
-        np.add.at(news, rows, weight @ pairs.innovation[chosen][:, :, None])
-        cross = self.cov[:, :, :3].copy()
-        gain = cross @ np.linalg.inv(np.eye(3) + said @ cross[:, :3])
-        self.mean += (gain @ news)[:, :, 0]
-        self.mean[:, 2] = np.minimum(np.maximum(self.mean[:, 2], 0.9), 2.1)
-        cov = self.cov - gain @ said @ cross.transpose(0, 2, 1)
-        self.cov[:] = (cov + cov.transpose(0, 2, 1)) / 2
+        return Pairs(*flock_kernels.compare(self.mean, self.cov, measured, cov_measured, reach_m))
+
+    def update(self, rows: Rows, measured: Array, cov_measured: Array, distance: Array, trusted: float) -> None:
+        """The Kalman update of the tracks of these ``rows`` (k,), each with a measurement (k, 3), any number of them to
+        a track: in information form measurements that are independent add up.
+
+        A measurement whose squared Mahalanobis ``distance`` (k,) exceeds ``trusted`` is given a covariance so much
+        larger.
+        """
+        flock_kernels.update(self.mean, self.cov, rows, measured, cov_measured, np.maximum(distance / trusted, 1.0))
 
 
 def _noise(dt_s: float, options: TrackerOptions) -> Array:
@@ -127,8 +100,3 @@ def _noise(dt_s: float, options: TrackerOptions) -> Array:
         [both, 0.0, 0.0, speed, 0.0],
         [0.0, both, 0.0, 0.0, speed],
     ])  # fmt: skip
-
-
-def _area2(cov: Array) -> Array:
-    """Determinant of the floor part of covariances (..., 3, 3)."""
-    return np.asarray(cov[..., 0, 0] * cov[..., 1, 1] - cov[..., 0, 1] ** 2)

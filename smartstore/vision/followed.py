@@ -82,12 +82,10 @@ class FloorFollower:
         flock.predict(view.t_ns, dt_s, self.motion)
         seen = [person for person in view.people if self._is_credible(person)]
         mean, cov = self._measured(seen)
-        row, column = np.indices((len(self._people), len(seen))).reshape(2, -1)
-        pairs = flock.pairs(row, mean[column], cov[column])
-        matches = self._match(
-            view.source, seen, flock.metres(mean), pairs.unlikely.reshape(len(self._people), len(seen))
-        )
-        flock.update(pairs, np.array([p * len(seen) + d for p, d in matches], np.intp), self.motion.trusted)
+        pairs = flock.compare(mean, cov, np.full(len(self._people), np.inf))
+        matches = self._match(view.source, seen, pairs.metres, pairs.unlikely)
+        row, column = np.array(matches, np.intp).reshape(-1, 2).T
+        flock.update(row, mean[column], cov[column], pairs.distance[row, column], self.motion.trusted)
         for p, d in matches:
             self._take_up(self._people[p], view, seen[d])
         matched = {d for _, d in matches}

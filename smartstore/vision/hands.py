@@ -12,17 +12,17 @@ rays of a moment taken in, at once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import COCO_JOINTS, LEFT_WRIST, RIGHT_WRIST, Hand
 from smartstore.site import Fixture, Site
+from smartstore.vision import flock_kernels, sight_kernels
 from smartstore.vision.flock import Flock
 from smartstore.vision.floor import Bodies
 from smartstore.vision.rays import RayTable
-from smartstore.vision.symmetric import inverse
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -37,8 +37,7 @@ _ARM_JOINTS = np.array(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HandOptions:
+class HandOptions(NamedTuple):
     """What is assumed of wrists, arms and their motion."""
 
     min_score: float = 0.4
@@ -80,15 +79,9 @@ class Wrists:
     @classmethod
     def of(cls, bodies: Bodies, table: RayTable, options: HandOptions) -> Self:
         """The wrists of ``bodies``."""
-        arms = bodies.joints_px[:, _ARM_JOINTS]
-        wrist, elbow = arms[:, :, 0], arms[:, :, 1]
-        bent = (elbow[..., 2] >= options.min_score)[..., None]
-        palms = wrist[..., :2] + np.where(bent, options.palm_beyond_wrist * (wrist[..., :2] - elbow[..., :2]), 0.0)
-        rays = table.rays(np.nan_to_num(palms), bodies.camera)
-        rays /= np.linalg.norm(rays, axis=2, keepdims=True)
-        pixels = options.pixel_sigma * (2.0 - wrist[..., 2])
-        angle = np.hypot(pixels / table.focal_px[bodies.camera][:, None], options.survey_sigma_rad)
-        return cls(wrist[..., 2] >= options.min_score, table.position_m[bodies.camera], rays, _across(rays), angle)
+        rays, across, angle = sight_kernels.palms(bodies.joints_px, bodies.camera, table.lenses, _ARM_JOINTS, options)
+        seen = bodies.joints_px[:, _ARM_JOINTS[:, 0], 2] >= options.min_score
+        return cls(seen, table.position_m[bodies.camera], rays, across, angle)
 
 
 class HandTracker:
@@ -123,16 +116,20 @@ class HandTracker:
         if not len(which):
             return
         row, hand = rows[which], 2 * met[which] + side
-        rays = _Rays.of(wrists, row, side, hand)
-        self._move(_each(hand), t_ns, flock)
-        accepted = self._cut(rays)
+        origin_m, along, sigma_rad = wrists.origin_m[row], wrists.rays[row, side], wrists.sigma_rad[row, side]
+        rays = origin_m, along, wrists.across[row, side], sigma_rad
+        stale = flock_kernels.move(
+            self._mean, self._cov, self._seen_ns, hand, t_ns, flock.mean, flock.cov, self.options
+        )
+        self._refused[stale] = 0
+        accepted = self._cut(hand, *rays)
         lost = ~accepted & (self._refused[hand] >= self.options.refusals)
         if lost.any():
-            self._by_the_shoulder(_each(hand[lost]), flock)
-            accepted[lost] = self._cut(_Rays.of(wrists, row[lost], side[lost], hand[lost]))
-        depths = np.einsum("ni,nij,nj->n", rays.along, self._cov[hand], rays.along)
+            self._by_the_shoulder(hand[lost], flock)
+            accepted[lost] = self._cut(hand[lost], *(part[lost] for part in rays))
+        depths = flock_kernels.depths(self._cov, hand, along)
         for i in np.flatnonzero(accepted & (depths >= self.options.open_depth_m**2)).tolist():
-            self._at_the_shelf(int(hand[i]), rays.origin_m[i], rays.along[i])
+            self._at_the_shelf(int(hand[i]), origin_m[i], along[i])
 
     def told(self, t_ns: int) -> list[tuple[Hand, ...]]:
         """The hands that are known well enough at ``t_ns``, for each row of the flock."""
@@ -140,67 +137,23 @@ class HandTracker:
         known = (self._seen_ns >= t_ns - round(self.options.stale_s * 1e9)) & (sigma_m <= self.options.max_sigma_m)
         hands: list[list[Hand]] = [[] for _ in range(len(known) // 2)]
         which = np.flatnonzero(known)
-        covs = self._cov[which].reshape(-1, 9).tolist()
-        for hand, place, cov in zip(which.tolist(), self._mean[which].tolist(), covs, strict=True):
-            told = Hand(
-                _SIDES[hand % 2],
-                place[0],
-                place[1],
-                place[2],
-                float(sigma_m[hand]),
-                int(self._seen_ns[hand]),
-                tuple(cov),
-            )
-            hands[hand // 2].append(told)
+        columns = which, self._mean[which], sigma_m[which], self._seen_ns[which], self._cov[which].reshape(-1, 9)
+        for hand, (x, y, z), sigma, seen_ns, cov in zip(*(column.tolist() for column in columns), strict=True):
+            hands[hand // 2].append(Hand(_SIDES[hand % 2], x, y, z, sigma, seen_ns, tuple(cov)))
         return [tuple(both) for both in hands]
-
-    def _move(self, hands: Rows, t_ns: int, flock: Flock) -> None:
-        """The hands as they may be at ``t_ns``: they go along with the body and move by themselves."""
-        dt_s = (t_ns - self._seen_ns[hands]) / 1e9
-        self._mean[hands, :2] += flock.mean[hands // 2, 3:] * dt_s[:, None]
-        self._cov[hands] += ((self.options.speed_m_s * dt_s) ** 2)[:, None, None] * np.eye(3)
-        self._seen_ns[hands] = t_ns
-        stale = dt_s > self.options.stale_s
-        if stale.any():
-            self._by_the_shoulder(hands[stale], flock)
 
     def _by_the_shoulder(self, hands: Rows, flock: Flock) -> None:
         """These may be anywhere within an arm's length."""
-        mean, cov = flock.mean[hands // 2], flock.cov[hands // 2]
-        self._mean[hands] = mean[:, :3] * (1.0, 1.0, self.options.height_share)
-        self._cov[hands] = np.eye(3) * self.options.reach_sigma_m**2
-        self._cov[hands, (0,), (0,)] += cov[:, 0, 0]
-        self._cov[hands, (1,), (1,)] += cov[:, 1, 1]
+        for hand in hands.tolist():
+            body = flock.mean[hand // 2], flock.cov[hand // 2]
+            flock_kernels.put_down(self._mean[hand], self._cov[hand], *body, self.options)
         self._refused[hands] = 0
 
-    def _cut(self, rays: "_Rays") -> Bools:
-        """Updates the hands with their rays; False, and nothing changed, where a hand cannot be on a ray.
-
-        In information form what independent rays say of a hand adds up: each fixes it across its direction.
-        """
-        away = rays.origin_m - self._mean[rays.hand]
-        along = (away * rays.along).sum(axis=1)
-        noise = (rays.sigma_rad * np.maximum(-along, 0.3)) ** 2
-        accepted = self._distance(rays, away, noise) <= self.options.gate
-        on, hands = rays.hand[accepted], _each(rays.hand[accepted])
-        weight = ((np.eye(3) - rays.along[:, :, None] * rays.along[:, None, :]) / noise[:, None, None])[accepted]
-        said, news = np.zeros_like(self._cov), np.zeros((*self._mean.shape, 1))
-        np.add.at(said, on, weight)
-        np.add.at(news, on, weight @ away[accepted, :, None])
-        cov = inverse(inverse(self._cov[hands]) + said[hands])
-        self._cov[hands] = cov
-        self._mean[hands] += (cov @ news[hands])[:, :, 0]
-        np.add.at(self._refused, rays.hand[~accepted], 1)
-        self._refused[hands] = 0
-        return np.asarray(accepted)
-
-    def _distance(self, rays: "_Rays", away: Array, noise: Array) -> Array:
-        """Squared Mahalanobis distance (2 degrees of freedom) of each hand from its ray."""
-        offset = (rays.across @ away[:, :, None])[:, :, 0]
-        spread = rays.across @ self._cov[rays.hand] @ rays.across.transpose(0, 2, 1)
-        first, second, both = spread[:, 0, 0] + noise, spread[:, 1, 1] + noise, spread[:, 0, 1]
-        x, y = offset.T
-        return np.asarray((second * x * x - 2.0 * both * x * y + first * y * y) / (first * second - both * both))
+    def _cut(self, hand: Rows, origin_m: Array, along: Array, across: Array, sigma_rad: Array) -> Bools:
+        """Updates hands with their rays (k,); False where a hand cannot be on a ray."""
+        return flock_kernels.cut(
+            self._mean, self._cov, self._refused, hand, origin_m, along, across, sigma_rad, self.options.gate
+        )
 
     def _at_the_shelf(self, hand: int, origin: Array, ray: Array) -> None:
         """While the depth along the ray is open, a shelf face that the ray meets nearby settles it."""
@@ -215,45 +168,6 @@ class HandTracker:
             gain = cov @ ray / (depth_var + self.options.face_sigma_m**2)
             mean += gain * min(errors, key=abs)
             cov -= np.outer(gain, ray @ cov)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rays:
-    """The rays (n,) of one moment that were seen, and on which ``hand`` each of them lies."""
-
-    hand: Rows
-    origin_m: Array
-    along: Array
-    across: Array
-    sigma_rad: Array
-
-    @classmethod
-    def of(cls, wrists: Wrists, rows: Rows, side: Rows, hand: Rows) -> Self:
-        """These wrists."""
-        return cls(
-            hand,
-            wrists.origin_m[rows],
-            wrists.rays[rows, side],
-            wrists.across[rows, side],
-            wrists.sigma_rad[rows, side],
-        )
-
-
-def _each(hands: Rows) -> Rows:
-    """The numbers that occur, each once."""
-    return np.flatnonzero(np.bincount(hands))
-
-
-def _across(rays: Array) -> Array:
-    """Two unit vectors (..., 2, 3) across each ray (Duff et al., "Building an orthonormal basis, revisited", 2017)."""
-    x, y, z = np.moveaxis(rays, -1, 0)
-    sign = np.copysign(1.0, z)
-    a = -1.0 / (sign + z)
-    b = x * y * a
-    out = np.empty((*x.shape, 2, 3))
-    out[..., 0, 0], out[..., 0, 1], out[..., 0, 2] = 1.0 + sign * x * x * a, sign * b, -sign * x
-    out[..., 1, 0], out[..., 1, 1], out[..., 1, 2] = b, sign + y * y * a, -y
-    return out
 
 
 def _meets(fixture: Fixture, origin: Array, ray: Array) -> float | None:

@@ -5,14 +5,17 @@ distances, as -2 log likelihood ratios. Appearance vectors of different cameras 
 is "alike" is learned from the pictures themselves, so nothing has to be set by hand.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smartstore.vision import match_kernels
+
 Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 
 
 @dataclass(slots=True)
@@ -35,9 +38,10 @@ class _Spread:
         self.mean += new / self.weight * float(away.mean())
         self.var += new / self.weight * (float(away @ away) / len(values) - self.var)
 
-    def log_density(self, values: Array) -> Array:
-        var = max(self.var, 0.04**2)
-        return np.asarray(-0.5 * ((values - self.mean) ** 2 / var + math.log(var)))
+    @property
+    def believed_var(self) -> float:
+        """The variance, never too small a one."""
+        return max(self.var, 0.04**2)
 
 
 class Likeness:
@@ -48,27 +52,18 @@ class Likeness:
         self._same, self._other = _Spread(0.2, 0.15**2), _Spread(0.6, 0.25**2)
 
     def cost(self, distances: Array) -> Array:
-        """-2 log likelihood ratio of "the same" against "somebody else"; 0 where a distance is NaN (not known)."""
-        known = np.isfinite(distances)
-        # Beyond the usual distances nothing more is learned: the tails of two normal distributions tell tales.
-        low, high = sorted((self._same.mean, self._other.mean))
-        d = np.minimum(np.maximum(np.where(known, distances, low), low), high)
-        ratio = self._same.log_density(d) - self._other.log_density(d)
-        return np.where(known, np.minimum(np.maximum(-2.0 * ratio, self._least), self._most), 0.0)
-
-    def watch(self, distances: Array, metres: Array, starts: Sequence[int], alone_m: float) -> None:
-        """Learns from tracks and what was seen, (n, m) both, the columns of each view from one of ``starts`` on: pairs
-        far from all others of a view on the floor are surely the same person; pairs far from each other surely not.
-        """
-        near, far = metres < alone_m / 4, metres > alone_m
-        views = starts[:-1]
-        alone_there = np.logical_and.reduceat(near | far, views, axis=1) & (np.add.reduceat(near, views, axis=1) == 1)
-        alone = (
-            near
-            & ((near | far).all(axis=0) & (near.sum(axis=0) == 1))
-            & np.repeat(alone_there, np.diff(starts), axis=1)
+        """-2 log likelihood ratio (n, m) of "the same" against "somebody else"; 0 where a distance is NaN (unknown)."""
+        same, other = self._same, self._other
+        return match_kernels.likeness_cost(
+            distances, same.mean, same.believed_var, other.mean, other.believed_var, self._least, self._most
         )
-        self.learn(distances[alone], distances[far])
+
+    def watch(self, distances: Array, metres: Array, known: Bools, starts: Rows, alone_m: float) -> None:
+        """Learns from tracks and what was seen, (n, m) both, the columns of each view from one of ``starts`` on: pairs
+        of ``known`` tracks (n,) far from all others of a view on the floor are surely the same person; pairs far from
+        each other surely not.
+        """
+        self.learn(*match_kernels.sure_pairs(distances, metres, known, starts, alone_m / 4, alone_m))
 
     def learn(self, same: Array, other: Array) -> None:
         """Takes in distances of surely equal and surely different pairs; NaN are left out."""

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.geometry import CameraModel
+from smartstore.domain.geometry import CameraModel, distort, valid_r2
+from smartstore.vision import sight_kernels
+from smartstore.vision.sight_kernels import Lenses
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]
@@ -27,31 +29,42 @@ class RayTable:
         self.position_m = np.array([model.position_m for model in models.values()]).reshape(-1, 3)
         self.focal_px = np.array([model.k[0, 0] for model in models.values()])
         self.height_px = np.array([model.height_px for model in models.values()], float)
-        grids = [self._cells_of(model) for model in models.values()]
+        self._rotation = np.array([model.rotation for model in models.values()]).reshape(-1, 3, 3)
+        self._k = np.array([model.k for model in models.values()]).reshape(-1, 3, 3)
+        self._distortion = np.array([model.distortion for model in models.values()]).reshape(-1, 5).T
+        self._furthest_r2 = np.array([valid_r2(model.distortion) for model in models.values()])
+        self._size_px = np.array([(model.width_px, model.height_px) for model in models.values()]).reshape(-1, 2)
+        grids = [self._nodes_of(model) for model in models.values()]
         sizes = np.array([grid.shape[:2] for grid in grids], np.intp).reshape(-1, 2)
-        self._columns, self._last = sizes[:, 1], sizes[:, ::-1] - 1
-        self._first = np.cumsum([0, *sizes.prod(axis=1)])
-        self._cells = np.concatenate([np.zeros((0, 4, 3)), *(grid.reshape(-1, 4, 3) for grid in grids)])
+        self.lenses = Lenses(
+            np.concatenate([np.zeros((0, 3)), *(grid.reshape(-1, 3) for grid in grids)]),
+            np.cumsum([0, *sizes.prod(axis=1)]),
+            sizes[:, 1].copy(), sizes[:, 0].copy(),
+            self.position_m, self.focal_px, self.height_px, self.STEP_PX, self.MARGIN_PX,
+        )  # fmt: skip
 
-    def _cells_of(self, model: CameraModel) -> Array:
-        """The bilinear form of the rays in each cell: its corner, what x adds, what y adds and what both add, for x and
-        y in 0..1: (rows, columns, 4, 3).
-        """
+    def _nodes_of(self, model: CameraModel) -> Array:
+        """The rays (rows, columns, 3) of every few pixels."""
         xs = np.arange(-self.MARGIN_PX, model.width_px + self.MARGIN_PX + self.STEP_PX, self.STEP_PX)
         ys = np.arange(-self.MARGIN_PX, model.height_px + self.MARGIN_PX + self.STEP_PX, self.STEP_PX)
         grid = np.stack(np.meshgrid(xs, ys), axis=-1)
-        rays = model.rays(grid.reshape(-1, 2)).reshape(len(ys), len(xs), 3)
-        corner, right, below, far = rays[:-1, :-1], rays[:-1, 1:], rays[1:, :-1], rays[1:, 1:]
-        return np.stack([corner, right - corner, below - corner, far - right - below + corner], axis=2)
+        return model.rays(grid.reshape(-1, 2)).reshape(len(ys), len(xs), 3)
+
+    def looking_at(self, place_m: tuple[float, float, float]) -> set[str]:
+        """The cameras that have a place in their picture."""
+        local = (self._rotation @ (np.array(place_m) - self.position_m)[:, :, None])[:, :, 0]
+        ahead = local[:, 2] > 1e-6
+        xy = local[:, :2] / np.where(ahead, local[:, 2], 1.0)[:, None]
+        focal, centre = self._k[:, (0, 1), (0, 1)], self._k[:, :2, 2]
+        pixels = distort(xy, self._distortion) * focal + centre
+        shown = (
+            ahead & ((xy**2).sum(axis=1) < self._furthest_r2) & ((pixels > 0) & (pixels < self._size_px)).all(axis=1)
+        )
+        return {camera for camera, there in zip(self.models, shown.tolist(), strict=True) if there}
 
     def rays(self, pixels: Array, camera: Numbers) -> Array:
         """Directions (n, k, 3) of pixels (n, k, 2), of almost unit length; ``camera`` (n,) are the cameras' numbers.
 
         Pixels far outside are taken to the edge.
         """
-        at = (pixels + self.MARGIN_PX) / self.STEP_PX
-        cell = np.minimum(np.maximum(at.astype(np.intp), 0), self._last[camera][:, None])
-        part = np.minimum(np.maximum(at - cell, 0.0), 1.0)
-        place = cell[..., 1] * self._columns[camera][:, None] + cell[..., 0] + self._first[camera][:, None]
-        form, x, y = self._cells[place], part[..., :1], part[..., 1:]
-        return np.asarray(form[..., 0, :] + x * form[..., 1, :] + y * (form[..., 2, :] + x * form[..., 3, :]))
+        return sight_kernels.rays(np.asarray(pixels, float), camera, self.lenses)

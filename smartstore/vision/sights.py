@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import PeopleView, SeenPerson
-from smartstore.vision.doubles import Overlaps, once_each
+from smartstore.vision.doubles import alike, crowded, once_each
 from smartstore.vision.floor import Bodies, FloorOptions, Stands, locate
 from smartstore.vision.ground import Ground
 from smartstore.vision.hands import HandOptions, Wrists
@@ -34,7 +34,11 @@ class Sight:
     """
 
     people: tuple[SeenPerson, ...]
+    looks: tuple[Array, ...]
+    """Their appearances."""
     view: Numbers
+    starts: Numbers
+    """(v + 1,), where the people of each view begin."""
     mean: Array
     cov: Array
     mixed: list[bool]
@@ -62,17 +66,17 @@ class Viewer:
         bodies = Bodies.of(everybody, np.array([self.table.number[one.camera] for one in views], np.intp)[view])
         stands, wrists = locate(bodies, self.table, self.floor), Wrists.of(bodies, self.table, self.hands)
         starts = np.cumsum([0, *counts])
-        kept, mixed = _sorted_out(everybody, bodies, stands, self._plausible(stands), view, starts)
+        kept, mixed = _sorted_out(everybody, bodies, stands, self._plausible(stands), starts)
         sights, first = [], 0
         for moment in moments:
             after = first + len(moment)
             rows = kept[(kept >= starts[first]) & (kept < starts[after])]
             people = tuple(everybody[i] for i in rows.tolist())
-            sights.append(
-                Sight(
-                    people, view[rows] - first, stands.mean[rows], stands.cov[rows], mixed[rows].tolist(), rows, wrists
-                )
-            )
+            sights.append(Sight(
+                people, tuple(person.appearance for person in people), view[rows] - first,
+                np.searchsorted(rows, starts[first : after + 1]), stands.mean[rows], stands.cov[rows],
+                mixed[rows].tolist(), rows, wrists,
+            ))  # fmt: skip
             first = after
         return sights
 
@@ -86,20 +90,13 @@ class Viewer:
 
 
 def _sorted_out(
-    people: Sequence[SeenPerson], bodies: Bodies, stands: Stands, plausible: Bools, view: Numbers, starts: Numbers
+    people: Sequence[SeenPerson], bodies: Bodies, stands: Stands, plausible: Bools, starts: Numbers
 ) -> tuple[Numbers, Bools]:
     """Who is kept of the plausible people of several views, in their order, and of whom (n,) others hide much."""
-    place = np.arange(len(people)) - starts[view]
-    boxes = np.zeros((len(starts) - 1, int(place.max(initial=-1)) + 1, 4))
-    places_m = np.zeros((*boxes.shape[:2], 2))
-    boxes[view, place], places_m[view, place] = bodies.boxes_px, stands.mean[:, :2]
-    overlaps = Overlaps(boxes, places_m)
-    kept = np.zeros(boxes.shape[:2], bool)
-    kept[view, place] = plausible
-    alike = overlaps.alike() & kept[:, :, None] & kept[:, None]
-    for v in np.flatnonzero(alike.any(axis=(1, 2))).tolist():
-        part = slice(starts[v], starts[v + 1])
-        once = once_each(people[part], np.flatnonzero(kept[v]).tolist(), alike[v])
-        kept[v] = False
-        kept[v, once] = True
-    return np.flatnonzero(kept[view, place]), overlaps.crowded(kept)[view, place]
+    kept = plausible.copy()
+    doubled = alike(bodies.boxes_px, stands.mean, starts) & plausible & plausible[:, None]
+    doubtful = np.flatnonzero(doubled.any(axis=1)).tolist()
+    if doubtful:
+        kept[doubtful] = False
+        kept[once_each(people, doubtful, doubled)] = True
+    return np.flatnonzero(kept), crowded(bodies.boxes_px, kept, starts)

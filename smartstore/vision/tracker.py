@@ -23,14 +23,14 @@ from smartstore.vision.association import Rows, assign
 from smartstore.vision.births import continued, is_echo, missed_by, stands_apart, stays
 from smartstore.vision.company import apart, merge
 from smartstore.vision.crossings import Crossings
-from smartstore.vision.flock import Flock, Pairs, begun
+from smartstore.vision.flock import Flock, begun
 from smartstore.vision.floor import FloorOptions
 from smartstore.vision.ground import Ground
 from smartstore.vision.hands import HandOptions, HandTracker
 from smartstore.vision.likeness import Likeness, cosine_distances
 from smartstore.vision.rays import RayTable
 from smartstore.vision.sights import Sight, Viewer
-from smartstore.vision.tracks import Life, Track, TrackerOptions
+from smartstore.vision.tracks import Life, Looks, Track, TrackerOptions
 
 Array = NDArray[np.float64]
 
@@ -114,59 +114,55 @@ class FloorTracker:
         nearby had laid hold of, too, is theirs if it fits them better.
         """
         met, births, last = np.full(len(seen.people), -1), list[int](), -1
-        found = self._match(seen, met, births)
+        distance = self._match(seen, met, births)
         while born := self._born(cameras, seen, met, last):
             births += born
             last = int(seen.view[born[0]])
-            found = self._match(seen, met, births)
-        if found is not None:
-            self._flock.update(*found, self.options.trusted)
+            distance = self._match(seen, met, births)
         places = np.flatnonzero(met >= 0)
+        old = places[~np.isin(places, births)] if births else places
+        if len(old):
+            self._flock.update(met[old], seen.mean[old], seen.cov[old], distance[old], self.options.trusted)
         if len(places):
             looks = self._note(cameras, seen, met.tolist())
             for one, other in self._crossings.observe(self._flock.tracks, looks):
                 one.number, other.number = other.number, one.number
             self._hands.observe(self._t_ns, self._flock, met[places], seen.wrists, seen.rows[places])
 
-    def _match(self, seen: Sight, met: Rows, births: Sequence[int]) -> tuple[Pairs, Rows] | None:
+    def _match(self, seen: Sight, met: Rows, births: Sequence[int]) -> Array:
         """Says in ``met`` whose all places are: of known people first, then of the tentative ones with what is left.
-        Returns pairs of tracks and what was seen, and which of them those are; the flock is not moved.
+        The flock is not moved. Returns the squared Mahalanobis distance of each place from whose it is.
 
-        Those who were born at ``births`` are its last tracks; only later views than that of their birth show them.
+        Those who were born at ``births`` have their places; only later views than that of their birth show them, too.
         """
         tracks, options = self._flock.tracks, self.options
-        places = np.delete(np.arange(len(met)), births)
-        if not tracks or not len(places):
-            return None
-        view, mean = seen.view[places], seen.mean[places]
-        starts = [0, *(np.flatnonzero(np.diff(view)) + 1).tolist(), len(view)]
+        distance = np.zeros(len(met))
+        if not tracks or not len(met):
+            return distance
         known = np.array([track.life is not Life.TENTATIVE for track in tracks])
-        metres = self._flock.metres(mean)
-        unlike = cosine_distances(
-            [track.appearance for track in tracks], [seen.people[place].appearance for place in places.tolist()]
-        )
-        if known.any() and not births:
-            self._likeness.watch(unlike[known], metres[known], starts, options.alone_m)
-        rows, columns = np.nonzero(metres <= self._reach()[:, None])
-        pairs = self._flock.pairs(rows, mean[columns], seen.cov[places][columns])
-        cost, number = np.full(metres.shape, np.inf), np.empty(metres.shape, np.intp)
-        cost[rows, columns] = pairs.unlikely + options.appearance_weight * self._likeness.cost(unlike[rows, columns])
-        for born, birth in enumerate(births, len(tracks) - len(births)):
-            cost[born, view <= seen.view[birth]] = np.inf
-        number[rows, columns] = np.arange(len(rows))
-        row, column = assign(cost, options.gate, starts, first=known)
-        met[places] = -1
-        met[places[column]] = row
-        return pairs, number[row, column]
+        pairs = self._flock.compare(seen.mean, seen.cov, self._reach())
+        unlike = cosine_distances([track.appearance for track in tracks], seen.looks)
+        if not births:
+            self._likeness.watch(unlike, pairs.metres, known, seen.starts, options.alone_m)
+        cost = pairs.unlikely + options.appearance_weight * self._likeness.cost(unlike)
+        own = met[births]
+        cost[:, births] = np.inf
+        for born, birth in zip(own.tolist(), births, strict=True):
+            cost[born, seen.view <= seen.view[birth]] = np.inf
+        row, column = assign(cost, options.gate, seen.starts, first=known)
+        met[:] = -1
+        met[births], met[column] = own, row
+        distance[column] = pairs.distance[row, column]
+        return distance
 
     def _reach(self) -> Array:
         """How far from its prediction each track may be found, metres."""
         unseen = np.array([track.unseen_s(self._t_ns) for track in self._flock.tracks])
         return self.options.gate_m + np.minimum(np.maximum(unseen - self.options.lost_after_s, 0.0), 1.5)
 
-    def _note(self, cameras: Sequence[str], seen: Sight, met: Sequence[int]) -> dict[int, list[Array]]:
+    def _note(self, cameras: Sequence[str], seen: Sight, met: Sequence[int]) -> dict[int, Looks]:
         """Remembers who was seen just now, how they looked and beside whom; their looks, by row."""
-        looks: dict[int, list[Array]] = {}
+        looks: dict[int, Looks] = {}
         shown: dict[int, list[int]] = {}
         for place, row in enumerate(met):
             if row >= 0:
@@ -175,8 +171,8 @@ class FloorTracker:
         for row, places in shown.items():
             track = self._flock.tracks[row]
             dt_s = min(track.unseen_s(self._t_ns), 1.0)
-            looks[row] = [seen.people[place].appearance for place in places if not seen.mixed[place]]
-            track.remember(looks[row], dt_s, self.options.appearance_memory_s)
+            shows = [seen.looks[place] for place in places if not seen.mixed[place]]
+            looks[row] = track.remember(shows, dt_s, self.options.appearance_memory_s)
             track.hits += len(places)
             track.seen_ns = self._t_ns
             if track.life is Life.LOST:
@@ -213,8 +209,9 @@ class FloorTracker:
             track.before = {camera: n - cameras.count(camera) for camera, n in self._views.items()}
             met[place] = len(self._flock.tracks) + len(born)
             born.append(track)
-        self._flock.join(born)
-        self._hands.join(len(born))
+        if born:
+            self._flock.join(born)
+            self._hands.join(len(born))
         return places
 
     def _live(self) -> None:
@@ -231,7 +228,7 @@ class FloorTracker:
         options, age_s = self.options, (self._t_ns - track.born_ns) / 1e9
         if track.hits < options.confirm_hits or track.share_seen(self._views) < options.confirm_share:
             return
-        missed = missed_by(track, {camera: self.rays.models[camera] for camera in self._views}, options)
+        missed = missed_by(track, self._views.keys(), self.rays, options)
         if missed > options.alone_most:
             return
         alone = missed > 0

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import FloorTrack, Hand
+from smartstore.vision import match_kernels
 
 Array = NDArray[np.float64]
+Looks = tuple[Array, int]
+"""The sum of several appearances, and how many they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +150,25 @@ class Track:
             camera: hits / max(views[camera] - self.before.get(camera, 0), 1) for camera, hits in self.shown.items()
         }
 
-    def remember(self, seen: Sequence[Array], dt_s: float, memory_s: float) -> None:
-        """Lets the running mean of the appearance follow those that were ``seen`` at one moment."""
+    def remember(self, seen: Sequence[Array], dt_s: float, memory_s: float) -> Looks:
+        """Lets the running mean of the appearance follow those that were ``seen`` at one moment; returns their sum and
+        how many they are, of those that can be compared with it.
+        """
         if not len(self.appearance):
             self.appearance = next((one.copy() for one in seen if len(one) and np.isfinite(one).all()), self.appearance)
         alike = [one for one in seen if len(one) == len(self.appearance)]
-        if not alike or not len(self.appearance):
-            return
+        total = sum(alike, np.zeros(len(self.appearance)))
+        if not alike or not math.isfinite(total @ total):
+            return total, 0
         share = max(len(alike) / (self.hits + len(alike)), min(1.0, dt_s / memory_s))
-        mixed = self.appearance + share * (sum(alike) / len(alike) - self.appearance)
-        length = math.sqrt(mixed @ mixed)
-        if math.isfinite(length):
-            self.appearance = mixed / max(length, 1e-9)
+        mixed = self.appearance + share * (total / len(alike) - self.appearance)
+        self.appearance = mixed / max(math.sqrt(mixed @ mixed), 1e-9)
+        return total, len(alike)
+
+
+def near_pairs(tracks: Sequence[Track], metres: float) -> list[tuple[int, int]]:
+    """The numbers of those in ``tracks`` that are nearer to each other on the floor, each pair once, in their order."""
+    if len(tracks) < 2:
+        return []
+    pairs = match_kernels.near_pairs(np.concatenate([track.mean[:2] for track in tracks]), metres)
+    return [(i, j) for i, j in pairs.tolist()]

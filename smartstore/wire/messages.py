@@ -41,9 +41,9 @@ class Frame(Message, frozen=True, kw_only=True):
 class SeenPerson(Struct, frozen=True, kw_only=True):
     """One person in one picture, pixels of the picture as taken (lens distortion included)."""
 
-    box: Annotated[list[Pixel], Meta(min_length=4, max_length=4, description="left, top, right, bottom, px")]
+    box: Annotated[tuple[Pixel, Pixel, Pixel, Pixel], Meta(description="left, top, right, bottom, px")]
     score: Probability
-    joints: list[Annotated[list[Pixel], Meta(min_length=3, max_length=3)]] = []
+    joints: list[tuple[Pixel, Pixel, Pixel]] = []
     """17 COCO joints as x px, y px, score; empty where joints were not looked for."""
     appearance: list[Annotated[float, Meta(ge=-1e6, le=1e6)]] = []
     """Unit vector that looks alike for the same clothes; empty where the camera gives none."""

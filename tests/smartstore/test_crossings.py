@@ -20,7 +20,8 @@ def walk(crossings: Crossings, apart_m: list[float], *looks: np.ndarray) -> list
     changed = []
     for metres in apart_m:
         other.mean[0] = metres
-        changed += [(a.number, b.number) for a, b in crossings.observe([one, other], {0: looks[:1], 1: looks[1:]})]
+        shown = {i: track(9, 0.0, RED).remember([look], 0.1, 8.0) for i, look in enumerate(looks)}
+        changed += [(a.number, b.number) for a, b in crossings.observe([one, other], shown)]
     return changed
 
 
@@ -55,7 +56,7 @@ def test_two_who_wear_the_same_are_left_as_they_are() -> None:
     crossings = Crossings()
     crossings.observe([one, other], {})
     other.mean[0] = 2.0
-    assert not any(crossings.observe([one, other], {0: [alike], 1: [RED]}) for _ in range(30))
+    assert not any(crossings.observe([one, other], {0: (alike, 1), 1: (RED, 1)}) for _ in range(30))
 
 
 def test_a_light_that_colours_both_changes_nothing() -> None:
