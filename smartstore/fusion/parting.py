@@ -4,7 +4,7 @@ In: how high hands were, and floor states around a meeting of two people. Out: p
 
 A hand that lets go of what it holds goes there straight. One that takes something out of a bag first comes up out of
 it, which takes time. Of two hands that meet, the one that was held out first offers, and the other one takes; and
-people who came together for that go their ways again. All shares by Laplace's rule of succession, counted in 56 stories
+people who came together for that go their ways again. All shares by Laplace's rule of succession, counted in 90 stories
 of the gauntlet's families hand-over and left-on-the-floor, in half of which what was parted with was in the hand, and
 in 160 stories of all families.
 """
@@ -39,11 +39,13 @@ class PartingOptions:
     slow: float = 0.93
     quick: float = 0.12
     """So likely something was out of the bag after more, and after less time than that."""
-    dip_m: float = 0.11
-    """Of somebody who was there before: a hand that sank so far and came up again may have been in a bag ..."""
-    dipped: float = 0.67
-    """... so likely ..."""
-    level: float = 0.27
+    up_s: float = 2.0
+    dip_m: float = 0.1
+    """Of somebody who was there before: a hand that came up by so much so shortly before had it already; it was out
+    of the bag ..."""
+    came_up: float = 0.2
+    """... so likely then ..."""
+    was_up: float = 0.61
     """... and so likely where it did not."""
     before_s: float = 5.0
     """What people did so long before a meeting belongs to it."""
@@ -94,7 +96,7 @@ def gift(
             both.append((state.t_ns, tracks[pair[0]], tracks[pair[1]]))
     walks = [_walking([(t_ns, two[i]) for t_ns, *two in both], options) for i in (0, 1)]
     came = [max((t_ns for t_ns in times if t_ns <= start_ns), default=None) for times in walks]
-    offer_ns = start_ns - _ns(options.offer_s)
+    offer_ns, up_ns = start_ns - _ns(options.offer_s), start_ns - _ns(options.up_s)
     early = [moment for moment in both if offer_ns <= moment[0] <= start_ns]
     longer_ns = 0
     for (before, *_), (t_ns, a, b) in pairwise(early):
@@ -103,7 +105,7 @@ def gift(
         handed=options.parted if any(t_ns > end_ns for times in walks for t_ns in times) else options.stayed,
         gives=_gives(longer_ns, came, options),
         fetched=tuple(
-            _fetched(came[i], start_ns, [(t_ns, two[i]) for t_ns, *two in both if t_ns < start_ns], options)
+            _fetched(came[i], start_ns, [(t_ns, two[i]) for t_ns, *two in both if up_ns < t_ns < start_ns], options)
             for i in (0, 1)
         ),
     )
@@ -126,7 +128,7 @@ def _fetched(
     if came_ns is not None:
         return options.slow if start_ns - came_ns > _ns(options.fetch_s) else options.quick
     sunk_m = max((_dip(_smooth(path)) for path in heights(before)), default=0.0)
-    return options.dipped if sunk_m >= options.dip_m else options.level
+    return options.came_up if sunk_m >= options.dip_m else options.was_up
 
 
 def heights(moments: Sequence[tuple[int, FloorTrack]]) -> list[Heights]:
