@@ -29,7 +29,7 @@ class Nearby:
 
         def of(numbers: list[int], facing: Facing) -> float:
             where = (numbers, facing, *change.hands_ns)
-            ratio = self.memory.log_ratio(*where)
+            ratio = self.memory.log_ratio(*where, came=change.may_come)
             return ratio if change.step else max(ratio, self.memory.touch_log(*where))
 
         def reach(visit: str, facing: Facing) -> float:

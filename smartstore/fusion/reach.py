@@ -67,9 +67,9 @@ class ReachMemory:
         self._seen: dict[int, deque[FloorTrack]] = {}
         """Where everybody was, by track."""
         self._stays: dict[tuple[int, str, str], _Stay] = {}
-        self._grasps: dict[str, tuple[Floats, Floats]] = {}
-        """Where hands grasp the goods of each facing that somebody asked for."""
-        self._ratios: dict[tuple[tuple[int, ...], str, int, int], float] = {}
+        self._grasps: dict[tuple[str, bool], tuple[Floats, Floats]] = {}
+        """Where hands grasp goods at each facing that somebody asked for."""
+        self._ratios: dict[tuple[tuple[int, ...], str, int, int, bool], float] = {}
         """What was asked since the floor was last seen."""
         self.touches: deque[Touch] = deque()
         self._known: list[int] | None = None
@@ -102,17 +102,17 @@ class ReachMemory:
             self._known = sorted({*self._seen, *(touch.track for touch in self.touches)})
         return self._known
 
-    def log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
+    def log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int, came: bool = False) -> float:
         """Log-likelihood ratio that ``tracks`` (one person) reached into ``facing`` between the two times.
 
-        Over a long interval it is that of its best stretch.
+        Over a long interval it is that of its best stretch. ``came``: to put something there.
         """
-        asked = (tuple(tracks), facing.id, start_ns, end_ns)
+        asked = (tuple(tracks), facing.id, start_ns, end_ns, came)
         if asked not in self._ratios:
-            self._ratios[asked] = self._log_ratio(asked[0], facing, start_ns, end_ns)
+            self._ratios[asked] = self._log_ratio(asked[0], facing, start_ns, end_ns, came)
         return self._ratios[asked]
 
-    def _log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
+    def _log_ratio(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int, came: bool) -> float:
         low = start_ns - round(self._options.before_s * NS_PER_S)
         high = end_ns + round(self._options.after_s * NS_PER_S)
         wanted = set(tracks)
@@ -129,7 +129,7 @@ class ReachMemory:
         for track in seen:
             index = (track.t_ns - low) // length_ns if high - low > 2 * length_ns else 0
             stretches.setdefault(index, []).append(track)
-        return max(self._stretch_log(part, facing) for part in stretches.values())
+        return max(self._stretch_log(part, facing, came) for part in stretches.values())
 
     def touch_log(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
         """The same ratio from the touches alone, which are remembered for longer; the worst where there is none."""
@@ -141,11 +141,11 @@ class ReachMemory:
         )
         if not touched:
             return self._evidence.floor_nats
-        _, spread = self._grasp(facing)
+        _, spread = self._grasp(facing, came=True)
         seen = np.reshape(_round(self._options.touch_sigma_m), (1, 3, 3))
         return math.log(float(grasp_odds(np.zeros((1, 3)), seen + spread, self._evidence)[0]) / 2)
 
-    def _stretch_log(self, seen: list[FloorTrack], facing: Facing) -> float:
+    def _stretch_log(self, seen: list[FloorTrack], facing: Facing, came: bool) -> float:
         """The ratio over one stretch of time.
 
         Goods moved at one of its moments, by one of two hands: the mean of all their ratios, in which a hand that is
@@ -156,7 +156,7 @@ class ReachMemory:
         if body <= self._evidence.floor_nats or not hands:
             return body
         unseen = 2 * len(seen) - len(hands)
-        return body + math.log((float(self._grasped(hands, facing).sum()) + unseen) / (2 * len(seen)))
+        return body + math.log((float(self._grasped(hands, facing, came).sum()) + unseen) / (2 * len(seen)))
 
     def _far_log(self, wanted: set[int], facing: Facing, low_ns: int, high_ns: int) -> float:
         """Whether somebody out of view can have come to ``facing`` from where they were last, or next, seen."""
@@ -168,24 +168,29 @@ class ReachMemory:
         )
         return max(self._evidence.floor_nats, *walked) if seen else 0.0
 
-    def _grasped(self, hands: Sequence[Hand], facing: Facing) -> Floats:
-        """For each of ``hands`` the likelihood ratio that it grasps the goods of a facing."""
-        place, spread = self._grasp(facing)
+    def _grasped(self, hands: Sequence[Hand], facing: Facing, came: bool) -> Floats:
+        """For each of ``hands`` the likelihood ratio that it grasps goods at a facing."""
+        place, spread = self._grasp(facing, came)
         points = np.array([(hand.x_m, hand.y_m, hand.z_m) for hand in hands])
         covs = np.array([hand.cov_m2 or _round(hand.sigma_m) for hand in hands]).reshape(-1, 3, 3)
         return grasp_odds(points - place, covs + spread, self._evidence)
 
-    def _grasp(self, facing: Facing) -> tuple[Floats, Floats]:
-        """Where hands are that grasp the goods of a facing, store metres: mean (3,) and covariance (3, 3).
+    def _grasp(self, facing: Facing, came: bool) -> tuple[Floats, Floats]:
+        """Where hands are that grasp goods at a facing, store metres: mean (3,) and covariance (3, 3).
 
-        Goods stand side by side over all its width, which counts by its variance.
+        Goods stand side by side over all its width, which counts by its variance; those that ``came`` may be set down
+        at any height that is clear.
         """
-        if facing.id not in self._grasps:
+        if (facing.id, came) not in self._grasps:
             nx, ny = self._site.fixtures[facing.fixture].normal
-            along = np.array([-ny, nx, 0.0])
+            along, up = np.array([-ny, nx, 0.0]), np.array([0.0, 0.0, 1.0])
             spread = facing.width_m**2 / 12 * np.outer(along, along) + self._evidence.hand_sigma_m**2 * np.eye(3)
-            self._grasps[facing.id] = np.array(facing.centre_m), spread
-        return self._grasps[facing.id]
+            if came:
+                shelf = self._site.shelves[facing.shelf]
+                off_m = shelf.height_m + shelf.clear_m / 2 - facing.centre_m[2]
+                spread += (shelf.clear_m**2 / 12 + off_m**2) * np.outer(up, up)
+            self._grasps[facing.id, came] = np.array(facing.centre_m), spread
+        return self._grasps[facing.id, came]
 
     def _body(self, track: FloorTrack, facing: Facing, walked_m: float = 0.0) -> float:
         away = math.hypot(track.x_m - facing.centre_m[0], track.y_m - facing.centre_m[1])
