@@ -27,10 +27,9 @@ class ExchangeOptions:
 
     reach_nats: float = 3.0
     """Both hands are in there at least so surely ..."""
-    near_nats: float = -2.0
-    """... or nothing speaks against it more than this, where goods were lifted and stood there again."""
-    laid_nats: float = 0.3
-    """... or they are rather there than not, where goods were laid down and lifted."""
+    near_nats: float = -2.2
+    """... or nothing speaks against it more than this, where goods were lifted and stood there again, or the
+    other way round."""
     press_grams: float = 55.0
     """A plate that was heavier by more than hands usually press, and than that share of an item, got goods."""
     lifted_share: float = 0.5
@@ -161,8 +160,7 @@ class Exchanges:
         share_grams = self.options.lifted_share * goods.grams
         lifted = -unrest.lowest_grams > share_grams or (alone and left_grams > self.options.other_grams)
         laid = unrest.highest_grams > max(share_grams, self.options.press_grams)
-        options = self.options
-        least = options.near_nats if lifted else options.laid_nats if laid else options.reach_nats
+        least = self.options.near_nats if lifted or laid else self.options.reach_nats
         inside = {visit: ratio for visit, ratio in near.items() if ratio >= least}
         givers = [visit for visit in holders if visit in inside]
         middle_ns = (unrest.start_ns + hands_ns) // 2

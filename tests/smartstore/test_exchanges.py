@@ -103,7 +103,7 @@ def test_a_plate_that_weighs_as_before_is_told_of_even_where_the_feed_ends(
 
 
 @pytest.mark.parametrize(
-    ("highest_grams", "surely", "told_of"), [(700.0, 0.5, 1), (45.0, 0.5, 0), (700.0, 0.1, 0)],
+    ("highest_grams", "surely", "told_of"), [(700.0, 0.5, 1), (45.0, 0.5, 0), (700.0, -3.0, 0)],
     ids=["laid down, and lifted", "a hand presses", "a hand that was hardly there"],
 )  # fmt: skip
 def test_what_was_laid_down_before_it_was_lifted_is_told_of_once_for_both_of_its_plates(
