@@ -104,7 +104,8 @@ class DipFinder:
         for key, _ in ended:
             del self._stays[key]
         dips = [self._dip(*key, stay) for key, stay in ended if key[2] or self._counts(stay)]
-        self._last_seen = {key: t_ns for key, t_ns in self._last_seen.items() if state.t_ns - t_ns < 10 * NS_PER_S}
+        for hand in [hand for hand, t_ns in self._last_seen.items() if state.t_ns - t_ns >= 10 * NS_PER_S]:
+            del self._last_seen[hand]
         return sorted(dips, key=lambda dip: (dip.t_start_ns, dip.track, dip.fixture))
 
     def _counts(self, stay: _Stay) -> bool:

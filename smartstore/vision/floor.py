@@ -11,6 +11,7 @@ reweighted once, as in iteratively reweighted least squares.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -98,7 +99,7 @@ class Bodies:
         """``people`` whom the cameras of these numbers, or one camera, see."""
         joints = [person.joints_px if len(person.joints_px) else _NO_JOINTS for person in people]
         return cls(
-            np.array([person.box_px for person in people], float).reshape(-1, 4),
+            np.fromiter(chain.from_iterable(person.box_px for person in people), float).reshape(-1, 4),
             np.concatenate([_NO_JOINTS[:0], *joints]).reshape(-1, len(COCO_JOINTS), 3),
             np.full(len(people), camera, np.intp),
         )

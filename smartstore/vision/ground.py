@@ -50,6 +50,9 @@ class Ground:
     """Walls, fixtures and gates of a store."""
 
     walls: Array
+    low_m: Array
+    high_m: Array
+    """The corners of the box (2,) around the walls."""
     blocks: tuple[tuple[Array, Array, float, float], ...]
     entries: tuple[_Gap, ...]
     exits: tuple[_Gap, ...]
@@ -63,7 +66,7 @@ class Ground:
             for f in site.fixtures.values()
         )
         gaps = {kind: tuple(_gap(g.line_m, walls) for g in site.gates if g.kind == kind) for kind in ("entry", "exit")}
-        return cls(walls, blocks, gaps["entry"], gaps["exit"])
+        return cls(walls, walls.min(axis=0), walls.max(axis=0), blocks, gaps["entry"], gaps["exit"])
 
     def is_free(self, at: Array, slack_m: float) -> bool:
         """Whether somebody can stand at a point: within the walls and not deeper than ``slack_m`` in a fixture."""

@@ -35,7 +35,7 @@ class _Spread:
         new = min(float(len(values)), self.at_once)
         self.weight = min(self.weight + new, self.memory)
         away = values - self.mean
-        self.mean += new / self.weight * float(away.mean())
+        self.mean += new / self.weight * float(away.sum()) / len(values)
         self.var += new / self.weight * (float(away @ away) / len(values) - self.var)
 
     @property
@@ -66,9 +66,9 @@ class Likeness:
         self.learn(*match_kernels.sure_pairs(distances, metres, known, starts, alone_m / 4, alone_m))
 
     def learn(self, same: Array, other: Array) -> None:
-        """Takes in distances of surely equal and surely different pairs; NaN are left out."""
-        self._same.add(same[np.isfinite(same)])
-        self._other.add(other[np.isfinite(other)])
+        """Takes in distances of surely equal and surely different pairs, none of them NaN."""
+        self._same.add(same)
+        self._other.add(other)
 
 
 def cosine_distances(memories: Sequence[Array], seen: Sequence[Array]) -> Array:

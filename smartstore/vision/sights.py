@@ -84,8 +84,7 @@ class Viewer:
         """Who (n,) stands in the store or just before it, as far as can be said."""
         at, spread = stands.mean[:, :2], np.sqrt((stands.cov[:, 0, 0] + stands.cov[:, 1, 1]) / 2)
         slack = (OUTSIDE_M + np.minimum(spread, OUTSIDE_SIGMA_M))[:, None]
-        low, high = self.ground.walls.min(axis=0), self.ground.walls.max(axis=0)
-        around = ((at > low - slack) & (at < high + slack)).all(axis=1)
+        around = ((at > self.ground.low_m - slack) & (at < self.ground.high_m + slack)).all(axis=1)
         return np.asarray(stands.known & around & (spread < VAGUE_M))
 
 

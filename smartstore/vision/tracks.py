@@ -157,13 +157,16 @@ class Track:
         if not len(self.appearance):
             self.appearance = next((one.copy() for one in seen if len(one) and np.isfinite(one).all()), self.appearance)
         alike = [one for one in seen if len(one) == len(self.appearance)]
-        total = sum(alike, np.zeros(len(self.appearance)))
-        if not alike or not math.isfinite(total @ total):
-            return total, 0
-        share = max(len(alike) / (self.hits + len(alike)), min(1.0, dt_s / memory_s))
-        mixed = self.appearance + share * (total / len(alike) - self.appearance)
-        self.appearance = mixed / max(math.sqrt(mixed @ mixed), 1e-9)
-        return total, len(alike)
+        if not alike:
+            return self.appearance, 0
+        total, count = sum(alike[1:], alike[0]), len(alike)
+        share = max(count / (self.hits + count), min(1.0, dt_s / memory_s))
+        mixed = (1.0 - share) * self.appearance + (share / count) * total
+        length = math.sqrt(mixed @ mixed)
+        if not math.isfinite(length):
+            return self.appearance, 0
+        self.appearance = mixed / max(length, 1e-9)
+        return total, count
 
 
 def near_pairs(tracks: Sequence[Track], metres: float) -> list[tuple[int, int]]:
