@@ -12,7 +12,7 @@ from smartstore.pipeline import Pipeline
 from smartstore.site import Site, load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import Received
-from smartstore.wire.messages import Frame, GateEvent, People, ScaleBatch
+from smartstore.wire.messages import Facings, Frame, GateEvent, People, ScaleBatch, SeenFacing
 from tests.builders import at
 from tests.feeds import annas_visit
 
@@ -51,6 +51,16 @@ def test_the_visit_leaves_only_after_everything_before_was_decided(site: Site, f
     decided = [(pipeline.processed_ns, event) for received in feed for event in pipeline.feed(received)]
     left_at = next(t_ns for t_ns, event in decided if isinstance(event, VisitLeft))
     assert at(33.2 + 4.0) <= left_at <= at(33.2 + 6.0)
+
+
+def test_a_facing_that_the_store_does_not_have_is_left_out(site: Site, feed: list[Received]) -> None:
+    """It was in view, hidden by somebody, and in view again."""
+    strange = [
+        Received(topics.FACINGS, "corner", "k1", Facings(seq=seq, t_ns=at(2.0 + 0.2 * seq), facings=[seen]))
+        for seq in range(60)
+        for seen in [SeenFacing(facing="another-store", fill=0.5, hidden=20 <= seq < 40)]
+    ]
+    assert played(site, sorted([*feed, *strange], key=lambda one: one.t_ns)) == played(site, feed)
 
 
 def test_the_order_of_arrival_does_not_matter_within_the_lateness(site: Site, feed: list[Received]) -> None:
