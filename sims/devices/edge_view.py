@@ -21,6 +21,11 @@ LEAST_PX = 8.0
 """Boxes less high than this are not found."""
 FLESH_M = 0.07
 """How far boxes reach beyond joints."""
+BONES = np.array(
+    [(5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12), (11, 13), (13, 15), (12, 14), (14, 16), (0, 5), (0, 6)]
+)
+ALONG = np.array([0.25, 0.5, 0.75])
+"""Limbs and trunk, and where on the way from one end to the other a limb that leaves the picture is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +93,25 @@ class Viewer:
         points = np.concatenate([pixels, self.lenses.project(cameras, crown)[:, :, None]], axis=2)
         some = np.where(visible.any(axis=2, keepdims=True), visible, inside)
         shown = np.concatenate([some, some[:, :, :5].any(axis=2, keepdims=True)], axis=2)
+        limbs, leaving = self._cut_limbs(cameras, pixels, some, inside)
+        points, shown = np.concatenate([points, limbs], axis=2), np.concatenate([shown, leaving], axis=2)
         shown = (shown & ~np.isnan(points[..., 0]))[..., None]
         flesh_px = FLESH_M * metres_px[..., None]
         low = np.where(shown, points, np.inf).min(axis=2) - flesh_px
         high = np.where(shown, points, -np.inf).max(axis=2) + flesh_px
         corners = np.where(shown.any(axis=2), np.concatenate([low, high], axis=2), 0.0)
         return np.asarray(np.clip(corners, 0.0, np.tile(self.lenses.sizes_px[cameras], 2)[:, None]))
+
+    def _cut_limbs(self, cameras: NDArray[np.intp], pixels: Array, some: Mask, inside: Mask) -> tuple[Array, Mask]:
+        """Points (c, n, m, 2) on the limbs, and which of them lie in the picture on a limb that leaves it: boxes of
+        people who are cut off reach to the picture's edge.
+        """
+        one, other = pixels[:, :, BONES[:, 0], None], pixels[:, :, BONES[:, 1], None]
+        points = one + ALONG[:, None] * (other - one)
+        leaving = np.any(some[..., BONES] & ~inside[..., BONES[:, ::-1]], axis=3, keepdims=True)
+        there = ((points >= 0) & (points < self.lenses.sizes_px[cameras, None, None, None])).all(axis=4)
+        flat = (*pixels.shape[:2], BONES.shape[0] * len(ALONG))
+        return points.reshape(*flat, 2), np.asarray((leaving & there).reshape(flat))
 
 
 def _covered(boxes: Array, distance_m: Array) -> tuple[Array, NDArray[np.intp]]:

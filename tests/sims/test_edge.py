@@ -53,6 +53,21 @@ def test_without_errors_joints_are_where_the_lens_puts_them(corner: Building) ->
     assert top < expected[clear, 1].min() < expected[clear, 1].max() < bottom
 
 
+def test_the_box_of_somebody_whose_legs_alone_are_in_the_picture_reaches_its_upper_edge(corner: Building) -> None:
+    spec, figures = corner.cameras["s2"], StickFigures()
+    cut = []
+    for x_m in np.arange(0.3, 1.5, 0.15):
+        for y_m in np.arange(1.5, 5.5, 0.5):
+            anna = body(float(x_m), float(y_m))
+            hips, knees = spec.project(figures.joints(anna))[[[11, 12], [13, 14]]]
+            if (hips[:, 1] < -30).all() and (knees[:, 1] > 30).all():
+                cut += [
+                    person.box for message in seen(corner, [anna], PERFECT, camera="s2") for person in message.people
+                ]
+    assert len(cut) > 3
+    assert max(top for _, top, _, _ in cut) < 12
+
+
 def test_many_lenses_at_once_are_the_same_as_one_by_one(corner: Building) -> None:
     points = np.random.default_rng(1).uniform((0, 0, 0), (6, 8, 2), (50, 3))
     specs = list(corner.cameras.values())
