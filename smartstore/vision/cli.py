@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RUN = Path("data/runs/detector")
 DATASET = Path("data/runs/people")
+UNSEEN = Path("data/runs/unseen")
 PORTRAITS = Path("data/runs/portraits")
 PICTURE = Path("data/pictures/detector.jpg")
 
@@ -46,12 +47,19 @@ class Part(StrEnum):
     both = "all"
     people = "people"
     landmarks = "landmarks"
+    refinement = "refinement"
 
 
 @app.command()
 def train(
-    part: Annotated[Part, typer.Argument(help="Which network; all: both, then export and model card")] = Part.both,
+    part: Annotated[
+        Part, typer.Argument(help="Which network; all: each in turn, then export and model card")
+    ] = Part.both,
     dataset: Datasets = None,
+    unseen: Annotated[
+        list[Path] | None,
+        typer.Option(help=f"Labelled set of other pictures, for refinement; may be repeated; if not said, {UNSEEN}"),
+    ] = None,
     run: Annotated[Path, typer.Option(help="Folder of the checkpoints; training goes on from them")] = RUN,
     models: Models = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs instead of the recipe's")] = None,
@@ -61,8 +69,10 @@ def train(
     note: Annotated[str, typer.Option(help="For the model card: what was special about this training")] = "",
 ) -> None:
     """Train the networks on a labelled set, export them to OpenVINO and write their card; goes on where it stopped."""
-    datasets = dataset or [DATASET]
-    for one in datasets:
+    datasets, others, folder = dataset or [DATASET], unseen or [UNSEEN], _models(models)
+    for one in (datasets if part is not Part.refinement else []) + (
+        others if part in (Part.both, Part.refinement) else []
+    ):
         _need_set(one)
     from smartstore.vision import card, training
 
@@ -78,9 +88,13 @@ def train(
             with _Log(name) as say:
                 learn(datasets, run, replace(recipe, **changed), say, start if part == name else None)
     if part is Part.both:
-        folder = _models(models)
-        training.export(run, folder)
+        training.export(run, folder, training.FIRST)
         _eight_bits(datasets[0], folder)
+    if part in (Part.both, Part.refinement):
+        with _Log("refinement") as say:
+            training.train_refinement(others, run, folder, replace(training.REFINEMENT, **changed), say)
+    if part is Part.both:
+        training.export(run, folder, training.SECOND)
         card.write(datasets[0], run, folder, PICTURE if models is None else folder / "detector.jpg", note)
         typer.echo(f"networks and their card are in {folder}", err=True)
 

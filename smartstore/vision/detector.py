@@ -15,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import SeenPerson
-from smartstore.vision import appearance, landmarks, people
+from smartstore.vision import appearance, landmarks, people, refinement
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Box = tuple[float, float, float, float]
-CropFilter = Callable[[int, Box], bool]
-"""Index of the picture and a box: are the joints of this person wanted? Joints that are not have score 0."""
 
 MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
-PEOPLE_MODEL, LANDMARK_MODEL = "people.xml", "landmarks.xml"
+PEOPLE_MODEL, LANDMARK_MODEL, REFINEMENT_MODEL = "people.xml", "landmarks.xml", "refinement.xml"
+WORTH = 0.4
+"""Boxes that score so large a share of the least score are looked at closely: the second judgement may raise them."""
+LEAST_WORTH = 0.02
 
 
 class DetectorError(Exception):
@@ -47,14 +48,14 @@ class DetectorOptions:
 class Detector(Protocol):
     """What the vision worker asks for."""
 
-    def detect(self, images: Sequence[Picture], crop_filter: CropFilter | None = None) -> list[tuple[SeenPerson, ...]]:
+    def detect(self, images: Sequence[Picture]) -> list[tuple[SeenPerson, ...]]:
         """The people in each RGB picture, best first; an empty or unreadable picture holds nobody."""
         ...
 
 
 class OpenVinoDetector:
-    """The project's own two networks on CPUs: boxes, then joints on crops, each from several looks. The answer does not
-    depend on the grouping.
+    """The project's own networks on CPUs: boxes, then joints on crops, each from several looks, then a second judgement
+    of both (left out where the people network's folder has none). The answer does not depend on the grouping.
     """
 
     def __init__(
@@ -68,24 +69,36 @@ class OpenVinoDetector:
         canvases = {(1, look.height_px, look.width_px, 3) for look in people.LOOKS}
         self._boxes = {canvas: compile_network(path, options.threads, canvas) for canvas in canvases}
         self._joints = compile_network(_chosen(Path(landmark_model), options), options.threads)
+        second = Path(people_model).with_name(REFINEMENT_MODEL)
+        self._refine = compile_network(second, options.threads) if second.is_file() else None
 
-    def detect(self, images: Sequence[Picture], crop_filter: CropFilter | None = None) -> list[tuple[SeenPerson, ...]]:
+    def detect(self, images: Sequence[Picture]) -> list[tuple[SeenPerson, ...]]:
         """The people in each RGB picture, best first."""
-        return [self._look(index, image, crop_filter) for index, image in enumerate(images)]
+        return [self._look(image) for image in images]
 
-    def boxes(self, image: Picture) -> tuple[Floats, Floats]:
-        """Boxes (n, 4) in pixels of the picture, clipped to it, and scores (n,), best first."""
+    def candidates(self, image: Picture) -> refinement.Candidates:
+        """Everybody in one picture whom the second judgement may let pass, best first."""
         options = self._options
-        boxes, scores = people.fused([self._boxes_of(image, look) for look in people.LOOKS], options.most_people)
-        height, width = image.shape[:2]
-        boxes = np.clip(boxes, 0, np.array([width, height, width, height], np.float32))
-        solid = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1) & (scores >= options.min_score)
-        return boxes[solid], scores[solid]
+        looks = [self._boxes_of(image, look) for look in people.LOOKS]
+        boxes, scores = people.fused(looks, options.most_people)
+        size_px = (image.shape[1], image.shape[0])
+        boxes = np.clip(boxes, 0, np.tile(np.array(size_px, np.float32), 2))
+        least = max(LEAST_WORTH, options.min_score * (1.0 if self._refine is None else WORTH))
+        solid = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1) & (scores >= least)
+        boxes, scores = boxes[solid], scores[solid]
+        answers = [self._heat(image, _box(box)) for box in boxes]
+        heat, seen = (
+            np.concatenate([answer[i] for answer in answers]) if answers else np.zeros((0, *shape), np.float32)
+            for i, shape in enumerate(((17, landmarks.CELLS_Y, landmarks.CELLS_X), (17,)))
+        )
+        return refinement.Candidates(size_px, looks, boxes, scores, heat, seen)
 
     def joints(self, image: Picture, box: Box) -> NDArray[np.float64]:
-        """The 17 joints (17, 3) of the person in a box."""
-        answers = [self._joints([view[None]]) for view in landmarks.views(image, box)]
-        return landmarks.to_picture(landmarks.decode(*landmarks.merged(answers))[0], landmarks.crop_matrix(box))
+        """The 17 joints (17, 3) of the person in a box, each by itself."""
+        return landmarks.to_picture(landmarks.decode(*self._heat(image, box))[0], landmarks.crop_matrix(box))
+
+    def _heat(self, image: Picture, box: Box) -> tuple[Floats, Floats]:
+        return landmarks.merged([self._joints([view[None]]) for view in landmarks.views(image, box)])
 
     def _boxes_of(self, image: Picture, look: people.Look) -> tuple[Floats, Floats]:
         """Boxes in pixels of the picture and scores as one look gives them, down to faint ones."""
@@ -95,23 +108,25 @@ class OpenVinoDetector:
         boxes, scores = people.decode(raw[0], people.FAINT, options.max_overlap, options.most_people)
         return placement.to_picture(people.mirrored(boxes, look.width_px) if look.mirrored else boxes), scores
 
-    def _look(self, index: int, image: Picture, crop_filter: CropFilter | None) -> tuple[SeenPerson, ...]:
+    def _look(self, image: Picture) -> tuple[SeenPerson, ...]:
         if not is_picture(image):
             return ()
-        found = []
-        for corners, score in zip(*self.boxes(image), strict=True):
-            box = _box(corners)
-            wanted = crop_filter is None or crop_filter(index, box)
-            joints = self.joints(image, box) if wanted else np.zeros((17, 3))
-            found.append(SeenPerson(box, float(score), joints, appearance.describe(image, box, joints)))
-        return tuple(found)
+        found = self.candidates(image)
+        boxes, scores, joints = found.boxes, found.scores, refinement.joints_of(found)
+        if self._refine is not None and len(boxes):
+            boxes, scores, joints = refinement.refined(found, joints, self._refine([refinement.numbers(found, joints)]))
+        seen = []
+        for i in np.argsort(-scores, kind="stable"):
+            box = _box(boxes[i])
+            if scores[i] >= self._options.min_score and box[2] - box[0] >= 1 and box[3] - box[1] >= 1:
+                in_picture = landmarks.to_picture(joints[i], landmarks.crop_matrix(_box(found.boxes[i])))
+                look = appearance.describe(image, box, in_picture)
+                seen.append(SeenPerson(box, float(scores[i]), in_picture, look))
+        return tuple(seen)
 
 
 class UltralyticsPoseDetector:
-    """Any Ultralytics pose weights with 17 COCO joints (``yolo11n-pose.pt`` and its kin), for real footage.
-
-    The engine finds boxes and joints in one pass, so that a crop filter saves nothing here and only blanks joints.
-    """
+    """Any Ultralytics pose weights with 17 COCO joints (``yolo11n-pose.pt`` and its kin), for real footage."""
 
     def __init__(self, path: Path, options: DetectorOptions = DetectorOptions(), size_px: int = 640) -> None:  # noqa: B008
         _need_file(Path(path), "download Ultralytics pose weights (such as yolo11n-pose.pt) to it, or set another path")
@@ -127,11 +142,11 @@ class UltralyticsPoseDetector:
             raise DetectorError(f"{path}: weights for {self._model.task!r}, not for pose; choose a *-pose.pt file")
         self._options, self._size_px = options, size_px
 
-    def detect(self, images: Sequence[Picture], crop_filter: CropFilter | None = None) -> list[tuple[SeenPerson, ...]]:
+    def detect(self, images: Sequence[Picture]) -> list[tuple[SeenPerson, ...]]:
         """The people in each RGB picture, best first."""
-        return [self._look(index, image, crop_filter) for index, image in enumerate(images)]
+        return [self._look(image) for image in images]
 
-    def _look(self, index: int, image: Picture, crop_filter: CropFilter | None) -> tuple[SeenPerson, ...]:
+    def _look(self, image: Picture) -> tuple[SeenPerson, ...]:
         if not is_picture(image):
             return ()
         options = self._options
@@ -150,8 +165,7 @@ class UltralyticsPoseDetector:
             result.boxes.xyxy.numpy(), result.boxes.conf.numpy(), result.keypoints.data.numpy(), strict=True
         ):
             box = _box(corners)
-            wanted = crop_filter is None or crop_filter(index, box)
-            joints = np.asarray(points, float) if wanted else np.zeros((17, 3))
+            joints = np.asarray(points, float)
             found.append(SeenPerson(box, float(score), joints, appearance.describe(image, box, joints)))
         return tuple(found)
 

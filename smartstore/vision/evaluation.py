@@ -31,8 +31,8 @@ RIGHT = 0.2
 TALL_PX = 80.0
 SURE = 0.5
 """Score above which a joint counts as claimed."""
-LEAST_SCORE, JOINTS_FROM_SCORE = 0.01, 0.02
-"""Boxes weaker than the first are not asked for; the joints of boxes weaker than the second are not looked for."""
+LEAST_SCORE = 0.001
+"""Boxes that score less are not asked for."""
 HEIGHTS_PX = (0, 40, 60, 80, 120, 160, 240, 10_000)
 SHARES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.01)
 PARTS = {
@@ -105,7 +105,7 @@ def evaluate_set(
     detector = OpenVinoDetector(model_dir / PEOPLE_MODEL, model_dir / LANDMARK_MODEL, options)
     found = []
     for number, picture in enumerate(pictures, start=1):
-        found.append(look_closely(detector, picture))
+        found.append(look(detector, picture))
         if progress is not None and (number % 10 == 0 or number == len(pictures)):
             progress(number, len(pictures))
     return {"split": "+".join(chosen.splits)} | figures_of(chosen.dataset, pictures, found)
@@ -143,20 +143,6 @@ def figures_of(dataset: Path, pictures: Sequence[LabelledPicture], found: Sequen
 def look(detector: Detector, picture: LabelledPicture) -> tuple[SeenPerson, ...]:
     """What the detector sees in one picture of the set."""
     return detector.detect([picture.read()])[0]
-
-
-def look_closely(detector: OpenVinoDetector, picture: LabelledPicture) -> tuple[SeenPerson, ...]:
-    """What both networks see in one picture, down to faint boxes; without what judging does not need (appearance, the
-    joints of the very faintest).
-    """
-    image = picture.read()
-    seen = []
-    for corners, score in zip(*detector.boxes(image), strict=True):
-        left, top, right, bottom = (float(v) for v in corners)
-        box = (left, top, right, bottom)
-        joints = detector.joints(image, box) if score >= JOINTS_FROM_SCORE else np.zeros((17, 3))
-        seen.append(SeenPerson(box, float(score), joints, np.zeros(0)))
-    return tuple(seen)
 
 
 def match(picture: LabelledPicture, seen: Sequence[SeenPerson], least_overlap: float = 0.5) -> list[Pair]:

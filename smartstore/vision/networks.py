@@ -1,8 +1,9 @@
-"""The two networks as PyTorch modules, and their way into OpenVINO files. Imported by training and its card only.
+"""The networks as PyTorch modules, and their way into OpenVINO files. Imported by training and its card only.
 
 People: Ultralytics' YOLO11 at a quarter of its width with one class. Joints: a small U-shaped convolutional network
 on crops of 112 × 144 pixels that gives, for each of 17 joints, logits over 28 × 36 cells and one logit for "can be
-seen".
+seen". Refinement: some perceptrons side by side, whose mean counts, on the numbers of
+:mod:`smartstore.vision.refinement`.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from smartstore.vision.detector import int8_file
 from smartstore.vision.landmarks import CROP_HEIGHT_PX, CROP_WIDTH_PX
 from smartstore.vision.people import CANVAS_HEIGHT_PX, CANVAS_WIDTH_PX
+from smartstore.vision.refinement import JOINT_NUMBERS, JOINTS_FROM, NUMBERS
 
 JOINTS = 17
 PEOPLE_SCALE = (0.5, 0.25, 1024)
@@ -70,6 +72,41 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(self.first(x)))
 
 
+class RefinementNet(nn.Module):
+    """Perceptrons with two hidden layers. Of each joint they say how far the peak is to be believed, and where it is
+    else.
+    """
+
+    def __init__(self, members: int = 3, hidden: int = 256, dropped: float = 0.4) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(NUMBERS))
+        self.register_buffer("spread", torch.ones(NUMBERS))
+        self.members = nn.ModuleList(_perceptron(NUMBERS, hidden, JOINTS * 3 + 5, dropped) for _ in range(members))
+
+    def forward(self, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Places (m, n, 17, 2), shifts (m, n, 4) and logits (m, n) of every member for ``given`` (n, NUMBERS)."""
+        scaled = ((given - self.mean) / self.spread).clamp(-6, 6)
+        answers = torch.stack([member(scaled) for member in self.members])
+        told = given[:, JOINTS_FROM:].reshape(-1, JOINTS, JOINT_NUMBERS)
+        joints = answers[:, :, : JOINTS * 3].reshape(len(self.members), -1, JOINTS, 3)
+        doubt = torch.sigmoid(joints[..., 2:] - 2) * (1 - told[:, :, 7:]).clamp(0, 1)
+        places = told[:, :, :2] * (1 - doubt) + (told[:, :, 2:4] + joints[..., :2]) * doubt
+        return places, answers[:, :, -5:-1], answers[:, :, -1]
+
+
+class RefinementForUse(nn.Module):
+    """The refinement network for export: numbers of any number of people in, the members' mean out."""
+
+    def __init__(self, network: RefinementNet) -> None:
+        super().__init__()
+        self.network = network.eval()
+
+    def forward(self, given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Places (n, 17, 2), shifts (n, 4) and probabilities (n,)."""
+        places, shifts, logits = self.network(given)
+        return places.mean(dim=0), shifts.mean(dim=0), torch.sigmoid(logits).mean(dim=0)
+
+
 class PeopleFromBytes(nn.Module):
     """The people network for export: canvases (1, height, width, 3) of bytes in, their sides any multiples of 32; raw
     boxes (1, 5, n) out.
@@ -113,13 +150,21 @@ def export_landmarks(network: LandmarkNet, path: Path) -> None:
     _export(LandmarksFromBytes(network), shape, shape, path)
 
 
-def _export(module: nn.Module, traced: tuple[int, ...], shape: tuple[int, ...], path: Path) -> None:
+def export_refinement(network: RefinementNet, path: Path) -> None:
+    """Writes the refinement network as OpenVINO IR for any number of people (weights in fp16 on disk)."""
+    _export(RefinementForUse(network), (2, NUMBERS), (-1, NUMBERS), path, torch.float32)
+
+
+def _export(
+    module: nn.Module, traced: tuple[int, ...], shape: tuple[int, ...], path: Path, kind: torch.dtype = torch.uint8
+) -> None:
     import openvino as ov
 
-    example = torch.zeros(traced, dtype=torch.uint8)
+    example = torch.zeros(traced, dtype=kind)
+    number = ov.Type.u8 if kind is torch.uint8 else ov.Type.f32
     with torch.no_grad():
         module(example)
-        model = ov.convert_model(module, example_input=example, input=[(list(shape), ov.Type.u8)])
+        model = ov.convert_model(module, example_input=example, input=[(list(shape), number)])
     path.parent.mkdir(parents=True, exist_ok=True)
     former = int8_file(path)  # it is of another network, and would be taken for this one's
     for file in (former, former.with_suffix(".bin")):
@@ -131,6 +176,16 @@ def _conv(inputs: int, outputs: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
     )
+
+
+def _perceptron(inputs: int, hidden: int, outputs: int, dropped: float) -> nn.Sequential:
+    last = nn.Linear(hidden, outputs)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(
+        nn.Linear(inputs, hidden), nn.SiLU(), nn.Dropout(dropped),
+        nn.Linear(hidden, hidden), nn.SiLU(), nn.Dropout(dropped), last,
+    )  # fmt: skip
 
 
 def _blocks(channels: int, count: int) -> nn.Sequential:

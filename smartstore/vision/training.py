@@ -1,8 +1,8 @@
-"""Trains the two networks on a labelled set, resumes where an earlier run stopped, and exports them to OpenVINO.
+"""Trains the networks on labelled sets, resumes where an earlier run stopped, and exports them to OpenVINO.
 
 In: folders with ``train.json`` and ``val.json`` (see :mod:`smartstore.vision.labels`). Out: checkpoints
-(``people.pt``, ``landmarks.pt``) in a run folder after every epoch, and OpenVINO files in a model folder. Everything
-random comes from one seed.
+(``people.pt``, ``landmarks.pt``, ``refinement.pt``) in a run folder after every epoch, and OpenVINO files in a model
+folder. Everything random comes from one seed.
 """
 
 import math
@@ -47,6 +47,13 @@ class Recipe:
 
 PEOPLE = Recipe(epochs=28, batch=8, rate=0.003)
 LANDMARKS = Recipe(epochs=28, batch=32, rate=0.003)
+REFINEMENT = Recipe(epochs=50, batch=128, rate=0.0015, weight_decay=0.1)
+FIRST, SECOND = ("people", "landmarks"), ("refinement",)
+"""The networks that see pictures, and the one that learns from what they say."""
+ROWS = "refinement-samples"
+"""Where in the run folder the rows lie that it learns from."""
+NOISE = 0.05
+"""Standard deviation of what is added to the refinement network's numbers, in theirs."""
 
 
 def train_people(
@@ -106,16 +113,58 @@ def train_landmarks(
     return _train(model, step, np.ones(len(samples)), out / "landmarks.pt", recipe, log)
 
 
-def export(run: Path, models: Path) -> None:
-    """Writes the checkpoints of a run folder as ``people.xml`` and ``landmarks.xml`` under ``models``."""
-    from smartstore.vision.networks import LandmarkNet, export_landmarks, export_people, people_network
+def train_refinement(
+    datasets: Sequence[Path], out: Path, models: Path, recipe: Recipe = REFINEMENT, log: Log = print
+) -> Path:
+    """Trains the refinement network on what the exported networks under ``models`` say of pictures; returns the
+    checkpoint ``out/refinement.pt``, from which it goes on where it exists. The pictures have to be others than those
+    that the networks were trained on, of which they know more than of any others.
+    """
+    import torch
 
-    for name, build, write in (("people", people_network, export_people), ("landmarks", LandmarkNet, export_landmarks)):
+    from smartstore.vision import refinement_samples
+    from smartstore.vision.networks import RefinementNet
+    from smartstore.vision.refinement_losses import loss_of
+
+    rows = refinement_samples.samples(_pictures(datasets), models, out / ROWS, log)
+    log(f"{len(rows.given)} boxes, {int(rows.right.sum())} of them right")
+    model = _seeded(recipe, RefinementNet)
+    spread = rows.given.std(axis=0) + 1e-3
+    model.mean.copy_(torch.from_numpy(rows.given.mean(axis=0)))
+    model.spread.copy_(torch.from_numpy(spread))
+
+    def step(model: Any, chosen: NDArray[np.intp], rng: np.random.Generator) -> Any:
+        some = refinement_samples.mirrored(rows.some(chosen), rng.random(len(chosen)) < 0.5)
+        noise = (NOISE * spread * rng.standard_normal(some.given.shape)).astype(np.float32)
+        return loss_of(model(torch.from_numpy(some.given + noise)), some)
+
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        return _train(model, step, np.ones(len(rows.given)), out / "refinement.pt", recipe, log)
+
+
+def export(run: Path, models: Path, names: Sequence[str] = FIRST + SECOND) -> None:
+    """Writes the checkpoints of a run folder as ``people.xml``, ``landmarks.xml`` and ``refinement.xml`` under
+    ``models``, as far as they are there and named.
+    """
+    from smartstore.vision import networks
+
+    for name, build, write in (
+        ("people", networks.people_network, networks.export_people),
+        ("landmarks", networks.LandmarkNet, networks.export_landmarks),
+        ("refinement", networks.RefinementNet, networks.export_refinement),
+    ):
         checkpoint = run / f"{name}.pt"
-        if checkpoint.exists():
-            network = build()
+        if name in names and checkpoint.exists():
+            network: Any = build()
             network.load_state_dict(_load(checkpoint)["averaged"])
             write(network, models / f"{name}.xml")
+
+
+def refinement_rows(run: Path) -> dict[str, int]:
+    """How many boxes the refinement network of a run folder learned from, and how many of them are right."""
+    right = [np.load(file)["right"] for file in sorted((run / ROWS).glob("*.npz"))]
+    return {"rows": sum(map(len, right)), "right": int(sum(part.sum() for part in right))}
 
 
 def epochs_done(checkpoint: Path) -> int:

@@ -124,22 +124,6 @@ def test_rendered_shoppers_are_found_with_their_joints(
     assert np.median(shoulders) < 0.06
 
 
-def test_joints_that_the_filter_does_not_want_are_left_out(
-    detector: OpenVinoDetector, rendered: list[tuple[LabelledPicture, people.Picture]]
-) -> None:
-    image = max((image for _, image in rendered), key=lambda image: len(detector.detect([image])[0]))
-    asked: list[int] = []
-
-    def never(index: int, box: tuple[float, float, float, float]) -> bool:
-        assert box[2] > box[0]
-        asked.append(index)
-        return False
-
-    (seen,) = detector.detect([image], never)
-    assert seen and asked == [0] * len(seen)
-    assert all(not person.joints_px.any() and person.appearance.size for person in seen)
-
-
 def _rendered(dataset: object, pictures: int) -> list[tuple[LabelledPicture, people.Picture]]:
     import itertools
 

@@ -174,7 +174,7 @@ def test_the_shipped_card_is_made_of_the_shipped_figures_and_nothing_else() -> N
 
 def test_the_card_follows_its_figures(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    for name in ("people.bin", "landmarks.bin", card.FIGURES):
+    for name in ("people.bin", "landmarks.bin", "refinement.bin", card.FIGURES):
         shutil.copy(MODELS / name, tmp_path)
     card.refresh(tmp_path)
     before = (tmp_path / card.CARD).read_text(encoding="utf-8")

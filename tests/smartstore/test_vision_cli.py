@@ -140,7 +140,7 @@ def test_bad_input_is_one_line(
 def test_what_the_examiner_says_goes_into_the_card_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     said = json.loads((MODELS / card.EXAMINER).read_text(encoding="utf-8"))
-    for name in ("people.bin", "landmarks.bin", card.FIGURES):
+    for name in ("people.bin", "landmarks.bin", "refinement.bin", card.FIGURES):
         shutil.copy(MODELS / name, tmp_path)
     (tmp_path / "val.json").write_text("{}")
 
