@@ -185,6 +185,10 @@ class Attributor:
             reach = self._near.reacher(change, known.owners, known.inside, known.strangers)
             stranger = any(reach("", self._site.facings[name]) > 0 for name in change.facings)
             booked = self._bookings.book(change, choice, self._time(change), holdings, stranger)
+            if change.step and not booked:
+                for visit in known.inside:
+                    if any(reach(visit, self._site.facings[name]) > 0 for name in change.facings):
+                        self._stoops.felt(visit, change.t_start_ns, change.t_end_ns)
             for event in booked:
                 self._touches.explain(change.t_start_ns, change.t_end_ns, event.place)
                 count = 1 if isinstance(event, CaseRaised) else event.quantity

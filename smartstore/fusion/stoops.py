@@ -1,7 +1,7 @@
 """Hands that went down to the floor: something may have been left there.
 
-In: floor states. Out: :class:`Stoop` facts of visits. Nobody's hands are at the floor, away from all shelves, but to
-lay something down or to pick it up; whether it was goods is for a person to say.
+In: floor states, and whose hands plates felt. Out: :class:`Stoop` facts of visits. Nobody's hands are at the floor,
+away from all shelves, but to lay something down or to pick it up; whether it was goods is for a person to say.
 """
 
 import math
@@ -66,6 +66,12 @@ class Stoops:
     _over: list[tuple[int, int, int, float]] = field(default_factory=list)
     """Track, begin, end and source of those that wait to be told."""
     _seen: deque[FloorState] = field(default_factory=deque)
+    _felt: list[tuple[str, int, int]] = field(default_factory=list)
+    """Whose hands plates felt, and from when to when."""
+
+    def felt(self, visit: str, start_ns: int, end_ns: int) -> None:
+        """A plate that carries the same as before felt a hand of ``visit`` between the two times: it was in a shelf."""
+        self._felt.append((visit, start_ns, end_ns))
 
     def observe(self, state: FloorState) -> None:
         """Everybody at one moment."""
@@ -91,7 +97,15 @@ class Stoops:
         wait_ns = round(self.options.wait_s * NS_PER_S)
         ready = [entry for entry in self._over if final or now_ns - entry[2] >= wait_ns]
         self._over = [entry for entry in self._over if entry not in ready]
-        return [Stoop(owners[number], start, end, fetched) for number, start, end, fetched in ready if number in owners]
+        self._felt = [entry for entry in self._felt if now_ns - entry[2] < SEEN_NS + 2 * wait_ns]
+        return [
+            Stoop(owners[number], start, end, fetched)
+            for number, start, end, fetched in ready
+            if number in owners and not self._in_shelf(owners[number], start, end)
+        ]
+
+    def _in_shelf(self, visit: str, start_ns: int, end_ns: int) -> bool:
+        return any(whose == visit and first <= end_ns and start_ns <= last for whose, first, last in self._felt)
 
     def _fetched(self, number: int, start_ns: int) -> float:
         """How likely what hands let go of came out of a bag, by how they went until one was low."""
