@@ -81,7 +81,8 @@ class Bookings:
         if not claim.sku:
             self._clear(change)
             sale = max(((p, h) for h, p in choice.ranking if h.sku and h.visit), default=None, key=itemgetter(0))
-            return [self._case(change, choice, t_ns)] if sale and sale[0] > 1 - self._enough(sale[1]) else []
+            gone = sum(p for h, p in choice.ranking if h.sku)
+            return [self._case(change, choice, t_ns)] if sale and gone > 1 - self._enough(sale[1]) else []
         unclear = change.step is None and change.seen is not None and change.seen.unclear
         nobody = not claim.visit and claim.quantity > 0 and not stranger
         if unclear or nobody or choice.probability < self._enough(claim):

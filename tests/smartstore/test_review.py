@@ -211,6 +211,18 @@ def test_putting_back_what_was_taken_in_doubt_is_booked_as_doubtful(site: Site) 
     assert (event.quantity, event.doubtful) == (0, 1)
 
 
+@pytest.mark.parametrize(("nothing", "cases"), [(0.51, 1), (0.8, 0)], ids=["hardly", "probably"])
+def test_that_nothing_went_has_to_be_sure_enough_too(site: Site, nothing: float, cases: int) -> None:
+    """The likeliest single explanation is that nothing went; that something did, by one or another, is as likely."""
+    bookings = Bookings(site, Planogram(site), KnownWeights(), 0.6, 5)
+    change = Change("view:1", "g2", "g2-2", 8 * S, 9 * S, (PLACE,))
+    sku = site.facings[PLACE].sku
+    taken = [Hypothesis(visit, sku, 1, PLACE, 0.0) for visit in ("v1", "v2")]
+    ranking = ((Hypothesis("", "", 0, PLACE, 0.0), nothing), *((claim, (1 - nothing) / 2) for claim in taken))
+    events = bookings.book(change, Choice(ranking[0][0], nothing, ranking), 9 * S, {})
+    assert [type(event) for event in events] == [CaseRaised] * cases
+
+
 def of_nothing(site: Site) -> WeightStep:
     return WeightStep("g1", "g1-2", 9 * S, 9 * S, -100.0, 1.0, ((site.facings[PLACE].plates[0], -100.0),))
 
