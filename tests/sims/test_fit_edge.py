@@ -23,6 +23,7 @@ from sims.lab.fit_edge_record import Read, Recording, Shot, Take, store_id
 from sims.lab.fit_edge_samples import Staged, samples, stage
 from sims.scenario import load_scenario
 from sims.scene import BodyState
+from tests.sims.edge import but
 from tests.sims.playing import ROOT, SCENARIOS
 
 SECOND = 1_000_000_000
@@ -116,7 +117,10 @@ def _walk(take: Take, seed: int) -> Staged:
 
 
 def test_a_fit_to_a_model_gives_the_model_back(staged: list[Staged]) -> None:
-    true = load_edge_model(FOLDER / "default.yaml")
+    law = {"base": -1.0, "size": 0.7, "shown": 4.0, "cut": -1.5, "crowd": -2.0}
+    true = but(
+        {"people.finding.chance": law, "people.finding.memory_s": 0.05}, load_edge_model(FOLDER / "default.yaml")
+    )
     rows = samples(staged, true)
     finding = fit_finding(rows, true.people.finding.score_least)
     wanted = true.people.finding
