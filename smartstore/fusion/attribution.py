@@ -18,7 +18,7 @@ from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
 from smartstore.fusion.bookings import Bookings, ItemEvent
-from smartstore.fusion.changes import Change, of_step, with_grams
+from smartstore.fusion.changes import Change, at_once, of_step, with_grams
 from smartstore.fusion.dips import DipFinder
 from smartstore.fusion.evidence import same_weight_log
 from smartstore.fusion.exchanges import Exchanges
@@ -178,7 +178,8 @@ class Attributor:
             for visit in {*holdings, *self._bookings.doubt}
         }
         events: list[ItemEvent] = []
-        choices = solve(hypotheses, may_hold, self._at_once(group), self._joint)
+        pairs = at_once(group, round(self._options.at_once_s * NS_PER_S))
+        choices = solve(hypotheses, may_hold, pairs, self._joint)
         for change, thought, choice in zip(group, hypotheses, choices, strict=True):
             self._watch(change, choice)
             taken = self._placing.decided(change, thought, choice, self._time(change))
@@ -199,18 +200,6 @@ class Attributor:
                 self._placing.keep(taken)
             events += booked
         return events
-
-    def _at_once(self, group: Sequence[Change]) -> list[tuple[int, int]]:
-        """The pairs of weight changes at different places in the same moment, or of items that went in one step;
-        cameras do not know the moment."""
-        near_ns = round(self._options.at_once_s * NS_PER_S)
-        return [
-            (i, j)
-            for i, a in enumerate(group)
-            for j, b in enumerate(group[i + 1 :], start=i + 1)
-            if a.step and b.step and abs(a.t_ns - b.t_ns) < near_ns
-            if a.step == b.step or not set(a.facings) & set(b.facings)
-        ]
 
     def _explanations(self, change: Change, known: Known) -> list[Hypothesis]:
         """What a change may be, best first: thought out once for all questions about its group."""

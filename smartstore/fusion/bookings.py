@@ -7,7 +7,6 @@ In: decided changes with their probabilities, unexplained touches, meetings of h
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import itemgetter
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Candidate
@@ -80,9 +79,9 @@ class Bookings:
             return []
         if not claim.sku:
             self._clear(change)
-            sale = max(((p, h) for h, p in choice.ranking if h.sku and h.visit), default=None, key=itemgetter(0))
+            sale = next((h for h, _ in choice.ranking if h.sku and h.visit), None)
             gone = sum(p for h, p in choice.ranking if h.sku)
-            return [self._case(change, choice, t_ns)] if sale and gone > 1 - self._enough(sale[1]) else []
+            return [self._case(change, choice, t_ns)] if sale and gone > 1 - self._enough(sale) else []
         unclear = change.step is None and change.seen is not None and change.seen.unclear
         nobody = not claim.visit and claim.quantity > 0 and not stranger
         if unclear or nobody or choice.probability < self._enough(claim):

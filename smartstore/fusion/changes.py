@@ -105,6 +105,19 @@ def joined(a: WeightStep, b: WeightStep) -> WeightStep:
     )
 
 
+def at_once(group: Sequence[Change], near_ns: int) -> list[tuple[int, int]]:
+    """The pairs of weight changes at different places within ``near_ns``, or of items that went in one step; cameras do
+    not know the moment.
+    """
+    return [
+        (i, j)
+        for i, a in enumerate(group)
+        for j, b in enumerate(group[i + 1 :], start=i + 1)
+        if a.step and b.step and abs(a.t_ns - b.t_ns) < near_ns
+        if a.step == b.step or not set(a.facings) & set(b.facings)
+    ]
+
+
 def with_grams(step: WeightStep, grams: float) -> WeightStep:
     """The step with another weight, on its first plate."""
     return replace(step, grams=grams, plates=((step.plates[0][0], grams),))

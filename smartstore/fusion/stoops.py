@@ -17,6 +17,8 @@ from smartstore.site import Fixture, Site
 NS_PER_S = 1_000_000_000
 SEEN_NS = 8 * NS_PER_S
 """What hands did is known for longer than from before they went down until they came up."""
+FELT_NS = 60 * NS_PER_S
+"""Whose hands plates felt is known for longer than any stoop lasts and waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Stoops:
     """Whose hands plates felt, and from when to when."""
 
     def felt(self, visit: str, start_ns: int, end_ns: int) -> None:
-        """A plate that carries the same as before felt a hand of ``visit`` between the two times: it was in a shelf."""
+        """Between the two times a plate moved under a hand of ``visit`` and nobody was billed: it was in a shelf."""
         self._felt.append((visit, start_ns, end_ns))
 
     def observe(self, state: FloorState) -> None:
@@ -97,7 +99,7 @@ class Stoops:
         wait_ns = round(self.options.wait_s * NS_PER_S)
         ready = [entry for entry in self._over if final or now_ns - entry[2] >= wait_ns]
         self._over = [entry for entry in self._over if entry not in ready]
-        self._felt = [entry for entry in self._felt if now_ns - entry[2] < SEEN_NS + 2 * wait_ns]
+        self._felt = [entry for entry in self._felt if now_ns - entry[2] < FELT_NS]
         return [
             Stoop(owners[number], start, end, fetched)
             for number, start, end, fetched in ready
