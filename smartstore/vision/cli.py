@@ -70,9 +70,8 @@ def train(
 ) -> None:
     """Train the networks on a labelled set, export them to OpenVINO and write their card; goes on where it stopped."""
     datasets, others, folder = dataset or [DATASET], unseen or [UNSEEN], _models(models)
-    for one in (datasets if part is not Part.refinement else []) + (
-        others if part in (Part.both, Part.refinement) else []
-    ):
+    refines, whole = part in (Part.both, Part.refinement), part is Part.both
+    for one in [*(datasets if part is not Part.refinement else ()), *(others if refines else ())]:
         _need_set(one)
     from smartstore.vision import card, training
 
@@ -87,13 +86,13 @@ def train(
         if part in (Part.both, name):
             with _Log(name) as say:
                 learn(datasets, run, replace(recipe, **changed), say, start if part == name else None)
-    if part is Part.both:
+    if whole:
         training.export(run, folder, training.FIRST)
         _eight_bits(datasets[0], folder)
-    if part in (Part.both, Part.refinement):
+    if refines:
         with _Log("refinement") as say:
             training.train_refinement(others, run, folder, replace(training.REFINEMENT, **changed), say)
-    if part is Part.both:
+    if whole:
         training.export(run, folder, training.SECOND)
         card.write(datasets[0], run, folder, PICTURE if models is None else folder / "detector.jpg", note)
         typer.echo(f"networks and their card are in {folder}", err=True)

@@ -26,6 +26,7 @@ PEOPLE_MODEL, LANDMARK_MODEL, REFINEMENT_MODEL = "people.xml", "landmarks.xml", 
 WORTH = 0.4
 """Boxes that score so large a share of the least score are looked at closely: the second judgement may raise them."""
 LEAST_WORTH = 0.02
+"""... and never those that score less than this."""
 
 
 class DetectorError(Exception):
