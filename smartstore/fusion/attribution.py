@@ -101,7 +101,11 @@ class Attributor:
         match fact:
             case FloorState():
                 self._touches.add(self._reach.observe(fact))
-                self._unseen.add(self._dips.observe(fact))
+                dips = self._dips.observe(fact)
+                self._unseen.add(dips)
+                for dip in dips:
+                    if not all(self._scales.weighed(facing, dip.t_end_ns) for facing, _ in dip.facings):
+                        self._stoops.in_shelf(dip.track, dip.t_start_ns, dip.t_end_ns)
                 self._meetings.observe(fact)
                 self._stoops.observe(fact)
             case ScaleAlive():
@@ -187,9 +191,9 @@ class Attributor:
             stranger = any(reach("", self._site.facings[name]) > 0 for name in change.facings)
             booked = self._bookings.book(change, choice, self._time(change), holdings, stranger)
             if change.step and not booked:
-                for visit in known.inside:
-                    if any(reach(visit, self._site.facings[name]) > 0 for name in change.facings):
-                        self._stoops.felt(visit, change.t_start_ns, change.t_end_ns)
+                for track, visit in known.owners.items():
+                    if visit in known.inside and any(reach(visit, self._site.facings[f]) > 0 for f in change.facings):
+                        self._stoops.in_shelf(track, change.t_start_ns, change.t_end_ns)
             for event in booked:
                 self._touches.explain(change.t_start_ns, change.t_end_ns, event.place)
                 count = 1 if isinstance(event, CaseRaised) else event.quantity

@@ -1,6 +1,6 @@
 """Hands that went down to the floor: something may have been left there.
 
-In: floor states, and whose hands plates felt. Out: :class:`Stoop` facts of visits. Nobody's hands are at the floor,
+In: floor states, and who had a hand in a shelf. Out: :class:`Stoop` facts of visits. Nobody's hands are at the floor,
 away from all shelves, but to lay something down or to pick it up; whether it was goods is for a person to say.
 """
 
@@ -17,8 +17,8 @@ from smartstore.site import Fixture, Site
 NS_PER_S = 1_000_000_000
 SEEN_NS = 8 * NS_PER_S
 """What hands did is known for longer than from before they went down until they came up."""
-FELT_NS = 60 * NS_PER_S
-"""Whose hands plates felt is known for longer than any stoop lasts and waits."""
+IN_SHELF_NS = 60 * NS_PER_S
+"""Who had a hand in a shelf is known for longer than any stoop lasts and waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,14 @@ class Stoops:
     _over: list[tuple[int, int, int, float]] = field(default_factory=list)
     """Track, begin, end and source of those that wait to be told."""
     _seen: deque[FloorState] = field(default_factory=deque)
-    _felt: list[tuple[str, int, int]] = field(default_factory=list)
-    """Whose hands plates felt, and from when to when."""
+    _in_shelf: list[tuple[int, int, int]] = field(default_factory=list)
+    """Track, begin and end of hands in shelves."""
 
-    def felt(self, visit: str, start_ns: int, end_ns: int) -> None:
-        """Between the two times a plate moved under a hand of ``visit`` and nobody was billed: it was in a shelf."""
-        self._felt.append((visit, start_ns, end_ns))
+    def in_shelf(self, track: int, start_ns: int, end_ns: int) -> None:
+        """Somebody had a hand in a shelf between the two times: a plate moved under it and nobody was billed, or there
+        is no plate that would have.
+        """
+        self._in_shelf.append((track, start_ns, end_ns))
 
     def observe(self, state: FloorState) -> None:
         """Everybody at one moment."""
@@ -99,15 +101,15 @@ class Stoops:
         wait_ns = round(self.options.wait_s * NS_PER_S)
         ready = [entry for entry in self._over if final or now_ns - entry[2] >= wait_ns]
         self._over = [entry for entry in self._over if entry not in ready]
-        self._felt = [entry for entry in self._felt if now_ns - entry[2] < FELT_NS]
+        self._in_shelf = [entry for entry in self._in_shelf if now_ns - entry[2] < IN_SHELF_NS]
         return [
             Stoop(owners[number], start, end, fetched)
             for number, start, end, fetched in ready
-            if number in owners and not self._in_shelf(owners[number], start, end)
+            if number in owners and not self._busy(number, start, end)
         ]
 
-    def _in_shelf(self, visit: str, start_ns: int, end_ns: int) -> bool:
-        return any(whose == visit and first <= end_ns and start_ns <= last for whose, first, last in self._felt)
+    def _busy(self, number: int, start_ns: int, end_ns: int) -> bool:
+        return any(track == number and first <= end_ns and start_ns <= last for track, first, last in self._in_shelf)
 
     def _fetched(self, number: int, start_ns: int) -> float:
         """How likely what hands let go of came out of a bag, by how they went until one was low."""

@@ -55,14 +55,19 @@ def test_hands_in_the_lowest_shelf_are_not_at_the_floor(site: Site) -> None:
         assert len(story(site, replace(walker, offers=reach))) == 1 + cases
 
 
-@pytest.mark.parametrize(("press_g", "cases"), [(45, 0), (0, 1)], ids=["a plate feels it", "no plate feels it"])
-def test_a_hand_that_a_plate_felt_was_in_the_shelf(site: Site, press_g: float, cases: int) -> None:
+@pytest.mark.parametrize(
+    ("press_g", "dead", "cases"), [(45, False, 0), (0, False, 1), (0, True, 0)],
+    ids=["a plate feels it", "no plate feels it", "no plate can feel it"],
+)  # fmt: skip
+def test_a_hand_that_a_plate_felt_was_in_the_shelf(site: Site, press_g: float, dead: bool, cases: int) -> None:
     gondola, facing = site.fixtures["g1"], "g1-1-c"
     shelf = before(site, facing)
     hand = gondola.point(gondola.to_local((*shelf, 0.0))[0], -0.09, 0.3)
     walker = replace(stooping(site, 0.3, 12, 14), offers=((12.0, 14.0, hand),))
     walker = replace(walker, path=(*walker.path[:2], (8.0, *shelf), (25.0, *shelf)))
-    scale = FakeScale(gondola).move(5, plate(site, "g1-1-a"), -grams(site, "g1-1-a"))
+    scale = FakeScale(gondola, dead=(plate(site, facing),) * dead).move(
+        5, plate(site, "g1-1-a"), -grams(site, "g1-1-a")
+    )
     scale = scale.move(12.3, plate(site, facing), press_g).move(13.4, plate(site, facing), -press_g)
     events = told(site, [scale], [walker], {1: "anna"}, until_s=25.0)
     assert [type(event) for event in events] == [ItemTaken] + [CaseRaised] * cases
