@@ -10,14 +10,14 @@ and what hands may have done there unseen is doubt.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
 from smartstore.fusion.alive import LivingScales, ScaleAlive
-from smartstore.fusion.bookings import Bookings, ItemEvent
+from smartstore.fusion.bookings import Bookings, ItemEvent, Passing
 from smartstore.fusion.changes import Change, at_once, of_step, with_grams
 from smartstore.fusion.dips import DipFinder
 from smartstore.fusion.evidence import same_weight_log
@@ -93,7 +93,7 @@ class Attributor:
         self._exchanges = Exchanges(site, options.exchanges)
         self._stoops = Stoops(site, options.stoops, options.parting)
         self._thought: dict[tuple[Change, frozenset[str]], list[Hypothesis]] = {}
-        rules = (self._options.sure, self._options.candidates, options.policy)
+        rules = (self._options.sure, self._options.candidates, options.policy, options.shares)
         self._bookings = Bookings(site, self.planogram, weights, *rules)
 
     def observe(self, fact: WeightStep | FacingChange | FloorState | FacingsSeen | ScaleAlive) -> None:
@@ -153,19 +153,23 @@ class Attributor:
             events += doubted
         for pair in self._unseen.due(now_ns, known.owners, final):
             events += self._bookings.unseen(pair)
-        for meeting in self._meetings.due(now_ns, known.owners, final):
-            events += self._bookings.met(meeting, holdings)
-        for stoop in self._stoops.due(self._waiting.decided_until(now_ns), known.owners, final):
-            if not self._meetings.at_work((stoop.visit,), stoop.t_start_ns, stoop.t_end_ns):
-                events += self._bookings.stooped(stoop, holdings)
-        for exchange in self._exchanges.due(now_ns, holdings, self._near.reached(known.owners, known.inside), final):
-            if not self._meetings.at_work((exchange.giver, exchange.taker), exchange.t_ns, exchange.t_ns):
-                events += self._bookings.exchanged(exchange, holdings)
+        for passing in self._passing(now_ns, known, holdings, final):
+            events += self._bookings.passed(passing, holdings)
         for correction in self._placing.corrections(known.inside, self._options.sure):
             events += self._bookings.corrected(correction, holdings)
         self._sightings.forget(now_ns)
         self._bookings.forget(list(known.inside))
         return events
+
+    def _passing(self, now_ns: int, known: Known, holdings: Carts, final: bool) -> Iterator[Passing]:
+        """What may have passed on between people, or to the floor; each is booked before the next one is looked at."""
+        yield from self._meetings.due(now_ns, known.owners, final)
+        for stoop in self._stoops.due(self._waiting.decided_until(now_ns), known.owners, final):
+            if not self._meetings.at_work((stoop.visit,), stoop.t_start_ns, stoop.t_end_ns):
+                yield stoop
+        for exchange in self._exchanges.due(now_ns, holdings, self._near.reached(known.owners, known.inside), final):
+            if not self._meetings.at_work((exchange.giver, exchange.taker), exchange.t_ns, exchange.t_ns):
+                yield exchange
 
     def _decide_group(self, group: list[Change], known: Known, holdings: Carts) -> list[ItemEvent]:
         moved = frozenset(
@@ -221,14 +225,9 @@ class Attributor:
             if change.seen
             else []
         )
+        reach = self._near.reacher(change, known.owners, known.inside, known.strangers)
         carts = (known.holdings, self._bookings.doubt, movable)
-        return self._hypotheses.all(
-            change,
-            explanations,
-            list(known.inside),
-            self._near.reacher(change, known.owners, known.inside, known.strangers),
-            *carts,
-        )
+        return self._hypotheses.all(change, explanations, list(known.inside), reach, *carts)
 
     def _following(self, earlier: Sequence[Change], change: Change, known: Known) -> list[Hypothesis]:
         """What a change may be after others that are not booked yet: what they left at its facings can be taken."""

@@ -19,24 +19,20 @@ from smartstore.fusion.placing import Correction
 from smartstore.fusion.planogram import Planogram
 from smartstore.fusion.policy import PolicyOptions, threshold
 from smartstore.fusion.reach import Touch
+from smartstore.fusion.shares import ShareOptions, fetched, gives, handed
 from smartstore.fusion.stoops import Stoop
 from smartstore.fusion.unseen import UnseenPair
 from smartstore.fusion.weights import KnownWeights
 from smartstore.site import Site
 
 ItemEvent = ItemTaken | ItemReturned | CaseRaised
-LEFT = 0.75
-"""Of hands at the floor, the share that left something there."""
-EXCHANGED = 0.67
-"""Of pairs of hands in one facing that looks as before, the share that moved something to and fro ..."""
-RANG_ALONG = 0.5
-"""... and the same where another plate of the shelf moved, too, as when somebody leans on it. Both by Laplace's rule of
-succession: one of one and one of two that were seen in 101 stories of the gauntlet.
-"""
+Passing = Meeting | Exchange | Stoop
+"""Something may have gone from somebody to another one, or to the floor, and no sensor sees what."""
 
 
 class Bookings:
     """Books what is at least ``sure``, or what a ``policy`` says is; a case names at most ``most`` candidates.
+    ``shares`` say how likely something passed on.
 
     ``doubt`` is what visits may hold besides: takes that became cases. Putting such a thing back is booked as doubtful.
     """
@@ -49,9 +45,10 @@ class Bookings:
         sure: float,
         most: int,
         policy: PolicyOptions | None = None,
+        shares: ShareOptions | None = None,
     ) -> None:
         self._site, self._planogram, self._weights = site, planogram, weights
-        self._sure, self._most, self._policy = sure, most, policy
+        self._sure, self._most, self._policy, self._shares = sure, most, policy, shares or ShareOptions()
         self.doubt: Carts = {}
         self._goods = Goods(weights)
 
@@ -197,29 +194,40 @@ class Bookings:
         t_ns = (second.t_start_ns + second.t_end_ns) // 2
         return [CaseRaised(pair.visit, t_ns, caused_by, caused_by.replace(":", "-"), place, candidates)]
 
-    def met(self, meeting: Meeting, holdings: Carts) -> list[ItemEvent]:
+    def passed(self, what: Passing, holdings: Carts) -> list[ItemEvent]:
+        """What may have passed on is booked where that is likely enough, or a case."""
+        match what:
+            case Meeting():
+                return self._met(what, holdings)
+            case Exchange():
+                return self._exchanged(what, holdings)
+            case Stoop():
+                return self._stooped(what, holdings)
+
+    def _met(self, meeting: Meeting, holdings: Carts) -> list[ItemEvent]:
         """Hands of two visits met: what went from one to the other is booked where that is likely enough, and nothing
         where it is likely that nothing did; else it is a case of both.
         """
-        said, t_ns = meeting.gift, meeting.t_ns
-        gave = (said.handed * said.gives, said.handed * (1 - said.gives))
-        parted = [self._goods.parted(meeting.visits[i], t_ns, holdings, said.fetched[i]) for i in (0, 1)]
-        possible = 1 - said.handed + sum(p for p, goods in zip(gave, parted, strict=True) if goods)
+        seen, t_ns, shares = meeting.signs, meeting.t_ns, self._shares
+        went, first = handed(seen, shares), gives(seen, shares)
+        gave, bags = (went * first, went * (1 - first)), [fetched(source, shares) for source in seen.sources]
+        parted = [self._goods.parted(meeting.visits[i], t_ns, holdings, bags[i]) for i in (0, 1)]
+        possible = 1 - went + sum(p for p, goods in zip(gave, parted, strict=True) if goods)
         gifts = [
             Candidate(taker, sku, 1, self._goods.home(giver, sku), round(p * share / possible, 6), giver)
             for giver, taker, p, goods in zip(meeting.visits, meeting.visits[::-1], gave, parted, strict=True)
             for sku, share in goods.items()
         ]
-        if all((1 - said.handed) / possible >= self._enough(_taken(gift)) for gift in gifts):
+        if all((1 - went) / possible >= self._enough(_taken(gift)) for gift in gifts):
             return []
         gifts.sort(key=lambda gift: -gift.probability)
         caused_by = f"meeting:{meeting.visits[0]}:{meeting.visits[1]}:{meeting.t_start_ns}"
         return self._given(gifts, t_ns, caused_by, holdings)
 
-    def exchanged(self, exchange: Exchange, holdings: Carts) -> list[ItemEvent]:
+    def _exchanged(self, exchange: Exchange, holdings: Carts) -> list[ItemEvent]:
         """Two hands in one facing that looks as before: what one put back the other one took, or it is a case."""
         caused_by = f"exchange:{exchange.giver}:{exchange.taker}:{exchange.facing}:{exchange.t_ns}"
-        share = EXCHANGED if exchange.alone else RANG_ALONG
+        share = self._shares.exchanged if exchange.alone else self._shares.rang_along
         gift = Candidate(exchange.taker, exchange.sku, 1, exchange.facing, share, exchange.giver)
         return self._given([gift], exchange.t_ns, caused_by, holdings)
 
@@ -238,16 +246,16 @@ class Bookings:
             ItemTaken(taker, t_ns, f"{caused_by}:take", gift.sku, 1, place, gift.probability),
         ]
 
-    def stooped(self, stoop: Stoop, holdings: Carts) -> list[ItemEvent]:
+    def _stooped(self, stoop: Stoop, holdings: Carts) -> list[ItemEvent]:
         """The case of hands at the floor: something out of the cart may lie there now."""
-        parted = self._goods.parted(stoop.visit, stoop.t_ns, holdings, stoop.fetched)
+        parted = self._goods.parted(stoop.visit, stoop.t_ns, holdings, fetched(stoop.source, self._shares))
         left = [
-            Candidate(stoop.visit, sku, -1, self._goods.home(stoop.visit, sku), round(LEFT * share, 6))
+            Candidate(stoop.visit, sku, -1, self._goods.home(stoop.visit, sku), round(self._shares.left * share, 6))
             for sku, share in sorted(parted.items(), key=lambda entry: -entry[1])
         ]
         if not left:
             return []
-        candidates = (*left[: self._most - 1], Candidate(None, "", 0, None, round(1 - LEFT, 6)))
+        candidates = (*left[: self._most - 1], Candidate(None, "", 0, None, round(1 - self._shares.left, 6)))
         caused_by = f"stoop:{stoop.visit}:{stoop.t_start_ns}"
         case, place = caused_by.replace(":", "-"), left[0].facing or ""
         withheld = self._withheld(stoop.visit, left)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
-from smartstore.fusion.parting import Gift, PartingOptions, gift
+from smartstore.fusion.parting import PartingOptions, Signs, signs
 from smartstore.site import Fixture, Site
 
 NS_PER_S = 1_000_000_000
@@ -67,12 +67,12 @@ class MeetingOptions:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """Hands of two visits were together between the two times, and what may have come of it."""
+    """Hands of two visits were together between the two times, and what was seen of it."""
 
     visits: tuple[str, str]
     t_start_ns: int
     t_end_ns: int
-    gift: Gift
+    signs: Signs
 
     @property
     def t_ns(self) -> int:
@@ -153,8 +153,8 @@ class Meetings:
         for (a, b), stay in ready:
             one, other = owners.get(a), owners.get(b)
             if one and other and one != other and not self.at_work((one, other), stay.start_ns, stay.last_ns):
-                said = gift(self._seen, (a, b), stay.start_ns, stay.last_ns, self._holds_out, self.parting)
-                found.append(Meeting((one, other), stay.start_ns, stay.last_ns, said))
+                seen = signs(self._seen, (a, b), stay.start_ns, stay.last_ns, self._holds_out, self.parting)
+                found.append(Meeting((one, other), stay.start_ns, stay.last_ns, seen))
         return sorted(found, key=lambda meeting: (meeting.t_start_ns, meeting.visits))
 
     def at_work(self, visits: Collection[str], start_ns: int, end_ns: int) -> bool:

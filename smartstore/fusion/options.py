@@ -12,6 +12,7 @@ from smartstore.fusion.parting import PartingOptions
 from smartstore.fusion.planogram import PlanogramOptions
 from smartstore.fusion.policy import PolicyOptions
 from smartstore.fusion.reach import ReachOptions
+from smartstore.fusion.shares import ShareOptions
 from smartstore.fusion.sightings import SightingOptions
 from smartstore.fusion.stoops import StoopOptions
 from smartstore.fusion.touches import TouchOptions
@@ -72,6 +73,7 @@ class FusionOptions:
     exchanges: ExchangeOptions = field(default_factory=ExchangeOptions)
     stoops: StoopOptions = field(default_factory=StoopOptions)
     parting: PartingOptions = field(default_factory=PartingOptions)
+    shares: ShareOptions = field(default_factory=ShareOptions)
     attribution: AttributionOptions = field(default_factory=AttributionOptions)
     planogram: PlanogramOptions = field(default_factory=PlanogramOptions)
     joint: JointOptions = field(default_factory=JointOptions)

@@ -1,18 +1,18 @@
-"""What a hand parted with: what it held already, or what it first took out of a bag.
+"""Signs of what a hand parted with: what it held already, or what it first took out of a bag.
 
-In: how high hands were, and floor states around a meeting of two people. Out: probabilities. Pure functions.
+In: how high hands were, and floor states around a meeting of two people. Out: what was seen, by name; how likely that
+makes what is in :mod:`smartstore.fusion.shares`. Pure functions.
 
 A hand that lets go of what it holds goes there straight. One that takes something out of a bag first comes up out of
 it, which takes time. Of two hands that meet, the one that was held out first offers, and the other one takes; and
-people who came together for that go their ways again. All shares by Laplace's rule of succession, counted in 90 stories
-of the gauntlet's families hand-over and left-on-the-floor, in half of which what was parted with was in the hand, and
-in 160 stories of all families.
+people who came together for that go their ways again.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Literal
 
 from smartstore.domain.people import FloorState, FloorTrack
 
@@ -22,72 +22,61 @@ FRESH_NS = 50_000_000
 Reaching = Callable[[FloorTrack, FloorTrack], bool]
 """Whether the first one holds a hand out to the second."""
 Heights = Sequence[float]
+Source = Literal["rose", "sank", "slow", "quick", "came_up", "was_up"]
+"""A sign of where what a hand parted with had been: :class:`PartingOptions` tells what each means."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartingOptions:
-    """Times in seconds, lengths in metres, speeds in metres per second; probabilities as shares."""
+    """Times in seconds, lengths in metres, speeds in metres per second."""
 
     rise_m: float = 0.09
-    """A hand that came up by so much before it went down to the floor had been in a bag."""
-    rose: float = 0.85
-    """So likely something was out of the bag then ..."""
-    sank: float = 0.09
-    """... and so likely where the hand only sank."""
+    """A hand that came up by so much before it went down to the floor ``rose``: it had been in a bag. Others ``sank``.
+    """
     fetch_s: float = 2.5
-    """Whoever stood there for longer before the hands met had to look for it in the bag."""
-    slow: float = 0.93
-    quick: float = 0.12
-    """So likely something was out of the bag after more, and after less time than that."""
+    """Whoever stood there for longer before the hands met was ``slow``, and had to look for it in the bag; others were
+    ``quick``."""
     up_s: float = 2.0
     dip_m: float = 0.1
-    """Of somebody who was there before: a hand that came up by so much so shortly before had it already; it was out
-    of the bag ..."""
-    came_up: float = 0.2
-    """... so likely then ..."""
-    was_up: float = 0.61
-    """... and so likely where it did not."""
+    """Of somebody who was there before: a hand that ``came_up`` by so much so shortly before had it already; another
+    one ``was_up``."""
     before_s: float = 5.0
     """What people did so long before a meeting belongs to it."""
     offer_s: float = 1.5
     longer_s: float = 0.3
-    """A hand that was held out for so much longer than the other one, in so long before they met, offers ..."""
-    offers: float = 0.95
-    """... so likely, ..."""
-    comes: float = 0.8
-    """... and whoever walks up to somebody who stands gives so likely."""
+    """A hand that was held out for so much longer than the other one, in so long before they met, offers."""
     walk_m_s: float = 0.6
+    """Whoever walks up to somebody who stands gives."""
     pause_s: float = 0.2
     """A look at hands stands for no more time than this."""
     parts_s: float = 1.4
     """Two who met for that part again so soon: one walks on."""
-    parted: float = 0.94
-    stayed: float = 0.11
-    """So likely something changed hands between two who part, and who do not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gift:
-    """``handed``: how likely anything changed hands at all; ``gives``: how likely it was the first one who gave;
-    ``fetched``: for each of the two, how likely what they gave was out of their bag.
+class Signs:
+    """What was seen of a meeting of two. ``parted``: one of them walked on; ``offered``: who of them, 0 or 1, held a
+    hand out for longer, if one did; ``came``: who alone walked up to the other; ``sources``: of each of the two, where
+    what they may have given had been.
     """
 
-    handed: float
-    gives: float
-    fetched: tuple[float, ...]
+    parted: bool
+    offered: int | None
+    came: int | None
+    sources: tuple[Source, Source]
 
 
-def out_of_bag(paths: Sequence[Heights], options: PartingOptions) -> float:
-    """How likely it was out of a bag, from how high hands were until one went down to the floor."""
+def to_floor(paths: Sequence[Heights], options: PartingOptions) -> Source:
+    """How hands went, from how high they were until one went down to the floor."""
     risen_m = max((_rise(_smooth(path)) for path in paths), default=0.0)
-    return options.rose if risen_m >= options.rise_m else options.sank
+    return "rose" if risen_m >= options.rise_m else "sank"
 
 
-def gift(
+def signs(
     states: Sequence[FloorState], pair: tuple[int, int], start_ns: int, end_ns: int, reaching: Reaching,
     options: PartingOptions,
-) -> Gift:  # fmt: skip
-    """What floor states say of a meeting of two tracks between the two times."""
+) -> Signs:  # fmt: skip
+    """What floor states show of a meeting of two tracks between the two times."""
     before_ns, soon_ns = start_ns - _ns(options.before_s), end_ns + _ns(options.parts_s)
     both = []
     for state in states:
@@ -101,34 +90,26 @@ def gift(
     longer_ns = 0
     for (before, *_), (t_ns, a, b) in pairwise(early):
         longer_ns += min(t_ns - before, _ns(options.pause_s)) * (reaching(a, b) - reaching(b, a))
-    return Gift(
-        handed=options.parted if any(t_ns > end_ns for times in walks for t_ns in times) else options.stayed,
-        gives=_gives(longer_ns, came, options),
-        fetched=tuple(
-            _fetched(came[i], start_ns, [(t_ns, two[i]) for t_ns, *two in both if up_ns < t_ns < start_ns], options)
-            for i in (0, 1)
-        ),
+    first, second = (
+        _source(came[i], start_ns, [(t_ns, two[i]) for t_ns, *two in both if up_ns < t_ns < start_ns], options)
+        for i in (0, 1)
+    )
+    return Signs(
+        parted=any(t_ns > end_ns for times in walks for t_ns in times),
+        offered=None if abs(longer_ns) < _ns(options.longer_s) else 0 if longer_ns > 0 else 1,
+        came=None if (came[0] is None) == (came[1] is None) else 0 if came[1] is None else 1,
+        sources=(first, second),
     )
 
 
-def _gives(longer_ns: int, came: Sequence[int | None], options: PartingOptions) -> float:
-    """How likely the first one gave: by how much longer their hand was held out, and by who walked up to whom."""
-    odds = 1.0
-    if abs(longer_ns) >= _ns(options.longer_s):
-        odds *= (options.offers / (1 - options.offers)) ** (1 if longer_ns > 0 else -1)
-    if (came[0] is None) != (came[1] is None):
-        odds *= (options.comes / (1 - options.comes)) ** (1 if came[1] is None else -1)
-    return odds / (1 + odds)
-
-
-def _fetched(
+def _source(
     came_ns: int | None, start_ns: int, before: Sequence[tuple[int, FloorTrack]], options: PartingOptions
-) -> float:
-    """How likely something was out of a bag: by how long ago they had come when hands met, or else by their hands."""
+) -> Source:
+    """Where something had been: by how long ago they had come when hands met, or else by their hands."""
     if came_ns is not None:
-        return options.slow if start_ns - came_ns > _ns(options.fetch_s) else options.quick
+        return "slow" if start_ns - came_ns > _ns(options.fetch_s) else "quick"
     sunk_m = max((_dip(_smooth(path)) for path in heights(before)), default=0.0)
-    return options.came_up if sunk_m >= options.dip_m else options.was_up
+    return "came_up" if sunk_m >= options.dip_m else "was_up"
 
 
 def heights(moments: Sequence[tuple[int, FloorTrack]]) -> list[Heights]:

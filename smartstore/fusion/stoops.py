@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
-from smartstore.fusion.parting import PartingOptions, heights, out_of_bag
+from smartstore.fusion.parting import PartingOptions, Source, heights, to_floor
 from smartstore.site import Fixture, Site
 
 NS_PER_S = 1_000_000_000
@@ -49,8 +49,8 @@ class Stoop:
     visit: str
     t_start_ns: int
     t_end_ns: int
-    fetched: float
-    """How likely it is that what was left there, if anything was, came out of a bag."""
+    source: Source
+    """Where what was left there, if anything was, had been."""
 
     @property
     def t_ns(self) -> int:
@@ -65,7 +65,7 @@ class Stoops:
     options: StoopOptions = field(default_factory=StoopOptions)
     parting: PartingOptions = field(default_factory=PartingOptions)
     _stays: dict[int, tuple[int, int]] = field(default_factory=dict)
-    _over: list[tuple[int, int, int, float]] = field(default_factory=list)
+    _over: list[tuple[int, int, int, Source]] = field(default_factory=list)
     """Track, begin, end and source of those that wait to be told."""
     _seen: deque[FloorState] = field(default_factory=deque)
     _in_shelf: list[tuple[int, int, int]] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Stoops:
         for number in [n for n, (_, last_ns) in self._stays.items() if state.t_ns - last_ns > gap_ns]:
             start_ns, last_ns = self._stays.pop(number)
             if last_ns - start_ns >= self.options.least_s * NS_PER_S:
-                self._over.append((number, start_ns, last_ns, self._fetched(number, start_ns)))
+                self._over.append((number, start_ns, last_ns, self._source(number, start_ns)))
 
     @property
     def since(self) -> int | None:
@@ -103,20 +103,20 @@ class Stoops:
         self._over = [entry for entry in self._over if entry not in ready]
         self._in_shelf = [entry for entry in self._in_shelf if now_ns - entry[2] < IN_SHELF_NS]
         return [
-            Stoop(owners[number], start, end, fetched)
-            for number, start, end, fetched in ready
+            Stoop(owners[number], start, end, source)
+            for number, start, end, source in ready
             if number in owners and not self._busy(number, start, end)
         ]
 
     def _busy(self, number: int, start_ns: int, end_ns: int) -> bool:
         return any(track == number and first <= end_ns and start_ns <= last for track, first, last in self._in_shelf)
 
-    def _fetched(self, number: int, start_ns: int) -> float:
-        """How likely what hands let go of came out of a bag, by how they went until one was low."""
+    def _source(self, number: int, start_ns: int) -> Source:
+        """Where what hands let go of had been, by how they went until one was low."""
         begin_ns = start_ns - round(self.options.before_s * NS_PER_S)
         seen = [(state.t_ns, t) for state in self._seen for t in state.tracks if t.track == number]
         paths = heights([(t_ns, track) for t_ns, track in seen if begin_ns <= t_ns < start_ns])
-        return out_of_bag([[*takewhile(lambda z_m: z_m > self.options.knee_m, path)] for path in paths], self.parting)
+        return to_floor([[*takewhile(lambda z_m: z_m > self.options.knee_m, path)] for path in paths], self.parting)
 
     def _at_floor(self, track: FloorTrack, hand: Hand) -> bool:
         if hand.z_m > self.options.low_m or hand.sigma_m > self.options.hand_sigma_m:
