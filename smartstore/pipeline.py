@@ -29,7 +29,8 @@ from smartstore.vision.facings import FacingWatcher
 from smartstore.vision.followed import FloorFollower
 from smartstore.vision.tracker import FloorTracker
 from smartstore.wire.codec import Received
-from smartstore.wire.messages import Facings, Frame, GateEvent, People, ScaleBatch, Tracks
+from smartstore.wire.heard import HeardPeople
+from smartstore.wire.messages import Facings, Frame, GateEvent, ScaleBatch, Tracks
 
 NS_PER_S = 1_000_000_000
 
@@ -182,7 +183,9 @@ class Pipeline:
         """
         if not released:
             return []
-        moments = [(r.t_ns, people_view(r.device, r.message) if isinstance(r.message, People) else r) for r in released]
+        moments = [
+            (r.t_ns, people_view(r.device, r.message) if isinstance(r.message, HeardPeople) else r) for r in released
+        ]
         self._tracker.foresee([seen for _, seen in moments if isinstance(seen, PeopleView)])
         tick_ns = self._timeline.tick_ns
         events: list[StoreEvent] = []

@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from smartstore.wire import messages, topics
+from smartstore.wire.heard import HeardPeople
 
 
 class StateError(Exception):
@@ -65,6 +66,8 @@ class _Pickler(pickle.Pickler):
         name = self._names.get(id(obj))
         if name is not None:
             return _fixed, (name,)
+        if isinstance(obj, HeardPeople):
+            return _heard, (msgspec.json.encode(obj),)
         if isinstance(obj, messages.Message):
             return _message, (type(obj).__name__, msgspec.msgpack.encode(obj))
         if isinstance(obj, topics.Channel):
@@ -89,6 +92,10 @@ def _fixed(name: str) -> object:
 def _message(name: str, body: bytes) -> messages.Message:
     found: messages.Message = msgspec.msgpack.decode(body, type=getattr(messages, name))
     return found
+
+
+def _heard(body: bytes) -> HeardPeople:
+    return msgspec.json.decode(body, type=HeardPeople)
 
 
 def _channel(name: str) -> topics.Channel:

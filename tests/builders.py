@@ -23,7 +23,7 @@ from smartstore.scales.candidates import CandidateFinder
 from smartstore.scales.steps import StepDetector
 from smartstore.site import Fixture, Site
 from smartstore.wire import topics
-from smartstore.wire.codec import Received
+from smartstore.wire.codec import Received, decode, encode
 from smartstore.wire.messages import GateEvent, People, ScaleBatch, SeenPerson
 
 NS = 1_000_000_000
@@ -255,7 +255,9 @@ def people_messages(
             ]
             model = camera.model
             message = People(seq=i, t_ns=at(t_s), width=model.width_px, height=model.height_px, people=people)
-            out.append(Received(topics.PEOPLE, site.store, camera.id, message))
+            heard = decode(encode(topics.PEOPLE, site.store, camera.id, message))
+            assert heard is not None
+            out.append(heard)
     return out
 
 

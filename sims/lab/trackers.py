@@ -31,7 +31,7 @@ from smartstore.site import Site, load_site
 from smartstore.views import people_view
 from smartstore.vision.tracker import FloorTracker
 from smartstore.wire.codec import Packet, Received, WireError, decode
-from smartstore.wire.messages import People
+from smartstore.wire.heard import HeardPeople
 
 EVERY_NS = 200_000_000
 """The floor is looked at this often, as the service publishes it."""
@@ -125,7 +125,7 @@ def _people(packets: Iterable[Packet]) -> Iterator[Received]:
             received = decode(packet) if packet.topic.endswith("/people") else None
         except WireError:
             continue
-        if received is not None and isinstance(received.message, People):
+        if received is not None and isinstance(received.message, HeardPeople):
             yield received
 
 

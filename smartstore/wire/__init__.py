@@ -1,1 +1,2 @@
-"""The contract between devices, pipeline and apps. Both sides import this package; it imports nothing of ours."""
+"""The contract between devices, pipeline and apps. Both sides import this package; of ours it imports nothing but the
+door to Numba."""

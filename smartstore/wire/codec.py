@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 
 from smartstore.wire import topics
-from smartstore.wire.messages import Frame, Message
+from smartstore.wire.heard import HeardPeople
+from smartstore.wire.messages import Frame, Message, People
 from smartstore.wire.topics import Channel
 
 JSON, JPEG = "application/json", "image/jpeg"
+_HEARD: Mapping[type[Message], type[Message]] = {People: HeardPeople}
+"""What arrives as another type than it was sent as: the same fields, easier to work with."""
 
 
 class WireError(ValueError):
@@ -89,10 +92,13 @@ def _frame(packet: Packet) -> Frame:
 
 
 def _json(message: type[Message], payload: bytes) -> tuple[Message, int]:
+    heard = _HEARD.get(message, message)
     try:
-        return _strict(message).decode(payload), 0
+        return _strict(heard).decode(payload), 0
     except msgspec.ValidationError:
         known = _tolerant(message).decode(payload)
+        if heard is not message:
+            known = _tolerant(heard).decode(payload)
         fields = {f.encode_name for f in msgspec.structs.fields(message)}
         return known, len(set(msgspec.json.decode(payload)) - fields)
 

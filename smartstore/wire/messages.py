@@ -15,8 +15,14 @@ LATEST_NS = 2**62
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
-Pixel = Annotated[float, Meta(ge=-1e6, le=1e6)]
+FARTHEST = 1e6
 """Far outside of every picture is still a place; beyond that geometry would overflow."""
+Pixel = Annotated[float, Meta(ge=-FARTHEST, le=FARTHEST)]
+Side = Annotated[int, Meta(ge=1, le=16384)]
+"""Width or height of a picture, px."""
+Box = Annotated[tuple[Pixel, Pixel, Pixel, Pixel], Meta(description="left, top, right, bottom, px")]
+Joints = list[tuple[Pixel, Pixel, Pixel]]
+Look = list[Annotated[float, Meta(ge=-FARTHEST, le=FARTHEST)]]
 Grams = Annotated[float, Meta(ge=-1e7, le=1e7)]
 """No load cell of a shelf reads ten tonnes."""
 Phase = Literal["new", "update", "end"]
@@ -33,19 +39,19 @@ class Message(Struct, frozen=True, kw_only=True):
 class Frame(Message, frozen=True, kw_only=True):
     """One picture. On the wire the payload is the JPEG itself and the other fields are user properties."""
 
-    width: Annotated[int, Meta(ge=1, le=16384)]
-    height: Annotated[int, Meta(ge=1, le=16384)]
+    width: Side
+    height: Side
     jpeg: bytes
 
 
 class SeenPerson(Struct, frozen=True, kw_only=True):
     """One person in one picture, pixels of the picture as taken (lens distortion included)."""
 
-    box: Annotated[tuple[Pixel, Pixel, Pixel, Pixel], Meta(description="left, top, right, bottom, px")]
+    box: Box
     score: Probability
-    joints: list[tuple[Pixel, Pixel, Pixel]] = []
+    joints: Joints = []
     """17 COCO joints as x px, y px, score; empty where joints were not looked for."""
-    appearance: list[Annotated[float, Meta(ge=-1e6, le=1e6)]] = []
+    appearance: Look = []
     """Unit vector that looks alike for the same clothes; empty where the camera gives none."""
 
     def __post_init__(self) -> None:
@@ -56,8 +62,8 @@ class SeenPerson(Struct, frozen=True, kw_only=True):
 class People(Message, frozen=True, kw_only=True):
     """Everybody one camera sees at ``t_ns``."""
 
-    width: Annotated[int, Meta(ge=1, le=16384)]
-    height: Annotated[int, Meta(ge=1, le=16384)]
+    width: Side
+    height: Side
     people: list[SeenPerson]
 
 

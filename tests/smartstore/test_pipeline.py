@@ -12,7 +12,8 @@ from smartstore.pipeline import Pipeline
 from smartstore.site import Site, load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import Received
-from smartstore.wire.messages import Facings, Frame, GateEvent, People, ScaleBatch, SeenFacing
+from smartstore.wire.heard import HeardPeople
+from smartstore.wire.messages import Facings, Frame, GateEvent, ScaleBatch, SeenFacing
 from tests.builders import at
 from tests.feeds import annas_visit
 
@@ -105,7 +106,7 @@ def test_what_a_crazy_clock_says_is_counted_and_so_is_what_finds_no_room(site: S
     for received in feed:
         pipeline.feed(received)
     for seq in range(300):
-        nobody = People(seq=10_000 + seq, t_ns=at(1000), width=640, height=360, people=[])
+        nobody = HeardPeople(seq=10_000 + seq, t_ns=at(1000), width=640, height=360, told=[])
         pipeline.feed(Received(topics.PEOPLE, site.store, "c1", nobody))
     assert (pipeline.stats["ahead"], pipeline.stats["dropped_ahead"]) == (300, 44)
 
@@ -151,7 +152,7 @@ def test_a_late_entry_is_a_case_of_the_visit_that_nobody_saw_come(site: Site, fe
 
 
 def test_people_and_quiet_shelves_that_come_late_concern_nobody(site: Site, feed: list[Received]) -> None:
-    calm = [r for r in feed if isinstance(r.message, People) or (isinstance(r.message, ScaleBatch)
+    calm = [r for r in feed if isinstance(r.message, HeardPeople) or (isinstance(r.message, ScaleBatch)
             and not hand_on_the_shelf(r))][100:400:50]  # fmt: skip
     pipeline = Pipeline(site)
     for received in delayed(feed, lambda r: r in calm):
