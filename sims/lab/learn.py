@@ -1,36 +1,25 @@
 """``smartstore sim learn``: what evidence is worth, learned from simulated runs.
 
 In: stories of the gauntlet and of a crowded store, some to learn from and some held out. Out: a settings file with the
-parameters that make the truth most likely (``configs/learned.yaml``), its likelihood on what was held out, and a
-reliability diagram beside it. Every parameter starts from what was set by hand and stays near it unless the stories
-speak against it.
+parameters that make the truth most likely and the shares that were counted (``configs/learned.yaml``), their likelihood
+on what was held out, and a reliability diagram beside it. Every parameter starts from what was set by hand and stays
+near it unless the stories speak against it.
 """
 
-import hashlib
 import math
-import pickle
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sims.building import load_building
-from sims.devices.edge_model import load_edge_model
-from sims.lab.families import families_named
-from sims.lab.families.stage import STORES
-from sims.lab.fit_edge_record import store_id
-from sims.lab.learn_record import Judged, Story, judge, log_likelihood, record
+from sims.lab import learn_shares
+from sims.lab.learn_record import Judged, judge, log_likelihood
+from sims.lab.learn_stories import Progress, Told, Watch, of_all, stories
 from sims.lab.reliability import Bin, calibration_error, draw_reliability, reliability
-from sims.scenario import Scenario, load_scenario
 from smartstore.pipeline import PipelineOptions
-from smartstore.site import Site, load_site
 
-RUSH = STORES.parent / "scenarios/corner-rush.yaml"
-CACHE = Path("data/runs/learn")
-ROOT = Path(__file__).resolve().parents[2]
 FIRST_STEP, LEAST_STEP, ROUNDS = 0.5, 0.06, 4
 WANDER = 1.5
 """Standard deviation, in transformed units, by which a parameter may well differ from what was set by hand."""
@@ -90,18 +79,6 @@ class LearnRequest:
     only: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far learning has come, for displays."""
-
-    what: str
-    share: float
-
-
-Watch = Callable[[Progress], None]
-Told = tuple[Story, Site]
-
-
 def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _: None) -> dict[str, Any]:
     """Learns, judges and writes; returns what was written.
 
@@ -111,11 +88,15 @@ def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _
     both = set(request.seeds) & set(request.held_out)
     if both:
         raise LearnError(f"seed {min(both)} is learned from and held out; choose others")
-    stories = [_stories(request, seeds, what, watch) for seeds, what in
-               ((request.seeds, "playing"), (request.held_out, "playing what is held out"))]  # fmt: skip
-    known, unknown = stories
+    known, more, unknown, more_unknown = (
+        stories(wanted(seeds, request.only), what, watch)
+        for seeds, what in ((request.seeds, "playing"), (request.held_out, "playing what is held out"))
+        for wanted in (of_all, learn_shares.of_passing)
+    )
     options = _search(known, start, ROUNDS, watch)
-    document = _values(options)
+    signs, unknown_signs = (learn_shares.all_signs(told, options) for told in (known + more, unknown + more_unknown))
+    shares = asdict(learn_shares.laplace(learn_shares.counted(signs)))
+    document = _values(options) | {"shares": shares}
     (known_before, known_after), (before, after) = (
         [judge_all(told, which) for which in (start, options)] for told in (known, unknown)
     )
@@ -133,6 +114,7 @@ def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _
             "after": _rounded(calibration_error(bins)),
         },
         "right": {"before": _right(before), "after": _right(after)},
+        "shares": learn_shares.learned_shares(signs, unknown_signs, start.shares),
     }
     _write(request.out, document, bins)
     return document
@@ -141,48 +123,6 @@ def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _
 def judge_all(stories: Sequence[Told], options: PipelineOptions) -> list[Judged]:
     """All decisions of all stories."""
     return [one for story, site in stories for one in judge(story, site, options)]
-
-
-def _stories(request: LearnRequest, seeds: Sequence[int], what: str, watch: Watch) -> list[Told]:
-    """The families of the gauntlet and a rush per seed; kept, so that an interrupted learning goes on."""
-    wanted = [(family, seed) for seed in seeds for family in (*families_named(request.only), None)]
-    sites: dict[Path, Site] = {}
-    told = []
-    for nth, (family, seed) in enumerate(wanted):
-        watch(Progress(f"{what}: {family.name if family else RUSH.stem}, seed {seed}", nth / len(wanted)))
-        store = STORES / f"{family.store(seed) if family else 'corner'}.yaml"
-        site = sites.get(store) or sites.setdefault(store, load_site(store))
-        scenario = family.scenario(load_building(store), seed) if family else load_scenario(RUSH)
-        told.append((_kept(scenario, store, site, seed), site))
-    return told
-
-
-def _kept(scenario: Scenario, store: Path, site: Site, seed: int) -> Story:
-    path = CACHE / f"{scenario.scenario}-{seed}-{story_key(scenario, store, seed)}.pickle"
-    if path.exists():
-        kept: Story = pickle.loads(path.read_bytes())  # noqa: S301 - written by this function
-        return kept
-    story = record(scenario, store, site, seed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_bytes(pickle.dumps(story))
-    partial.replace(path)
-    return story
-
-
-def story_key(scenario: Scenario, store: Path, seed: int) -> str:
-    """Digest of all that a story depends on: documents and the program, of which any part may matter."""
-    errors = load_edge_model(scenario.edge_file).model_dump_json(exclude={"fitted"})
-    told = f"{scenario.model_dump_json(exclude={'seed'})}|{seed}|{store_id(store)}|{errors}|{_program_id()}"
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
-
-
-@cache
-def _program_id() -> str:
-    digest = hashlib.sha256()
-    for path in sorted([*ROOT.glob("smartstore/**/*.py"), *ROOT.glob("sims/**/*.py")]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _search(stories: Sequence[Told], start: PipelineOptions, rounds: int, watch: Watch) -> PipelineOptions:
@@ -230,7 +170,7 @@ def _write(path: Path, document: Mapping[str, Any], bins: Sequence[Bin]) -> None
     head = "# What evidence is worth, learned from simulated runs: written by `smartstore sim learn`.\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(head + yaml.safe_dump(dict(document), sort_keys=False, width=118))
+        path.write_text(head + yaml.safe_dump(dict(document), sort_keys=False, width=118, default_flow_style=None))
         draw_reliability(path.with_suffix(".png"), bins)
     except OSError as error:
         raise LearnError(f"{path}: cannot be written ({error.strerror}); give another file with --out") from error

@@ -16,7 +16,7 @@ from sims.building import load_building
 from sims.lab.product import Palms
 from sims.scenario import Scenario
 from sims.simulation import Simulation
-from sims.truth import TrueChange, read_truth
+from sims.truth import TrueChange, TrueDrop, TrueHandOver, read_truth
 from smartstore.domain.events import ItemReturned, ItemTaken
 from smartstore.fusion.attribution import Attributor, Known
 from smartstore.fusion.changes import Change
@@ -47,11 +47,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One run: facts and decisions in the order in which they came, and what really changed on the shelves."""
+    """One run: facts and decisions in the order in which they came, and what really changed on the shelves, went from
+    hand to hand and was left on the floor."""
 
     name: str
     told: tuple[Any, ...]
     changes: tuple[TrueChange, ...]
+    hand_overs: tuple[TrueHandOver, ...]
+    drops: tuple[TrueDrop, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +106,21 @@ def record(scenario: Scenario, store: Path, site: Site, seed: int) -> Story:
                 if received is not None:
                     pipeline.feed(received)
         pipeline.flush()
-        changes = tuple(read_truth(truth).changes)
-    return Story(f"{scenario.scenario}-{seed}", tuple(listener.told), changes)
+        true = read_truth(truth)
+    return Story(f"{scenario.scenario}-{seed}", tuple(listener.told), true.changes, true.hand_overs, true.drops)
 
 
 def judge(story: Story, site: Site, options: PipelineOptions) -> list[Judged]:
     """Every decision that these options lead to, beside the truth. Decisions about several true changes at once, by
     different people or of different goods, are left out: no single explanation of theirs is right."""
     decided: list[tuple[Change, Choice]] = []
-    stage: Attributor = attributor(site, options, lambda change, choice: decided.append((change, choice)))
+    replay(story, attributor(site, options, lambda change, choice: decided.append((change, choice))))
+    truths = _truths([change for change, _ in decided], story.changes)
+    return [_judged(choice, truth) for (_, choice), truth in zip(decided, truths, strict=True) if truth is not None]
+
+
+def replay(story: Story, stage: Attributor) -> None:
+    """Tells a stage what was heard and asks it for decisions, as the pipeline did; carts follow what it says."""
     holdings: dict[str, Counter[str]] = {}
     for entry in story.told:
         if not isinstance(entry, Ask):
@@ -122,8 +131,6 @@ def judge(story: Story, site: Site, options: PipelineOptions) -> list[Judged]:
             if isinstance(event, ItemTaken | ItemReturned):
                 held = holdings.setdefault(event.visit, Counter())
                 held[event.sku] += event.quantity if isinstance(event, ItemTaken) else -event.quantity
-    truths = _truths([change for change, _ in decided], story.changes)
-    return [_judged(choice, truth) for (_, choice), truth in zip(decided, truths, strict=True) if truth is not None]
 
 
 def _truths(changes: list[Change], true: tuple[TrueChange, ...]) -> list[Key | None]:

@@ -1,7 +1,7 @@
 """What evidence is worth is learned: worse parameters make the truth less likely, and are mended."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from sims.devices.edge_model import FOLDER, SHIPPED
 from sims.lab import learn
 from sims.lab.families import FAMILIES, FamilyError
 from sims.lab.families.stage import STORES
-from sims.lab.learn import PARAMETERS, LearnError, LearnRequest, Parameter, story_key
+from sims.lab.learn import PARAMETERS, LearnError, LearnRequest, Parameter
 from sims.lab.learn_record import Story, judge, log_likelihood, record
+from sims.lab.learn_stories import story_key
 from sims.lab.reliability import calibration_error, draw_reliability, reliability
 from smartstore.pipeline import PipelineOptions
 from smartstore.settings import parse_settings
@@ -63,7 +64,7 @@ def test_a_parameter_that_was_spoilt_is_mended(story: Story, site: Site, monkeyp
 def test_what_was_learned_is_written_with_what_it_is_worth(
     story: Story, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learn, "_stories", lambda *_: [(story, site)])
+    monkeypatch.setattr(learn, "stories", lambda *_: [(story, site)])
     monkeypatch.setattr(learn, "PARAMETERS", (Parameter("joint", "temperature", "length"),))
     out = tmp_path / "learned.yaml"
     written = learn.learn(LearnRequest((403,), (404,), out), PipelineOptions())
@@ -79,6 +80,7 @@ def test_what_was_learned_is_written_with_what_it_is_worth(
         assert likelihood["after"] == pytest.approx(log_likelihood(after), rel=1e-3)
     assert told["log_likelihood"]["learned_from"]["after"] > told["log_likelihood"]["learned_from"]["before"]
     assert told["right"]["before"] > 0.7
+    assert set(written["shares"]) == set(told["shares"]) == set(asdict(options.shares))
 
 
 def test_a_kept_story_is_of_the_same_documents(tmp_path: Path) -> None:

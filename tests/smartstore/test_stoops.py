@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from smartstore.domain.events import CaseRaised, ItemTaken
+from smartstore.fusion.options import FusionOptions
+from smartstore.fusion.shares import ShareOptions
 from smartstore.site import Site, load_site
 from tests.builders import FakeScale, ItemEvent, Walker, at, before, grams, plate, told
 
@@ -25,9 +27,9 @@ def stooping(site: Site, height_m: float, since_s: float, until_s: float) -> Wal
     return Walker(1, path, ((4.5, 5.6, "g1-1-a"),), ((since_s, until_s, (x + 0.4, y, height_m)),))
 
 
-def story(site: Site, walker: Walker) -> list[ItemEvent]:
+def story(site: Site, walker: Walker, options: FusionOptions | None = None) -> list[ItemEvent]:
     scale = FakeScale(site.fixtures["g1"]).move(5, plate(site, "g1-1-a"), -grams(site, "g1-1-a"))
-    return told(site, [scale], [walker], {1: "anna"}, until_s=25.0)
+    return told(site, [scale], [walker], {1: "anna"}, until_s=25.0, options=options)
 
 
 @pytest.mark.parametrize("height_m", [0.15, 0.34], ids=["a bar", "a bottle, held by its neck"])
@@ -38,6 +40,13 @@ def test_what_may_lie_on_the_floor_is_a_case_that_takes_it_off_the_cart(site: Si
     left, nothing = case.candidates
     assert (left.visit, left.sku, left.quantity) == ("anna", take.sku, -1)
     assert nothing.visit is None and left.probability + nothing.probability == pytest.approx(1.0)
+
+
+def test_how_likely_something_lies_there_is_a_share_of_the_settings(site: Site) -> None:
+    rarely = replace(FusionOptions(), shares=ShareOptions(left=0.2))
+    _, case = story(site, stooping(site, 0.15, 12, 13), rarely)
+    assert isinstance(case, CaseRaised)
+    assert [candidate.probability for candidate in case.candidates] == [0.2, 0.8] and not case.withheld
 
 
 @pytest.mark.parametrize(("height_m", "until_s"), [(0.15, 12.1), (0.6, 13.0)], ids=["in passing", "at the knee"])

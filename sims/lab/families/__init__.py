@@ -79,6 +79,12 @@ FAMILIES = _families(
     devices.late_messages,
     devices.wrong_clocks,
 )
+PASSING = (
+    *(FAMILIES[name] for name in ("hand-over", "left-on-the-floor", "swap", "leaning")),
+    *_families(people.hand_over_at_once, shelves.left_at_once).values(),
+)
+"""Something may pass on that no sensor sees. The last two are for learning alone: the same as the first two, out of the
+hand in place of the bag."""
 
 
 def families_named(names: Sequence[str] | None) -> list[Family]:

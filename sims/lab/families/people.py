@@ -39,9 +39,19 @@ def swap(stage: Stage) -> Scenario:
 
 def hand_over(stage: Stage) -> Scenario:
     """An item changes hands in the store; whoever leaves with it pays."""
+    return _handed(stage, at_once=False)
+
+
+def hand_over_at_once(stage: Stage) -> Scenario:
+    """An item that is still in the hand changes hands."""
+    return _handed(stage, at_once=True)
+
+
+def _handed(stage: Stage, at_once: bool) -> Scenario:
     first, second, third = stage.facings(3)
+    given = (second if at_once else first).sku
     return stage.scenario(
-        stage.person("gives", 1, take(first), take(second), {"hand_over": first.sku, "to": "gets"}),
+        stage.person("gives", 1, take(first), take(second), {"hand_over": given, "to": "gets"}),
         stage.person("gets", stage.between(4, 7), take(third), {"pause_s": 14}),
     )
 

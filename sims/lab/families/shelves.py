@@ -155,8 +155,18 @@ def wrong_planogram(stage: Stage) -> Scenario:
 
 def left_on_the_floor(stage: Stage) -> Scenario:
     """An item is carried away from its shelf and left on the floor."""
+    return _left(stage, at_once=False)
+
+
+def left_at_once(stage: Stage) -> Scenario:
+    """An item that is still in the hand is left on the floor."""
+    return _left(stage, at_once=True)
+
+
+def _left(stage: Stage, at_once: bool) -> Scenario:
     first, second, third = stage.facings(3)
+    left = (second if at_once else first).sku
     return stage.scenario(
-        stage.person("drops", 1, take(first), take(second), {"drop": first.sku}),
+        stage.person("drops", 1, take(first), take(second), {"drop": left}),
         stage.person("other", stage.between(5, 9), take(third)),
     )
