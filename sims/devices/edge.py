@@ -150,10 +150,11 @@ class PeopleFinders:
         """Joints (c, n, 17, 3) with errors and scores."""
         law, state = self._errors.joints, view.visible.astype(np.intp)
         shape = view.visible.shape
-        normal = now.joints.reshape(*shape, 2)
-        normal = np.sqrt(1.0 - law.common) * normal + np.sqrt(law.common) * now.shared[:, :, None]
-        normal = np.sqrt(1.0 - law.fresh) * normal + np.sqrt(law.fresh) * now.fresh.reshape(*shape, 2)
-        radius2 = np.einsum("cnjk,cnjk->cnj", normal, normal)
+        steady = np.sqrt(1.0 - law.common) * now.joints.reshape(*shape, 2)
+        steady += np.sqrt(law.common) * now.shared[:, :, None]
+        normal = np.sqrt(1.0 - law.fresh) * steady + np.sqrt(law.fresh) * now.fresh.reshape(*shape, 2)
+        # What is far off stays so for a while: tails and scores follow what is remembered.
+        radius2 = np.einsum("cnjk,cnjk->cnj", steady, steady)
         growth = view.features @ self._grows.T + law.trouble * now.trouble
         growth = np.where(view.visible, growth[..., 1:], growth[..., :1])
         growth = np.minimum(growth, MOST_GROWTH) + self._tails[state, np.arange(17)] * np.minimum(radius2, 12.0) / 2

@@ -23,6 +23,10 @@ Array = NDArray[np.float64]
 
 SHOWN_BINS = np.array([0.0, 0.06, 0.25, 0.45, 0.65, 0.8, 0.95, 1.01])
 SIZE_BINS_PX = np.array([0.0, 60.0, 90.0, 130.0, 200.0, 400.0, 5000.0])
+WRISTS = (9, 10)
+SAID, FAR, SOON_S = 0.3, 0.1, 0.5
+"""A wrist with this score is taken to be there; one so far off, as a share of the height, misleads; the next time is
+so soon."""
 LAGS_S = np.array([0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3])
 
 
@@ -114,6 +118,8 @@ def rates(seen: Seen) -> dict[str, float]:
         "miss_lasts_frames": miss_runs(rows),
         "second_boxes_per_person": sum(extra.row >= 0 for extra in rows.surplus) / max(1, int(found.sum())),
         "boxes_around_nobody_per_min": sum(extra.row < 0 for extra in rows.surplus) / max(rows.minutes, 1e-9),
+        "wrists_far_off": _mean(_far_off(rows)[0]),
+        "wrists_far_off_stay_so": _mean(_far_off(rows)[1]),
         "alike_same_person": alike(rows, True),
         "alike_others": alike(rows, False),
         "changes_seen": float(len(answers)),
@@ -133,6 +139,16 @@ def miss_runs(rows: Samples) -> float:
     missed, tracks = ~rows.found[order], rows.track[order]
     begins = missed & np.concatenate([[True], ~missed[:-1] | (tracks[1:] != tracks[:-1])])
     return float(missed.sum() / max(1, begins.sum()))
+
+
+def _far_off(rows: Samples) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of the wrists that are said to be somewhere, which lie far off; of those that do, whether they do the next time,
+    too, if that is soon."""
+    error = np.linalg.norm(rows.joints[:, WRISTS, :2] - np.nan_to_num(rows.pixels[:, WRISTS]), axis=2)
+    said = rows.found[:, None] & rows.in_picture[:, WRISTS] & (rows.joints[:, WRISTS, 2] > SAID)
+    far = error > FAR * rows.tall_px[:, None]
+    a, b = rows.pairs(0.0, SOON_S)
+    return far[said], far[b][said[a] & said[b] & far[a]]
 
 
 def alike(rows: Samples, same: bool) -> float:

@@ -55,7 +55,7 @@ def fit_joints(s: Samples) -> dict[str, Any]:
     trouble, score_trouble = _within(rest), _within(scores)
     top = np.sqrt(max(0.0, 0.95 - max(laws[n]["score_follows"] for n in laws) ** 2))
     for name, number in (("covered", 1), ("seen", 2)):
-        _finish(laws[name], rest, state == number, min(trouble, 0.8))
+        _finish(laws[name], rest, state == number, min(trouble, 0.8), 1.0 - kept)
     swap_memory, swap_rate = _flag_memory(swapped, a, b, gap_s)
     return laws | {
         "memory_s": memory_s,
@@ -119,13 +119,12 @@ def _joint_law(features: Array, error: Array, scores: Array, use: Mask, normal: 
     }
 
 
-def _finish(law: dict[str, Any], rest: Array, use: Mask, trouble: float) -> None:
+def _finish(law: dict[str, Any], rest: Array, use: Mask, trouble: float, fresh: float) -> None:
     """Tails beside the trouble that all joints share, and scales such that medians are as measured."""
-    law["tail"] = {g: tail_beside(rest[use & (n == GROUP_OF)], trouble) for n, g in enumerate(GROUPS)}
-    half2 = 2.0 * np.log(2.0)
-    """Square of the median of the Rayleigh distribution."""
-    for group in GROUPS:
-        law["sigma"][group] /= float(np.sqrt(half2) * np.exp(law["tail"][group] * half2 / 2))
+    law["tail"] = {}
+    for n, group in enumerate(GROUPS):
+        law["tail"][group], middle = tail_beside(rest[use & (n == GROUP_OF)], trouble, fresh)
+        law["sigma"][group] /= middle
 
 
 def _swapped(s: Samples, rows: NDArray[np.intp]) -> Mask:

@@ -12,6 +12,7 @@ Array = NDArray[np.float64]
 MEMORIES_S = np.geomspace(0.05, 12.0, 23)
 SLOPES = ("base", "size", "shown", "cut", "crowd")
 FRACTIONS = np.linspace(0.1, 0.98, 23)
+MOST_TAIL = 0.45
 
 
 def logistic(features: Array, outcomes: NDArray[np.bool_], ridge: float = 1.0) -> Array:
@@ -116,7 +117,7 @@ def _tukey(sizes: Array, reference: Array) -> tuple[float, float]:
         return float(np.median(sizes)) if len(sizes) else 0.02, 0.1
     ratio = np.log(np.maximum(np.quantile(sizes, FRACTIONS), 1e-5) / reference)
     slope = np.polyfit(reference**2 / 2, ratio, 1)[0]
-    tail = float(np.clip(slope, 0.0, 0.45))
+    tail = float(np.clip(slope, 0.0, MOST_TAIL))
     return float(np.exp(np.mean(ratio - tail * reference**2 / 2))), tail
 
 
@@ -126,19 +127,26 @@ def to_normal(sizes: Array, sigma: Array, tail: float) -> Array:
     return np.interp(sizes / np.maximum(sigma, 1e-9), grid * np.exp(tail * grid**2 / 2), grid)
 
 
-def tail_beside(logs: Array, trouble: float) -> float:
-    """Tukey's h of two-dimensional errors beside a lognormal factor of spread ``trouble`` that they share, such that
-    90 % and 50 % quantile are as far apart as those of ``logs``, the logarithms of the errors' sizes."""
+def tail_beside(logs: Array, trouble: float, fresh: float) -> tuple[float, float]:
+    """Tukey's h of two-dimensional errors, and their median size where sigma is 1.
+
+    A share ``fresh`` of their variance is new in every frame, and only what is remembered makes tails; a lognormal
+    factor of spread ``trouble`` is shared. 92 % and 50 % quantile are as far apart as those of ``logs``, the logarithms
+    of the errors' sizes.
+    """
+    rng = np.random.default_rng(3)
+    steady, new = rng.standard_normal((2, 20_000, 2))
+    radius2 = np.minimum((steady**2).sum(axis=1), 12.0)
+    size = np.linalg.norm(np.sqrt(1 - fresh) * steady + np.sqrt(fresh) * new, axis=1)
+    level = np.log(size) + trouble * rng.standard_normal(20_000)
+    tails = np.linspace(0.0, MOST_TAIL, 46)
+    middle, high = np.quantile(level + tails[:, None] * radius2 / 2, (0.5, 0.92), axis=1)
     logs = logs[np.isfinite(logs)]
     if len(logs) < 30:
-        return 0.1
-    wanted = float(np.quantile(logs, 0.92) - np.quantile(logs, 0.5))
-    rng = np.random.default_rng(3)
-    radius2 = rng.chisquare(2, 20_000)
-    level = 0.5 * np.log(radius2) + trouble * rng.standard_normal(20_000)
-    tails = np.linspace(0.0, 0.45, 46)
-    reached = np.array([np.subtract(*np.quantile(level + t * radius2 / 2, (0.92, 0.5))) for t in tails])
-    return float(tails[int(np.abs(reached - wanted).argmin())])
+        best = int(np.abs(tails - 0.1).argmin())
+    else:
+        best = int(np.abs(high - middle - np.quantile(logs, 0.92) + np.quantile(logs, 0.5)).argmin())
+    return float(tails[best]), float(np.exp(middle[best]))
 
 
 def ranks(values: Array) -> Array:

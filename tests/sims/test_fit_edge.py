@@ -15,9 +15,18 @@ from sims.lab import fidelity
 from sims.lab.fidelity import Comparison
 from sims.lab.fit_edge import FitError, FitRequest, about, fit_edge, write_model
 from sims.lab.fit_edge_facings import fit_facings, story
-from sims.lab.fit_edge_goodness import found_likelihood, goodness, see
+from sims.lab.fit_edge_goodness import found_likelihood, goodness, rates, see
 from sims.lab.fit_edge_joints import fit_joints
-from sims.lab.fit_edge_maths import both, kolmogorov, logistic, luck_memory, noise_memory, radial, to_normal
+from sims.lab.fit_edge_maths import (
+    both,
+    kolmogorov,
+    logistic,
+    luck_memory,
+    noise_memory,
+    radial,
+    tail_beside,
+    to_normal,
+)
 from sims.lab.fit_edge_people import fit_finding
 from sims.lab.fit_edge_record import Read, Recording, Shot, Take, store_id
 from sims.lab.fit_edge_samples import Staged, samples, stage
@@ -82,6 +91,15 @@ def test_heavy_tails_are_found_by_quantiles_and_taken_away_again() -> None:
     assert to_normal(sizes, np.full(50_000, 0.02), 0.2)[small] == pytest.approx(radius[small], abs=0.01)
 
 
+def test_tails_of_what_is_remembered_are_found_beside_what_is_new_in_every_frame() -> None:
+    steady, new = rng().normal(size=(2, 50_000, 2))
+    tails = 0.3 * np.minimum((steady**2).sum(axis=1), 12.0) / 2
+    level = np.log(0.02 * np.linalg.norm(np.sqrt(0.6) * steady + np.sqrt(0.4) * new, axis=1)) + tails
+    tail, middle = tail_beside(level, trouble=0.0, fresh=0.4)
+    assert tail == pytest.approx(0.3, abs=0.03)
+    assert np.exp(np.median(level)) / middle == pytest.approx(0.02, rel=0.05)
+
+
 def test_the_distance_of_two_distributions() -> None:
     values = rng().normal(size=4000)
     assert kolmogorov(values, values + 10) == 1.0
@@ -135,6 +153,15 @@ def test_a_fit_to_a_model_gives_the_model_back(staged: list[Staged]) -> None:
         assert joints["seen"]["sigma"][group] == pytest.approx(getattr(true.people.joints.seen.sigma, group), rel=0.5)
     assert set(joints["scores"]) == set(GROUPS)
     assert 0.3 * true.people.joints.memory_s < joints["memory_s"] < 4 * true.people.joints.memory_s
+
+
+def test_a_wrist_that_is_far_off_is_so_in_the_next_frame_again(staged: list[Staged]) -> None:
+    """A hand that misleads for one frame is soon outvoted, one that stays is not."""
+    model = load_edge_model(FOLDER / "corner.yaml")
+    forgetful = but({"people.joints.memory_s": 0.01, "people.joints.fresh": 1.0}, model)
+    found = [rates(see(staged[:1], which)) for which in (model, forgetful)]
+    assert found[0]["wrists_far_off_stay_so"] > 2 * found[0]["wrists_far_off"]
+    assert found[0]["wrists_far_off_stay_so"] > found[1]["wrists_far_off_stay_so"] + 0.1
 
 
 def test_a_model_fits_its_own_reports_better_than_another_does(staged: list[Staged]) -> None:
