@@ -27,7 +27,15 @@ class EvidenceOptions:
     hand_hit: float = 0.93
     """Share of changes whose hand is found where its covariance allows it to be."""
     hands_per_m3: float = 0.3
-    """Hands in a cubic metre before a shelf that move no goods there."""
+    """How dense one hand that moves no goods is before a shelf, wherever it is."""
+    idle_m: float = 0.27
+    idle_sigma_m: float = 0.055
+    """Hands that hang or carry are so far from the body's middle ..."""
+    idle_height_m: float = 0.92
+    idle_height_sigma_m: float = 0.16
+    """... and so high."""
+    idle_share: float = 0.7
+    """Share of the hands that move no goods of which this is so."""
     unseen_nats: float = -2.0
     """For somebody whose place was not known at that time."""
     walk_m_s: float = 1.3
@@ -41,10 +49,24 @@ class EvidenceOptions:
     score_floor: float = 0.08
 
 
-def grasp_odds(off_m: Floats, cov_m2: Floats, options: EvidenceOptions) -> Floats:
+def idle_density(away_m: Floats, height_m: Floats, cov_m2: Floats, options: EvidenceOptions) -> Floats:
+    """How dense (n,) a hand that moves no goods is where hands are found, per cubic metre.
+
+    They are (n,) metres from the middle of their owner's body, so high, and known with covariances (n, 3, 3). Most of
+    them hang or carry something and fill a ring around the body; beyond it they are rare.
+    """
+    wide_m2 = options.idle_sigma_m**2 + (cov_m2[:, 0, 0] + cov_m2[:, 1, 1]) / 2
+    high_m2 = options.idle_height_sigma_m**2 + cov_m2[:, 2, 2]
+    squared = (away_m - options.idle_m) ** 2 / wide_m2 + (height_m - options.idle_height_m) ** 2 / high_m2
+    around_m = 2 * math.pi * np.maximum(away_m, options.idle_m)
+    ring = np.exp(-0.5 * squared) / (2 * math.pi * np.sqrt(wide_m2 * high_m2) * around_m)
+    return np.asarray(options.hands_per_m3 + options.idle_share * ring)
+
+
+def grasp_odds(off_m: Floats, cov_m2: Floats, idle_per_m3: Floats, options: EvidenceOptions) -> Floats:
     """Likelihood ratios of hands whose middles are found (n, 3) metres off the place where goods are grasped.
 
-    ``h N(off; 0, S) / c + 1 - h`` with h = ``hand_hit``, c = ``hands_per_m3`` and S = ``cov_m2`` (n, 3, 3), how
+    ``h N(off; 0, S) / c + 1 - h`` with h = ``hand_hit``, c = ``idle_per_m3`` and S = ``cov_m2`` (n, 3, 3), how
     uncertain hand and place are together: a mixture of "it is the hand that was there" and "it says nothing", over the
     chance that a hand is there anyway. A hand that nobody knows well says little, and one that is known in one
     direction alone says what it can.
@@ -52,7 +74,7 @@ def grasp_odds(off_m: Floats, cov_m2: Floats, options: EvidenceOptions) -> Float
     precision = np.linalg.inv(cov_m2)
     squared = np.einsum("ni,nij,nj->n", off_m, precision, off_m)
     density = np.exp(-0.5 * squared) * np.sqrt(np.linalg.det(precision) / (2 * math.pi) ** 3)
-    return np.asarray(options.hand_hit * density / options.hands_per_m3 + 1 - options.hand_hit)
+    return np.asarray(options.hand_hit * density / idle_per_m3 + 1 - options.hand_hit)
 
 
 def body_log(distance_m: float, sigma_m: float, options: EvidenceOptions) -> float:

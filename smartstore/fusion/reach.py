@@ -13,7 +13,7 @@ from itertools import takewhile
 import numpy as np
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
-from smartstore.fusion.evidence import EvidenceOptions, Floats, body_log, grasp_odds
+from smartstore.fusion.evidence import EvidenceOptions, Floats, body_log, grasp_odds, idle_density
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
@@ -143,7 +143,8 @@ class ReachMemory:
             return self._evidence.floor_nats
         _, spread = self._grasp(facing, came=True)
         seen = np.reshape(_round(self._options.touch_sigma_m), (1, 3, 3))
-        return math.log(float(grasp_odds(np.zeros((1, 3)), seen + spread, self._evidence)[0]) / 2)
+        anywhere = np.array([self._evidence.hands_per_m3])
+        return math.log(float(grasp_odds(np.zeros((1, 3)), seen + spread, anywhere, self._evidence)[0]) / 2)
 
     def _stretch_log(self, seen: list[FloorTrack], facing: Facing, came: bool) -> float:
         """The ratio over one stretch of time.
@@ -152,7 +153,7 @@ class ReachMemory:
         not seen says nothing.
         """
         body = max(self._body(track, facing) for track in seen)
-        hands = [hand for track in seen for hand in track.hands]
+        hands = [(track, hand) for track in seen for hand in track.hands]
         if body <= self._evidence.floor_nats or not hands:
             return body
         unseen = 2 * len(seen) - len(hands)
@@ -168,12 +169,14 @@ class ReachMemory:
         )
         return max(self._evidence.floor_nats, *walked) if seen else 0.0
 
-    def _grasped(self, hands: Sequence[Hand], facing: Facing, came: bool) -> Floats:
-        """For each of ``hands`` the likelihood ratio that it grasps goods at a facing."""
+    def _grasped(self, hands: Sequence[tuple[FloorTrack, Hand]], facing: Facing, came: bool) -> Floats:
+        """For each of ``hands``, with its owner, the likelihood ratio that it grasps goods at a facing."""
         place, spread = self._grasp(facing, came)
-        points = np.array([(hand.x_m, hand.y_m, hand.z_m) for hand in hands])
-        covs = np.array([hand.cov_m2 or _round(hand.sigma_m) for hand in hands]).reshape(-1, 3, 3)
-        return grasp_odds(points - place, covs + spread, self._evidence)
+        points = np.array([(hand.x_m, hand.y_m, hand.z_m) for _, hand in hands])
+        covs = np.array([hand.cov_m2 or _round(hand.sigma_m) for _, hand in hands]).reshape(-1, 3, 3)
+        away_m = np.hypot(*(points[:, :2] - [(track.x_m, track.y_m) for track, _ in hands]).T)
+        idle = idle_density(away_m, points[:, 2], covs, self._evidence)
+        return grasp_odds(points - place, covs + spread, idle, self._evidence)
 
     def _grasp(self, facing: Facing, came: bool) -> tuple[Floats, Floats]:
         """Where hands are that grasp goods at a facing, store metres: mean (3,) and covariance (3, 3).

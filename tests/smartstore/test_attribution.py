@@ -406,6 +406,21 @@ def test_large_problems_have_the_same_best_explanation_when_all_of_them_are_gone
     assert [choice.hypothesis for choice in searched] == [choice.hypothesis for choice in exact]
 
 
+def test_a_hand_that_hangs_beside_its_owner_says_less_than_one_that_is_held_out(site: Site) -> None:
+    """Two people's hands are where goods went: Anna stands so near that hers is there anyway, Ben reaches for it."""
+    facing = site.facings["g1-2-b"]
+    nx, ny = site.fixtures["g1"].normal
+    hand = Hand("right", *facing.centre_m, 0.05)
+    ratios = []
+    for away_m in (0.27, 0.6):
+        memory = ReachMemory(site, EvidenceOptions())
+        x, y = facing.centre_m[0] + away_m * nx, facing.centre_m[1] + away_m * ny
+        memory.observe(FloorState(at(5), (FloorTrack(1, at(5), x, y, 0.0, 0.0, 0.1, (hand,)),)))
+        ratios.append(memory.log_ratio([1], facing, at(5), at(5)))
+    anna, ben = ratios
+    assert 0 < anna < ben - 1.0
+
+
 @pytest.mark.parametrize("most_exact", [4000, 0], ids=["enumerated", "solved"])
 def test_one_person_rarely_does_two_things_at_once(most_exact: int) -> None:
     """Anna's hands were nearest to both shelves, Ben's nearly as near to the second; each has done one of them."""
