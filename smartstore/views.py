@@ -1,17 +1,17 @@
 """The people of a message as domain facts: what a camera sees, and what another system that follows people says."""
 
-from smartstore.domain.people import FollowedPerson, FollowedView, PeopleView, SeenPerson
+import numpy as np
+
+from smartstore.domain.people import FollowedPerson, FollowedView, PeopleView, SeenPeople
 from smartstore.wire.heard import HeardPeople
 from smartstore.wire.messages import Tracks
 
 
 def people_view(camera: str, message: HeardPeople) -> PeopleView:
     """The people of a message as domain facts."""
-    people = tuple(
-        SeenPerson(told.box, told.score, joints, look)
-        for told, joints, look in zip(message.told, *message.bodies, strict=True)
-    )
-    return PeopleView(camera, message.t_ns, people)
+    boxes, joints, looks = message.bodies
+    scores = np.array([told.score for told in message.told], float)
+    return PeopleView(camera, message.t_ns, SeenPeople(boxes, scores, joints, looks))
 
 
 def followed_view(source: str, message: Tracks) -> FollowedView:

@@ -13,9 +13,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.people import PeopleView, SeenPerson
+from smartstore.domain.people import PeopleView, SeenPeople, SeenPerson
 from smartstore.site import Site
-from smartstore.vision.floor import Bodies, FloorOptions, locate
+from smartstore.vision.floor import FloorOptions, locate
 from smartstore.vision.rays import RayTable
 
 Array = NDArray[np.float64]
@@ -103,7 +103,8 @@ class FloorMerge:
         looks = {len(person.appearance) for person in view.people}
         feats = np.array([person.appearance for person in view.people]) if len(looks) == 1 and looks != {0} else None
         rows = self._trackers[view.camera].update(_Boxes.of(view.people), feats=feats)
-        stands = locate(Bodies.of(view.people, self._rays.number[view.camera]), self._rays, self._floor)
+        camera = np.full(len(view.people), self._rays.number[view.camera])
+        stands = locate(SeenPeople.of(view.people), camera, self._rays, self._floor)
         out = []
         for row in rows:
             number, index = int(row[4]), int(row[7])

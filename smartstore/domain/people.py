@@ -1,7 +1,8 @@
 """People as cameras see them and as the floor knows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +35,63 @@ class SeenPerson:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SeenPeople(Sequence[SeenPerson]):
+    """Several people as whole arrays, a row for each: boxes (n, 4), scores (n,), joints (n, 17, 3), and their looks."""
+
+    boxes_px: Array
+    scores: Array
+    joints_px: Array
+    looks: Sequence[Array]
+
+    @classmethod
+    def of(cls, people: Sequence[SeenPerson]) -> "SeenPeople":
+        """``people``, who may be it already."""
+        if isinstance(people, SeenPeople):
+            return people
+        none = np.zeros((len(COCO_JOINTS), 3))
+        return cls(
+            np.array([person.box_px for person in people], float).reshape(-1, 4),
+            np.array([person.score for person in people], float),
+            np.array([person.joints_px if len(person.joints_px) else none for person in people]).reshape(
+                -1, *none.shape
+            ),
+            [person.appearance for person in people],
+        )
+
+    @classmethod
+    def all(cls, groups: Sequence["SeenPeople"]) -> Self:
+        """The people of one group after another."""
+        nobody = cls.of(())
+        return cls(
+            np.concatenate([nobody.boxes_px, *(people.boxes_px for people in groups)]),
+            np.concatenate([nobody.scores, *(people.scores for people in groups)]),
+            np.concatenate([nobody.joints_px, *(people.joints_px for people in groups)]),
+            [look for people in groups for look in people.looks],
+        )
+
+    def __len__(self) -> int:
+        return len(self.looks)
+
+    @overload
+    def __getitem__(self, which: int) -> SeenPerson: ...
+    @overload
+    def __getitem__(self, which: slice) -> Sequence[SeenPerson]: ...
+    def __getitem__(self, which: int | slice) -> SeenPerson | Sequence[SeenPerson]:
+        if isinstance(which, slice):
+            return SeenPeople(self.boxes_px[which], self.scores[which], self.joints_px[which], self.looks[which])
+        left, top, right, bottom = self.boxes_px[which].tolist()
+        return SeenPerson(
+            (left, top, right, bottom), float(self.scores[which]), self.joints_px[which], self.looks[which]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PeopleView:
     """Everybody one camera saw at one moment."""
 
     camera: str
     t_ns: int
-    people: tuple[SeenPerson, ...]
+    people: Sequence[SeenPerson]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

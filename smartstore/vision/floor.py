@@ -9,15 +9,13 @@ least-squares problem in (x, y, height); joints that disagree with the others (a
 reweighted once, as in iteratively reweighted least squares.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.people import COCO_JOINTS, SeenPerson
+from smartstore.domain.people import COCO_JOINTS, SeenPeople
 from smartstore.vision import sight_kernels
 from smartstore.vision.rays import Numbers, RayTable
 
@@ -83,33 +81,10 @@ class Stands:
     known: NDArray[np.bool_]
 
 
-_NO_JOINTS = np.zeros((len(COCO_JOINTS), 3))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Bodies:
-    """People as cameras see them, as whole arrays: (n, 4) boxes, (n, 17, 3) joints, and their cameras' numbers (n,)."""
-
-    boxes_px: Array
-    joints_px: Array
-    camera: Numbers
-
-    @classmethod
-    def of(cls, people: Sequence[SeenPerson], camera: Numbers | int) -> Self:
-        """``people`` whom the cameras of these numbers, or one camera, see."""
-        joints = [person.joints_px if len(person.joints_px) else _NO_JOINTS for person in people]
-        return cls(
-            np.fromiter(chain.from_iterable(person.box_px for person in people), float).reshape(-1, 4),
-            np.concatenate([_NO_JOINTS[:0], *joints]).reshape(-1, len(COCO_JOINTS), 3),
-            np.full(len(people), camera, np.intp),
-        )
-
-
-def locate(bodies: Bodies, table: RayTable, options: FloorOptions) -> Stands:
-    """Where everybody stands, whichever cameras see them."""
-    camera = bodies.camera
+def locate(people: SeenPeople, camera: Numbers, table: RayTable, options: FloorOptions) -> Stands:
+    """Where everybody stands, whom the cameras of these numbers (n,) see."""
     pixels, scores, sigma_px = sight_kernels.points(
-        bodies.boxes_px, bodies.joints_px, _USED, table.height_px[camera], options
+        people.boxes_px, people.joints_px, _USED, table.height_px[camera], options
     )
     sigma_rad = sigma_px / table.focal_px[camera][:, None]
     directions = table.rays(pixels, camera)

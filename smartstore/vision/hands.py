@@ -17,12 +17,11 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.people import COCO_JOINTS, LEFT_WRIST, RIGHT_WRIST, Hand
+from smartstore.domain.people import COCO_JOINTS, LEFT_WRIST, RIGHT_WRIST, Hand, SeenPeople
 from smartstore.site import Fixture, Site
 from smartstore.vision import flock_kernels, sight_kernels
 from smartstore.vision.flock import Flock
-from smartstore.vision.floor import Bodies
-from smartstore.vision.rays import RayTable
+from smartstore.vision.rays import Numbers, RayTable
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -77,11 +76,11 @@ class Wrists:
     """(n, 2), how uncertain the ray's direction is."""
 
     @classmethod
-    def of(cls, bodies: Bodies, table: RayTable, options: HandOptions) -> Self:
-        """The wrists of ``bodies``."""
-        rays, across, angle = sight_kernels.palms(bodies.joints_px, bodies.camera, table.lenses, _ARM_JOINTS, options)
-        seen = bodies.joints_px[:, _ARM_JOINTS[:, 0], 2] >= options.min_score
-        return cls(seen, table.position_m[bodies.camera], rays, across, angle)
+    def of(cls, people: SeenPeople, camera: Numbers, table: RayTable, options: HandOptions) -> Self:
+        """The wrists of ``people`` whom the cameras of these numbers (n,) see."""
+        rays, across, angle = sight_kernels.palms(people.joints_px, camera, table.lenses, _ARM_JOINTS, options)
+        seen = people.joints_px[:, _ARM_JOINTS[:, 0], 2] >= options.min_score
+        return cls(seen, table.position_m[camera], rays, across, angle)
 
 
 class HandTracker:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.people import PeopleView, SeenPerson
+from smartstore.domain.people import PeopleView, SeenPeople
 from smartstore.vision.doubles import alike, crowded, once_each
-from smartstore.vision.floor import Bodies, FloorOptions, Stands, locate
+from smartstore.vision.floor import FloorOptions, Stands, locate
 from smartstore.vision.ground import Ground
 from smartstore.vision.hands import HandOptions, Wrists
 from smartstore.vision.rays import Numbers, RayTable
@@ -33,8 +33,8 @@ class Sight:
     somebody else's; ``rows`` (n,) is where their ``wrists`` stand.
     """
 
-    people: tuple[SeenPerson, ...]
-    looks: tuple[Array, ...]
+    scores: Sequence[float]
+    looks: Sequence[Array]
     """Their appearances."""
     view: Numbers
     starts: Numbers
@@ -59,21 +59,21 @@ class Viewer:
     def see(self, moments: Sequence[Sequence[PeopleView]]) -> list[Sight]:
         """The sights of ``moments``, all of known cameras."""
         views = [view for moment in moments for view in moment]
-        credible = [[person for person in view.people if person.score >= self.min_score] for view in views]
-        counts = [len(people) for people in credible]
-        everybody = [person for people in credible for person in people]
+        people = SeenPeople.all([SeenPeople.of(view.people) for view in views])
+        counts = [len(view.people) for view in views]
         view = np.repeat(np.arange(len(views)), counts)
-        bodies = Bodies.of(everybody, np.array([self.table.number[one.camera] for one in views], np.intp)[view])
-        stands, wrists = locate(bodies, self.table, self.floor), Wrists.of(bodies, self.table, self.hands)
+        camera = np.array([self.table.number[one.camera] for one in views], np.intp)[view]
+        stands = locate(people, camera, self.table, self.floor)
+        wrists = Wrists.of(people, camera, self.table, self.hands)
         starts = np.cumsum([0, *counts])
-        kept, mixed = _sorted_out(everybody, bodies, stands, self._plausible(stands), starts)
+        plausible = self._plausible(stands) & (people.scores >= self.min_score)
+        kept, mixed = _sorted_out(people, stands, plausible, starts)
         sights, first = [], 0
         for moment in moments:
             after = first + len(moment)
             rows = kept[(kept >= starts[first]) & (kept < starts[after])]
-            people = tuple(everybody[i] for i in rows.tolist())
             sights.append(Sight(
-                people, tuple(person.appearance for person in people), view[rows] - first,
+                people.scores[rows].tolist(), [people.looks[row] for row in rows.tolist()], view[rows] - first,
                 np.searchsorted(rows, starts[first : after + 1]), stands.mean[rows], stands.cov[rows],
                 mixed[rows].tolist(), rows, wrists,
             ))  # fmt: skip
@@ -88,14 +88,12 @@ class Viewer:
         return np.asarray(stands.known & around & (spread < VAGUE_M))
 
 
-def _sorted_out(
-    people: Sequence[SeenPerson], bodies: Bodies, stands: Stands, plausible: Bools, starts: Numbers
-) -> tuple[Numbers, Bools]:
+def _sorted_out(people: SeenPeople, stands: Stands, plausible: Bools, starts: Numbers) -> tuple[Numbers, Bools]:
     """Who is kept of the plausible people of several views, in their order, and of whom (n,) others hide much."""
     kept = plausible.copy()
-    doubled = alike(bodies.boxes_px, stands.mean, starts) & plausible & plausible[:, None]
+    doubled = alike(people.boxes_px, stands.mean, starts) & plausible & plausible[:, None]
     doubtful = np.flatnonzero(doubled.any(axis=1)).tolist()
     if doubtful:
         kept[doubtful] = False
         kept[once_each(people, doubtful, doubled)] = True
-    return np.flatnonzero(kept), crowded(bodies.boxes_px, kept, starts)
+    return np.flatnonzero(kept), crowded(people.boxes_px, kept, starts)

@@ -113,7 +113,7 @@ class FloorTracker:
         Whoever is new in several views is born of the first of them, and met by the others: what a tentative track
         nearby had laid hold of, too, is theirs if it fits them better.
         """
-        met, births, last = np.full(len(seen.people), -1), list[int](), -1
+        met, births, last = np.full(len(seen.looks), -1), list[int](), -1
         distance = self._match(seen, met, births)
         while born := self._born(cameras, seen, met, last):
             births += born
@@ -194,10 +194,10 @@ class FloorTracker:
         born: list[Track] = []
         places: list[int] = []
         for place in np.flatnonzero((met < 0) & (seen.view > after)).tolist():
-            view, person, at = int(seen.view[place]), seen.people[place], seen.mean[place, :2]
+            view, at = int(seen.view[place]), seen.mean[place, :2]
             if places and view != seen.view[places[0]]:
                 break
-            if person.score < self.options.birth_score:
+            if seen.scores[place] < self.options.birth_score:
                 continue
             near_entry = self._ground.from_entry_m(float(at[0]), float(at[1])) < self.options.entry_zone_m
             if not near_entry and not self._ground.is_free(at, 0.15):
@@ -205,7 +205,7 @@ class FloorTracker:
             self._births += 1
             places.append(place)
             track = Track(*begun(seen.mean[place], seen.cov[place]), self._t_ns, self._t_ns, self._births,
-                          hits=0, expected=near_entry, appearance=person.appearance.copy())  # fmt: skip
+                          hits=0, expected=near_entry, appearance=seen.looks[place].copy())  # fmt: skip
             track.before = {camera: n - cameras.count(camera) for camera, n in self._views.items()}
             met[place] = len(self._flock.tracks) + len(born)
             born.append(track)

@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
-from smartstore.wire.messages import FARTHEST, Box, Message, Probability, SeenPerson, Side
+from smartstore.wire.messages import FARTHEST, Message, Probability, SeenPerson, Side
 
 Array = NDArray[np.float64]
 JOINTS = 17
@@ -20,9 +20,9 @@ _NONE = Raw(b"[]")
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """A :class:`SeenPerson` whose joints and appearance are still text."""
+    """A :class:`SeenPerson` whose lists of numbers are still text."""
 
-    box: Box
+    box: Raw
     score: Probability
     joints: Raw = _NONE
     appearance: Raw = _NONE
@@ -40,21 +40,23 @@ class HeardPeople(Message, frozen=True, kw_only=True, dict=True):
         _ = self.bodies
 
     @cached_property
-    def bodies(self) -> tuple[Array, Sequence[Array]]:
-        """Everybody's joints (n, 17, 3) as x px, y px and score, zeros where they were not looked for; and everybody's
-        appearance, empty where the camera gives none.
+    def bodies(self) -> tuple[Array, Array, Sequence[Array]]:
+        """Everybody's box (n, 4): left, top, right, bottom, px; their joints (n, 17, 3): x px, y px and score, zeros
+        where they were not looked for; and their appearance, empty where the camera gives none.
         """
         # Numba takes longer to load than all else here, and who only sends needs none of it.
         from smartstore.wire import number_kernels
 
-        text = b"".join([text for told in self.told for text in (told.joints, told.appearance)])
-        joints, looks, ends = number_kernels.bodies(np.frombuffer(text, np.uint8), len(self.told), JOINTS, FARTHEST)
+        text = b"".join([text for told in self.told for text in (told.box, told.joints, told.appearance)])
+        read = number_kernels.bodies(np.frombuffer(text, np.uint8), len(self.told), JOINTS, FARTHEST)
+        boxes, joints, looks, ends = read
         if len(ends) == len(self.told):
             to = ends.tolist()
-            return joints, [looks[begin:end] for begin, end in zip([0, *to], to, strict=False)]
+            return boxes, joints, [looks[begin:end] for begin, end in zip([0, *to], to, strict=False)]
         people = self.people
+        boxes = np.array([person.box for person in people], float)
         joints = np.array([person.joints or np.zeros((JOINTS, 3)) for person in people], float)
-        return joints, [np.array(person.appearance, float) for person in people]
+        return boxes, joints, [np.array(person.appearance, float) for person in people]
 
     @property
     def people(self) -> list[SeenPerson]:

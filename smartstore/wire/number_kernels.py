@@ -21,23 +21,26 @@ _EXACT = 2**53
 
 
 @compiled
-def bodies(text: Text, people: int, points: int, most: float) -> tuple[Array, Array, Rows]:
-    """Everybody's joints (people, points, 3), zeros where there are none, then all numbers of their looks one after the
-    other, and where (k,) those of each end. In ``text`` are joints and looks of one after the other.
+def bodies(text: Text, people: int, points: int, most: float) -> tuple[Array, Array, Array, Rows]:
+    """Everybody's box (people, 4) and joints (people, points, 3), zeros where there are none, then all numbers of their
+    looks one after the other, and where (k,) those of each end. In ``text`` stand box, joints and looks of one after
+    the other.
 
     Of fewer than all (k) are the ends where something is not as it should be, or takes more than is done here: a number
     beyond ``most``, or of more digits than fit.
     """
-    joints, looks, ends = np.zeros((people, points, 3)), np.empty(len(text) // 2 + 1), np.empty(people, np.intp)
+    boxes, joints = np.empty((people, 4)), np.zeros((people, points, 3))
+    looks, ends = np.empty(len(text) // 2 + 1), np.empty(people, np.intp)
     at, end = 0, 0
     for i in range(people):
+        sides, at = _array(text, at, 0, most, boxes[i])
         found, at = _array(text, at, 3, most, joints[i].reshape(-1))
         count, at = _array(text, at, 0, most, looks[end:])
-        if found not in (0, 3 * points) or count < 0:
-            return joints, looks, ends[:i]
+        if sides != 4 or found not in (0, 3 * points) or count < 0:
+            return boxes, joints, looks, ends[:i]
         end += count
         ends[i] = end
-    return joints, looks, ends
+    return boxes, joints, looks, ends
 
 
 @compiled
@@ -46,7 +49,7 @@ def _array(text: Text, at: int, inner: int, most: float, out: Array) -> tuple[in
     where it ends. Less than none where it is something else or does not fit.
     """
     count, depth, begun, deepest = 0, 0, 0, 2 if inner else 1
-    while at < len(text):
+    while 0 <= at < len(text):
         sign = text[at]
         if sign == _COMMA or sign <= _BLANK:
             at += 1

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smartstore.domain.people import FloorState, PeopleView, SeenPerson
+from smartstore.domain.people import FloorState, PeopleView, SeenPeople, SeenPerson
 from smartstore.site import Site, load_site
 from smartstore.state import freeze, thaw
 from smartstore.vision.association import assign
 from smartstore.vision.doubles import alike, once_each
 from smartstore.vision.flock import Flock, begun
-from smartstore.vision.floor import Bodies, FloorOptions, Stands, locate
+from smartstore.vision.floor import FloorOptions, Stands, locate
 from smartstore.vision.rays import RayTable
 from smartstore.vision.tracker import FloorTracker
 from smartstore.vision.tracks import Track, TrackerOptions
@@ -34,7 +34,8 @@ def track(site: Site, views: list[PeopleView]) -> list[FloorState]:
 
 def located(site: Site, view: PeopleView) -> Stands:
     """The people of one picture on the floor."""
-    return locate(Bodies.of(view.people, 0), RayTable({view.camera: site.cameras[view.camera].model}), FloorOptions())
+    table = RayTable({view.camera: site.cameras[view.camera].model})
+    return locate(SeenPeople.of(view.people), np.zeros(len(view.people), np.intp), table, FloorOptions())
 
 
 def numbers_of(states: list[FloorState], walker: Walker, from_s: float, within_m: float = 0.5) -> Counter[int]:

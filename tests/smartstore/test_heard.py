@@ -41,7 +41,8 @@ def heard(body: bytes) -> HeardPeople:
 def test_arrays_hold_the_numbers_of_the_message_to_the_last_bit(people: Any, indent: int | None, more: Any) -> None:
     body = payload(people, indent, **more)
     sent = msgspec.json.decode(body, type=People)
-    joints, looks = heard(body).bodies
+    boxes, joints, looks = heard(body).bodies
+    assert boxes.tolist() == [list(person.box) for person in sent.people]
     whole = np.array([person.joints or [(0.0, 0.0, 0.0)] * 17 for person in sent.people], float).reshape(-1, 17, 3)
     assert joints.tobytes() == whole.tobytes()
     assert [look.tolist() for look in looks] == [person.appearance for person in sent.people]
