@@ -40,7 +40,7 @@ def bodies(text: Text, people: int, points: int, most: float) -> tuple[Array, Ar
             return boxes, joints, looks, ends[:i]
         end += count
         ends[i] = end
-    return boxes, joints, looks, ends
+    return boxes, joints, looks[:end].copy(), ends
 
 
 @compiled
