@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self, overload
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
@@ -118,8 +119,7 @@ class FollowedView:
     people: tuple[FollowedPerson, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hand:
+class Hand(Struct, frozen=True):
     """A wrist in store coordinates, metres. ``sigma_m`` is one standard deviation of its position.
 
     ``seen_ns`` is when a camera last saw it; None: at the time of its track. ``cov_m2`` is the covariance of its
@@ -135,8 +135,7 @@ class Hand:
     cov_m2: tuple[float, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FloorTrack:
+class FloorTrack(Struct, frozen=True):
     """One person on the floor: position and speed in metres, and the hands that are known just now."""
 
     track: int

@@ -3,12 +3,12 @@
 In: the people of a picture. Out: which of them to keep, and which are crowded by others.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smartstore.domain.people import SeenPerson
+from smartstore.domain.people import SeenPeople
 from smartstore.vision import sight_kernels
 
 Array = NDArray[np.float64]
@@ -25,12 +25,13 @@ CROWDED = 0.25
 """Share of a box that lies in another one."""
 
 
-def alike(boxes_px: Array, places_m: Array, starts: Rows) -> Bools:
-    """Whether (n, n) one of two boxes (n, 4) of a picture lies mostly within the other one, and both show one place,
-    whose x and y stand first in (n, 2 or more); the people of a picture are those from one of ``starts`` (v + 1) to the
-    next.
+def alike(people: SeenPeople, places_m: Array, starts: Rows) -> Bools:
+    """Whether (n, n) one of two boxes of a picture lies mostly within the other one, both show one place, whose x and y
+    stand first in (n, 2 or more), and both have the same joints; the people of a picture are those from one of
+    ``starts`` (v + 1) to the next.
     """
-    return sight_kernels.alike(boxes_px, places_m, starts, WITHIN, SAME_PLACE_M)
+    boxes, joints = people.boxes_px, people.joints_px
+    return sight_kernels.alike(boxes, joints, places_m, starts, WITHIN, SAME_PLACE_M, MIN_SCORE, SAME_JOINTS)
 
 
 def crowded(boxes_px: Array, kept: Bools, starts: Rows) -> Bools:
@@ -41,25 +42,12 @@ def crowded(boxes_px: Array, kept: Bools, starts: Rows) -> Bools:
     return sight_kernels.crowded(boxes_px, kept, starts, CROWDED)
 
 
-def once_each(people: Sequence[SeenPerson], who: Iterable[int], alike: Bools) -> list[int]:
-    """Those of ``who`` without doubles, such as a box of all of somebody and one of their upper half.
-
-    Of two boxes that are ``alike`` (n, n) and have the same joints, the better one stays.
+def once_each(scores: Array, who: Iterable[int], alike: Bools) -> list[int]:
+    """Those of ``who`` without doubles, such as a box of all of somebody and one of their upper half: of two that are
+    ``alike`` (n, n) the better one stays.
     """
     kept: list[int] = []
-    for i in sorted(who, key=lambda j: (-people[j].score, j)):
-        if not any(alike[i, k] and _same_joints(people[i], people[k]) for k in kept):
+    for i in sorted(who, key=lambda j: (-scores[j], j)):
+        if not any(alike[i, k] for k in kept):
             kept.append(i)
     return sorted(kept)
-
-
-def _same_joints(one: SeenPerson, other: SeenPerson) -> bool:
-    if not len(one.joints_px) or not len(other.joints_px):
-        return True
-    both = np.minimum(one.joints_px[:, 2], other.joints_px[:, 2]) >= MIN_SCORE
-    shared = np.count_nonzero(both)
-    if shared < 3:
-        return True
-    x, y, _ = (one.joints_px - other.joints_px).T
-    size = max(one.box_px[3] - one.box_px[1], other.box_px[3] - other.box_px[1])
-    return bool(2 * np.count_nonzero(both & (x * x + y * y < (SAME_JOINTS * size) ** 2)) > shared)

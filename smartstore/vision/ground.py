@@ -4,7 +4,9 @@ In: a site. Out: answers about points of the floor, metres.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -49,11 +51,13 @@ class _Gap:
 class Ground:
     """Walls, fixtures and gates of a store."""
 
-    walls: Array
+    outline: tuple[Point, ...]
+    """The corners of the walls, the first one once more at the end."""
     low_m: Array
     high_m: Array
     """The corners of the box (2,) around the walls."""
-    blocks: tuple[tuple[Array, Array, float, float], ...]
+    blocks: tuple[tuple[Point, Point, float, float], ...]
+    """Origin, normal, width and depth of each fixture."""
     entries: tuple[_Gap, ...]
     exits: tuple[_Gap, ...]
 
@@ -61,23 +65,30 @@ class Ground:
     def of(cls, site: Site) -> Self:
         """The ground of ``site``."""
         walls = np.array(site.walls_m, float)
-        blocks = tuple(
-            (np.array(f.origin_m, float), np.array(f.normal, float), f.width_m, f.depth_m)
-            for f in site.fixtures.values()
-        )
+        blocks = tuple((_point(f.origin_m), _point(f.normal), f.width_m, f.depth_m) for f in site.fixtures.values())
         gaps = {kind: tuple(_gap(g.line_m, walls) for g in site.gates if g.kind == kind) for kind in ("entry", "exit")}
-        return cls(walls, walls.min(axis=0), walls.max(axis=0), blocks, gaps["entry"], gaps["exit"])
+        outline = tuple(_point(corner) for corner in (*walls, walls[0]))
+        return cls(outline, walls.min(axis=0), walls.max(axis=0), blocks, gaps["entry"], gaps["exit"])
 
     def is_free(self, at: Array, slack_m: float) -> bool:
         """Whether somebody can stand at a point: within the walls and not deeper than ``slack_m`` in a fixture."""
-        if not inside(at, self.walls)[0]:
+        x_m, y_m = at.tolist()
+        if not self._is_inside(x_m, y_m):
             return False
-        for origin, normal, width_m, depth_m in self.blocks:
-            away = at - origin
-            u, v = float(away @ (-normal[1], normal[0])), -float(away @ normal)
+        for (left_m, front_m), (nx, ny), width_m, depth_m in self.blocks:
+            u = (y_m - front_m) * nx - (x_m - left_m) * ny
+            v = (left_m - x_m) * nx + (front_m - y_m) * ny
             if slack_m < u < width_m - slack_m and slack_m < v < depth_m - slack_m:
                 return False
         return True
+
+    def _is_inside(self, x_m: float, y_m: float) -> bool:
+        """Whether a point lies within the walls: even-odd rule, as :func:`inside`, for a single one."""
+        odd = False
+        for (ax, ay), (bx, by) in pairwise(self.outline):
+            if (ay > y_m) != (by > y_m) and x_m < ax + (y_m - ay) * (bx - ax) / (by - ay):
+                odd = not odd
+        return odd
 
     def from_entry_m(self, x_m: float, y_m: float) -> float:
         """Distance to where people come in: the middle of the nearest entry, or of a wide one all but its ends."""
@@ -106,5 +117,5 @@ def _gap(line_m: tuple[tuple[float, float], tuple[float, float]], walls: Array) 
     return _Gap(_point(middle), _point(along), _point(outwards), float(np.linalg.norm(end - start)) / 2)
 
 
-def _point(of: Array) -> Point:
+def _point(of: Sequence[float] | Array) -> Point:
     return float(of[0]), float(of[1])

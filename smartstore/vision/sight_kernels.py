@@ -246,19 +246,36 @@ def _across(out: Array, ray: Array) -> None:
 
 
 @compiled
-def alike(boxes_px: Array, places_m: Array, starts: Rows, within: float, near_m: float) -> Bools:
-    """Whether one of two boxes (n, 4) of a picture lies ``within`` so large a part of it in the other one, and both
-    show one place, whose x and y stand first in (n, 2 or more): (n, n). Pictures begin at ``starts`` (v + 1).
+def alike(
+    boxes_px: Array, joints_px: Array, places_m: Array, starts: Rows, within: float, near_m: float, least: float,
+    same: float,
+) -> Bools:  # fmt: skip
+    """Whether one of two boxes (n, 4) of a picture lies ``within`` so large a part of it in the other one, both show
+    one place, whose x and y stand first in (n, 2 or more), and both have the same joints: (n, n). Pictures begin at
+    ``starts`` (v + 1).
     """
     out = np.zeros((len(boxes_px), len(boxes_px)), np.bool_)
     for v in range(len(starts) - 1):
         for i in range(starts[v], starts[v + 1]):
             for j in range(starts[v], i):
                 away2 = (places_m[i, 0] - places_m[j, 0]) ** 2 + (places_m[i, 1] - places_m[j, 1]) ** 2
-                least = min(_area(boxes_px[i]), _area(boxes_px[j]))
-                if away2 < near_m**2 and _common(boxes_px[i], boxes_px[j]) > within * least:
-                    out[i, j] = out[j, i] = True
+                area = min(_area(boxes_px[i]), _area(boxes_px[j]))
+                if away2 < near_m**2 and _common(boxes_px[i], boxes_px[j]) > within * area:
+                    size = max(boxes_px[i, 3] - boxes_px[i, 1], boxes_px[j, 3] - boxes_px[j, 1])
+                    out[i, j] = out[j, i] = _same_joints(joints_px[i], joints_px[j], least, same * size)
     return out
+
+
+@compiled
+def _same_joints(one: Array, other: Array, least: float, near_px: float) -> bool:
+    """Whether most joints (17, 3) that score the ``least`` in both are so near to each other; if they are few, too."""
+    shared, near = 0, 0
+    for k in range(len(one)):
+        if one[k, 2] >= least and other[k, 2] >= least:
+            x, y = one[k, 0] - other[k, 0], one[k, 1] - other[k, 1]
+            shared += 1
+            near += x * x + y * y < near_px**2
+    return shared < 3 or 2 * near > shared
 
 
 @compiled

@@ -91,9 +91,9 @@ class Viewer:
 def _sorted_out(people: SeenPeople, stands: Stands, plausible: Bools, starts: Numbers) -> tuple[Numbers, Bools]:
     """Who is kept of the plausible people of several views, in their order, and of whom (n,) others hide much."""
     kept = plausible.copy()
-    doubled = alike(people.boxes_px, stands.mean, starts) & plausible & plausible[:, None]
+    doubled = alike(people, stands.mean, starts) & plausible & plausible[:, None]
     doubtful = np.flatnonzero(doubled.any(axis=1)).tolist()
     if doubtful:
         kept[doubtful] = False
-        kept[once_each(people, doubtful, doubled)] = True
+        kept[once_each(people.scores, doubtful, doubled)] = True
     return np.flatnonzero(kept), crowded(people.boxes_px, kept, starts)

@@ -134,7 +134,7 @@ class Track:
 
     def away_m(self, other: "Track") -> float:
         """Distance to another track on the floor."""
-        return math.dist(self.mean[:2], other.mean[:2])
+        return math.hypot(self.mean[0] - other.mean[0], self.mean[1] - other.mean[1])
 
     def give_up(self) -> None:
         """It was nobody, or somebody else goes on as this one: it is forgotten at once."""

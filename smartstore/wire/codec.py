@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from smartstore.wire import topics
 from smartstore.wire.heard import HeardPeople
@@ -37,8 +38,7 @@ class Packet:
     retain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """A message with what its topic said. ``unknown_fields`` counts top-level fields nobody here knows."""
 
     channel: Channel

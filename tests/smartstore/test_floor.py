@@ -283,13 +283,14 @@ def test_one_person_before_another_stays_two() -> None:
     one = SeenPerson((95, 95, 145, 205), 0.9, joints, np.zeros(0))
     behind = SeenPerson((100, 90, 140, 150), 0.8, joints + np.array([20.0, -30.0, 0.0]), np.zeros(0))
     again = SeenPerson((100, 90, 140, 150), 0.8, joints + np.array([1.0, 2.0, 0.0]), np.zeros(0))
-    boxes, here = np.array([one.box_px, behind.box_px]), np.array([[1.0, 1.0], [1.1, 1.0]])
-    doubled = alike(boxes, here, np.array([0, 2]))
+    two, twice = SeenPeople.of((one, behind)), SeenPeople.of((one, again))
+    here = np.array([[1.0, 1.0], [1.1, 1.0]])
+    assert not alike(two, here, np.array([0, 2])).any()
+    doubled = alike(twice, here, np.array([0, 2]))
     assert doubled.tolist() == [[False, True], [True, False]]
-    assert once_each((one, behind), [0, 1], doubled) == [0, 1]
-    assert once_each((one, again), [0, 1], doubled) == [0]
-    assert not alike(boxes, here * [[1.0, 1.0], [2.0, 1.0]], np.array([0, 2])).any()
-    assert not alike(boxes, here, np.array([0, 1, 2])).any(), "of two pictures"
+    assert once_each(twice.scores, [0, 1], doubled) == [0]
+    assert not alike(twice, here * [[1.0, 1.0], [2.0, 1.0]], np.array([0, 2])).any()
+    assert not alike(twice, here, np.array([0, 1, 2])).any(), "of two pictures"
 
 
 def _box_around_nobody(camera: str, model_px: tuple[int, int], t_s: float) -> PeopleView:

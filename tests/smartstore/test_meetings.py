@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.fusion.meetings import Meetings
@@ -136,7 +137,7 @@ def met(site: Site, *windows: tuple[float, float], at_g1: bool = False, walks: b
     meetings = Meetings(site)
     people = [Walker(i + 1, bodies[i], (), tuple((*window, hands[i]) for window in windows)) for i in (0, 1)]
     for state in floor_states(site, people, 30.0):
-        tracks = tuple(replace(track, vy_m_s=0.7) if walks else track for track in state.tracks)
+        tracks = tuple(structs.replace(track, vy_m_s=0.7) if walks else track for track in state.tracks)
         meetings.observe(replace(state, tracks=tracks))
     if busy:
         meetings.moved("ben", at(13.5), at(14))
