@@ -241,9 +241,9 @@ class Pipeline:
         return [event for event in events if not isinstance(event, VisitLeft)]
 
     def _facings(self, camera: str, message: Facings) -> list[StoreEvent]:
-        known = [facing for facing in message.facings if facing.facing in self.site.facings]
-        clear = tuple(facing.facing for facing in known if not facing.hidden)
-        hidden = tuple(facing.facing for facing in known if facing.hidden)
+        known = self.site.facings
+        clear = tuple([facing.facing for facing in message.facings if not facing.hidden and facing.facing in known])
+        hidden = tuple([facing.facing for facing in message.facings if facing.hidden and facing.facing in known])
         self._attributor.observe(FacingsSeen(camera, message.t_ns, clear, hidden))
         for change in self._watcher.observe(camera, message):
             self._attributor.observe(change)

@@ -62,11 +62,10 @@ class SeenPeople(Sequence[SeenPerson]):
     @classmethod
     def all(cls, groups: Sequence["SeenPeople"]) -> Self:
         """The people of one group after another."""
-        nobody = cls.of(())
         return cls(
-            np.concatenate([nobody.boxes_px, *(people.boxes_px for people in groups)]),
-            np.concatenate([nobody.scores, *(people.scores for people in groups)]),
-            np.concatenate([nobody.joints_px, *(people.joints_px for people in groups)]),
+            np.concatenate([people.boxes_px for people in groups]),
+            np.concatenate([people.scores for people in groups]),
+            np.concatenate([people.joints_px for people in groups]),
             [look for people in groups for look in people.looks],
         )
 

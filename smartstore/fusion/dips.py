@@ -97,6 +97,8 @@ class DipFinder:
         near_m = math.hypot(self.options.stand_m, self.options.beside_m)
         for track in state.tracks:
             seen = self._seen(track, state.t_ns)
+            if seen == []:
+                continue
             for fixture in self.site.shelved_near(track.x_m, track.y_m, near_m):
                 self._follow(track, fixture, seen, state.t_ns)
         gap_ns = {low: round(s * NS_PER_S) for low, s in ((False, self.options.gap_s), (True, self.options.low_gap_s))}

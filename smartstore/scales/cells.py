@@ -42,7 +42,7 @@ class PlateNoise:
     """
 
     def __init__(self, plates: int, options: NoiseOptions) -> None:
-        self._options = options
+        self._options, self._least_sigma = options, options.quantum_grams * 12**-0.5
         self.level: Array = np.full(plates, np.nan)
         self.weight: Array = np.zeros(plates)
         """Cells that the level rests on."""
@@ -54,7 +54,7 @@ class PlateNoise:
         """Standard deviation of one cell's median around the level, grams."""
 
     def _sigma(self) -> Array:
-        return np.maximum(self._mean_abs * ABS_TO_SIGMA, self._options.quantum_grams * 12**-0.5)
+        return np.maximum(self._mean_abs * ABS_TO_SIGMA, self._least_sigma)
 
     def inflation(self, plate: int) -> float:
         """How much larger the variance of a mean is than with independent cells: (1 + r) / (1 - r) for AR(1) noise."""
@@ -89,6 +89,5 @@ class PlateNoise:
         """Learns from one cell (plates,) on the plates that are ``quiet``."""
         kernels.follow(
             cell, quiet, self.level, self.weight, self._seen, self._mean_abs, self._previous, self._product, self.sigma,
-            self._options.level_cells, self._options.memory_cells,
+            self._options.level_cells, self._options.memory_cells, ABS_TO_SIGMA, self._least_sigma,
         )  # fmt: skip
-        self.sigma = self._sigma()

@@ -77,11 +77,11 @@ def near(cell: Array, level: Array, sigma: Array, sigmas: float, grams: float) -
 @compiled
 def follow(
     cell: Array, quiet: Bools, level: Array, weight: Array, seen: Array, mean_abs: Array, previous: Array,
-    product: Array, sigma: Array, most_weight: float, most_seen: float,
+    product: Array, sigma: Array, most_weight: float, most_seen: float, of_abs: float, least_sigma: float,
 ) -> None:  # fmt: skip
     """Learns from a cell (n,) on the plates that are ``quiet`` (n,): their level, which rests on ``weight`` cells, and
     from ``seen`` cells the mean deviation from it, and the product of a deviation with the ``previous`` one. Deviations
-    are clipped at three ``sigma``.
+    are clipped at three ``sigma``, which is ``of_abs`` times that mean deviation, and not less than the least one.
     """
     for plate in range(len(cell)):
         if not quiet[plate]:
@@ -94,3 +94,4 @@ def follow(
         product[plate] += (deviation * previous[plate] - product[plate]) / seen[plate]
         previous[plate] = deviation
         level[plate] += deviation / max(weight[plate], 1.0)
+        sigma[plate] = max(mean_abs[plate] * of_abs, least_sigma)

@@ -120,7 +120,7 @@ class StepDetector:
         self._recent.append((t_ns, cell))
         near = self._near(cell)
         if self._since or np.count_nonzero(near) < len(near):
-            self._disturbed(t_ns, cell)
+            self._disturbed(t_ns, cell, near)
         else:  # all plates are there and quiet
             self._noise.follow(cell, near)
         return self._release(t_ns) if self._held else []
@@ -130,17 +130,17 @@ class StepDetector:
         options, noise = self._options, self._noise
         return kernels.near(cell, noise.level, noise.sigma, options.trip_sigmas, options.trip_grams)
 
-    def _disturbed(self, t_ns: int, cell: Array) -> None:
+    def _disturbed(self, t_ns: int, cell: Array, near: NDArray[np.bool_]) -> None:
         """A cell while something happens on one of the plates at least, or one is silent or new."""
-        there, begun = ~np.isnan(cell), ~np.isnan(self._noise.level)
-        self._begin(np.nonzero(there & ~begun)[0])
-        near, restless = self._near(cell), sorted(self._since)
-        quiet = near & begun
+        there, restless, quiet = ~np.isnan(cell), sorted(self._since), near.copy()
         quiet[restless] = False
-        for moved in np.nonzero(there & ~near & ~np.isnan(self._noise.level))[0]:
+        if new := np.flatnonzero(there & np.isnan(self._noise.level)).tolist():
+            self._begin(new)
+            near = self._near(cell)
+        for moved in np.flatnonzero(there & ~near & ~np.isnan(self._noise.level)).tolist():
             if moved not in self._since:
-                self._since[int(moved)] = self._silent_since(int(moved), t_ns)
-                self._reach[int(moved)] = 0.0, 0.0
+                self._since[moved] = self._silent_since(moved, t_ns)
+                self._reach[moved] = 0.0, 0.0
         self._noise.follow(cell, quiet)
         for plate in restless:
             if there[plate]:
@@ -156,13 +156,13 @@ class StepDetector:
             t_ns = then_ns
         return t_ns
 
-    def _begin(self, plates: Iterable[np.intp]) -> None:
+    def _begin(self, plates: Iterable[int]) -> None:
         if len(self._recent) < self._begin_cells:
             return
         for plate in plates:
-            cells = self._last(int(plate), self._begin_cells)
+            cells = self._last(plate, self._begin_cells)
             if not np.isnan(cells).any():
-                self._noise.begin(int(plate), cells)
+                self._noise.begin(plate, cells)
 
     def _last(self, plate: int, count: int) -> Array:
         """The last ``count`` cells of a plate."""

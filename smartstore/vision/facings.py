@@ -127,23 +127,21 @@ class FacingWatcher:
 
     def observe(self, camera: str, message: Facings) -> list[FacingChange]:
         """The changes that this message settles."""
-        changes = (self._look(camera, message.t_ns, seen) for seen in message.facings)
+        changes = [self._look(camera, message.t_ns, seen) for seen in message.facings]
         return [change for change in changes if change is not None]
 
     def _look(self, camera: str, t_ns: int, seen: SeenFacing) -> FacingChange | None:
-        capacity = self._capacity.get(seen.facing)
-        if capacity is None:
-            self.unknown_facings += 1
-            return None
         watched = self._watched.get((camera, seen.facing))
         if watched is None:
-            if not seen.hidden:
-                self._watched[camera, seen.facing] = _Watched(seen.fill * capacity, t_ns)
+            if seen.facing not in self._capacity:
+                self.unknown_facings += 1
+            elif not seen.hidden:
+                self._watched[camera, seen.facing] = _Watched(seen.fill * self._capacity[seen.facing], t_ns)
             return None
         if seen.hidden:
             watched.hidden = True
             return None
-        level = seen.fill * capacity
+        level = seen.fill * self._capacity[seen.facing]
         watched.told = max(watched.told, seen.change)
         least = self.options.told_items if watched.told >= self.options.told else self.options.step_items
         items = self._items(level - watched.level) if abs(level - watched.level) >= least else 0

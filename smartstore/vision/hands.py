@@ -161,7 +161,8 @@ class HandTracker:
         if depth_var < self.options.open_depth_m**2:
             return
         now_m = float((mean - origin) @ ray)
-        met = (_meets(fixture, origin, ray) for fixture in self._faces)
+        at, along = origin.tolist(), ray.tolist()
+        met = (_meets(fixture, at, along) for fixture in self._faces)
         errors = [distance - now_m for distance in met if distance is not None and abs(distance - now_m) < 0.4]
         if errors:
             gain = cov @ ray / (depth_var + self.options.face_sigma_m**2)
@@ -169,15 +170,15 @@ class HandTracker:
             cov -= np.outer(gain, ray @ cov)
 
 
-def _meets(fixture: Fixture, origin: Array, ray: Array) -> float | None:
+def _meets(fixture: Fixture, origin: Sequence[float], ray: Sequence[float]) -> float | None:
     """Distance along a ray to a fixture's face, from the front; None where it passes by."""
-    nx, ny = fixture.normal
-    towards = -(ray[0] * nx + ray[1] * ny)
-    _, v, _ = fixture.to_local((float(origin[0]), float(origin[1]), float(origin[2])))
+    (nx, ny), (from_x, from_y, from_z), (along_x, along_y, along_z) = fixture.normal, origin, ray
+    towards = -(along_x * nx + along_y * ny)
+    _, v, _ = fixture.to_local((from_x, from_y, from_z))
     if towards < 1e-3 or v > 0:
         return None
     distance = -v / towards
-    x, y, z = (float(value) for value in origin + ray * distance)
-    u, _, _ = fixture.to_local((x, y, z))
+    z = from_z + along_z * distance
+    u, _, _ = fixture.to_local((from_x + along_x * distance, from_y + along_y * distance, z))
     inside = -0.05 < u < fixture.width_m + 0.05 and 0.1 < z < fixture.height_m + 0.15
     return distance if inside else None

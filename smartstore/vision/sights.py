@@ -59,6 +59,8 @@ class Viewer:
     def see(self, moments: Sequence[Sequence[PeopleView]]) -> list[Sight]:
         """The sights of ``moments``, all of known cameras."""
         views = [view for moment in moments for view in moment]
+        if not views:
+            return []
         people = SeenPeople.all([SeenPeople.of(view.people) for view in views])
         counts = [len(view.people) for view in views]
         view = np.repeat(np.arange(len(views)), counts)

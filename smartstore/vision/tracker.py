@@ -164,10 +164,12 @@ class FloorTracker:
         """Remembers who was seen just now, how they looked and beside whom; their looks, by row."""
         looks: dict[int, Looks] = {}
         shown: dict[int, list[int]] = {}
+        together: dict[int, set[int]] = {}
+        view = seen.view.tolist()
         for place, row in enumerate(met):
             if row >= 0:
                 shown.setdefault(row, []).append(place)
-        view = seen.view.tolist()
+                together.setdefault(view[place], set()).add(row)
         for row, places in shown.items():
             track = self._flock.tracks[row]
             dt_s = min(track.unseen_s(self._t_ns), 1.0)
@@ -182,8 +184,7 @@ class FloorTracker:
                     camera = cameras[view[place]]
                     track.shown[camera] = track.shown.get(camera, 0) + 1
             if track.life is Life.TENTATIVE or track.close_since:
-                views = {view[place] for place in places}
-                beside = {other for place, other in enumerate(met) if other >= 0 and view[place] in views} - {row}
+                beside = set().union(*(together[view[place]] for place in places)) - {row}
                 others = {self._flock.tracks[other].serial for other in beside}
                 apart(track, others)
                 track.apart_from |= others
