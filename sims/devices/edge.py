@@ -156,7 +156,8 @@ class PeopleFinders:
         # What is far off stays so for a while: tails and scores follow what is remembered.
         radius2 = np.einsum("cnjk,cnjk->cnj", steady, steady)
         growth = view.features @ self._grows.T + law.trouble * now.trouble
-        growth = np.where(view.visible, growth[..., 1:], growth[..., :1])
+        among = view.visible * view.at_shelf
+        growth = np.where(view.visible, growth[..., 1:], growth[..., :1]) + among * law.at_shelf.grows
         growth = np.minimum(growth, MOST_GROWTH) + self._tails[state, np.arange(17)] * np.minimum(radius2, 12.0) / 2
         size = view.tall_px[..., None] * self._sigmas[state, np.arange(17)] * np.exp(growth)
         places = np.nan_to_num(view.pixels, nan=0.0) + normal * size[..., None]
@@ -164,7 +165,7 @@ class PeopleFinders:
         follows = self._follows[state]
         rank = ndtri(np.clip(1.0 - np.exp(-radius2 / 2), 1e-6, 1 - 1e-6))
         rest = np.sqrt(np.maximum(0.0, 1.0 - follows**2 - law.score_trouble**2))
-        level = rest * now.scores - follows * rank - law.score_trouble * now.trouble
+        level = rest * now.scores - follows * rank - law.score_trouble * now.trouble + among * law.at_shelf.score
         scores = _quantile(self._scores, np.where(view.in_picture, 1 + state, 0), level)
         joints = np.concatenate([places, scores[..., None]], axis=3)
         self._borrow(view, joints, chance)

@@ -123,11 +123,22 @@ class ScoreTables(Part):
         return np.array(rows)[:, GROUP_OF]
 
 
+class AtShelf(Part):
+    """What becomes of joints that show where they come among goods and boards, which cover more of a hand than lines
+    of sight tell: times how far they are in."""
+
+    grows: Real = 0.0
+    """Logarithm of how much larger errors are."""
+    score: Real = 0.0
+    """How far scores shift, in normal scores."""
+
+
 class Joints(Part):
     """Where joints are reported."""
 
     seen: JointErrors
     covered: JointErrors
+    at_shelf: AtShelf = AtShelf()
     memory_s: Memory
     fresh: Share
     """Share of an error's variance that is new in every frame; the rest has a memory."""

@@ -21,6 +21,8 @@ LEAST_PX = 8.0
 """Boxes less high than this are not found."""
 FLESH_M = 0.07
 """How far boxes reach beyond joints."""
+BEFORE_M, AMONG_M, MOST_AMONG = 0.4, 0.5, 1.4
+"""From so far before a shelf on, within so many metres, joints come to be among its goods."""
 BONES = np.array(
     [(5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12), (11, 13), (13, 15), (12, 14), (14, 16), (0, 5), (0, 6)]
 )
@@ -37,6 +39,8 @@ class View:
     """(c, n, 17, 2); NaN where the lens shows nothing."""
     visible: Mask
     in_picture: Mask
+    at_shelf: Array
+    """(c, n, 17): how far joints are among goods and boards; 0 well before a shelf, 1 in it."""
     boxes: Array
     """(c, n, 4) around what shows, or around what would show where everything is covered."""
     tall_px: Array
@@ -83,7 +87,9 @@ class Viewer:
             axis=2,
         )
         possible = inside.any(axis=2) & (boxes[..., 3] - boxes[..., 1] >= LEAST_PX)
-        return View(cameras, pixels, visible, inside, boxes, tall_px, features, over, possible)
+        at_shelf = np.clip((self._solids.depth(points) + BEFORE_M) / AMONG_M, 0.0, MOST_AMONG).reshape(shape[1:])
+        at_shelf = np.broadcast_to(at_shelf, shape)
+        return View(cameras, pixels, visible, inside, at_shelf, boxes, tall_px, features, over, possible)
 
     def _hulls(
         self, crowd: Crowd, cameras: NDArray[np.intp], pixels: Array, visible: Mask, inside: Mask, metres_px: Array

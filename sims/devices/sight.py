@@ -132,6 +132,16 @@ class Solids:
         by_front = by_face & (ray[..., 1] > 0) & self._open & (leaves >= 1.0)
         return np.asarray((chord_m > np.where(by_front, OPEN_M, THIN_M)).any(axis=2)) | walled
 
+    def depth(self, points_m: Array) -> Array:
+        """How deep each of the points (m, 3) is in a shelf, in metres; before its front that is negative, and minus
+        infinity where there is none."""
+        if not self._open.any():
+            return np.full(len(points_m), -np.inf)
+        own = np.einsum("fij,mfj->mfi", self._axes[self._open], points_m[:, None] - self._origin[self._open])
+        size = self._size[self._open]
+        before = ((own >= 0) & (own <= size))[..., [0, 2]].all(axis=2) & (own[..., 1] <= size[:, 1])
+        return np.asarray(np.where(before, own[..., 1], -np.inf).max(axis=1))
+
     def _behind_walls(self, eyes_m: Array, points_m: Array) -> Mask:
         """Which lines of sight cross a wall, clearly before they end (an elbow may be in the plaster)."""
         hidden = np.zeros((len(eyes_m), len(points_m)), bool)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from sims.devices.edge import MIRROR
 from sims.devices.edge_laws import COVER, GROUP_OF, GROUPS, KNOT_FIRST, KNOT_STEP, KNOTS, STATES
@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 LIMBS = np.arange(5, 17)
+LEAST_AMONG = 50
 BORROWED = 0.06
 """A covered joint so near to the same joint of who stands before (share of the height) is borrowed."""
 
@@ -43,10 +44,13 @@ def fit_joints(s: Samples) -> dict[str, Any]:
     there = s.in_picture[rows]
     state = np.where(there, 1 + s.visible[rows].astype(int), 0)
     borrowed, could = _borrowed(s, rows, joints, state)
+    free = (state == 2) & (s.at_shelf[rows] == 0)
     laws, normal = {}, np.full((*state.shape, 2), np.nan)
     rest = np.full(state.shape, np.nan)
-    for name, number in (("covered", 1), ("seen", 2)):
-        laws[name] = _joint_law(s.features[rows], error, joints[..., 2], (state == number) & ~borrowed, normal, rest)
+    for name, use in (("covered", (state == 1) & ~borrowed), ("seen", free)):
+        laws[name] = _joint_law(s.features[rows], error, joints[..., 2], use, normal, rest)
+    among = np.where(state == 2, s.at_shelf[rows], 0.0)
+    at_shelf = _at_shelf(s.features[rows], error, joints[..., 2], free, among, laws["seen"])
     a, b, gap_s = s.pairs_among(rows)
     good = np.isfinite(normal[a, :, 0]) & np.isfinite(normal[b, :, 0])
     gaps = np.broadcast_to(gap_s[:, None], good.shape)[good]
@@ -58,6 +62,7 @@ def fit_joints(s: Samples) -> dict[str, Any]:
         _finish(laws[name], rest, state == number, min(trouble, 0.8), 1.0 - kept)
     swap_memory, swap_rate = _flag_memory(swapped, a, b, gap_s)
     return laws | {
+        "at_shelf": at_shelf,
         "memory_s": memory_s,
         "fresh": 1.0 - kept,
         "common": float(np.clip(_within(normal[..., 0]) ** 2 / 2 + _within(normal[..., 1]) ** 2 / 2, 0.0, 0.9)),
@@ -68,7 +73,7 @@ def fit_joints(s: Samples) -> dict[str, Any]:
         "borrowed": float(borrowed.sum() / max(1, could.sum())),
         "scores": {
             group: {
-                name: _quantiles(joints[..., 2][(state == number) & (g == GROUP_OF)])
+                name: _quantiles(joints[..., 2][(state == number) & (among == 0) & (g == GROUP_OF)])
                 for number, name in enumerate(STATES)
             }
             for g, group in enumerate(GROUPS)
@@ -117,6 +122,27 @@ def _joint_law(features: Array, error: Array, scores: Array, use: Mask, normal: 
         "grows": named(slopes),
         "score_follows": float(np.clip(np.nanmean(follows), 0.0, 0.9)) if follows else 0.0,
     }
+
+
+def _at_shelf(
+    features: Array, error: Array, scores: Array, free: Mask, among: Array, law: Mapping[str, Any]
+) -> dict[str, float]:
+    """How much errors of wrists grow, and how far scores fall, with how far they are ``among`` goods: against those
+    of ``free`` ones under a ``law``."""
+    wrists = GROUPS.index("wrists") == GROUP_OF
+    free, there = free & wrists, (among > 0) & wrists
+    if there.sum() < LEAST_AMONG or not free.any():
+        return {"grows": 0.0, "score": 0.0}
+    size = np.linalg.norm(error - [0.0, law["sink"]["wrists"]], axis=2)
+    slopes = np.array([law["grows"][name] for name in SLOPES])
+    level = np.log(np.maximum(size, 1e-4)) - (features @ slopes)[:, None]
+    below = np.searchsorted(np.sort(scores[free]), scores[there]) / free.sum()
+    deep = among[there]
+
+    def slope(values: Array) -> float:
+        return float(deep @ values / (deep @ deep))
+
+    return {"grows": slope(level[there] - np.median(level[free])), "score": slope(ndtri(np.clip(below, 0.01, 0.99)))}
 
 
 def _finish(law: dict[str, Any], rest: Array, use: Mask, trouble: float, fresh: float) -> None:

@@ -66,6 +66,7 @@ class Samples:
     pixels: Array
     visible: NDArray[np.bool_]
     in_picture: NDArray[np.bool_]
+    at_shelf: Array
     boxes: Array
     over: NDArray[np.intp]
     """Row of the person who covers most of them."""
@@ -248,9 +249,10 @@ def _minutes(recording: Recording) -> float:
     return sum((t[-1] - t[0]) / 6e10 for t in times.values())
 
 
+_NO_JOINTS = np.zeros((1, 0, 17), bool)
 _EMPTY = View(
-    np.zeros(1, np.intp), np.zeros((1, 0, 17, 2)), np.zeros((1, 0, 17), bool), np.zeros((1, 0, 17), bool),
-    np.zeros((1, 0, 4)), np.zeros((1, 0)), np.zeros((1, 0, 5)), np.zeros((1, 0), np.intp), np.zeros((1, 0), bool),
+    np.zeros(1, np.intp), np.zeros((1, 0, 17, 2)), _NO_JOINTS, _NO_JOINTS, np.zeros((1, 0, 17)), np.zeros((1, 0, 4)),
+    np.zeros((1, 0)), np.zeros((1, 0, 5)), np.zeros((1, 0), np.intp), np.zeros((1, 0), bool),
 )  # fmt: skip
 
 
@@ -290,7 +292,7 @@ def _table(frames: Sequence[_Frame], minutes: float) -> Samples:
         camera=np.array([frame.camera for frame, _ in people]),
         t_s=np.array([frame.t_s for frame, _ in people]),
         features=join("features"), tall_px=join("tall_px"), pixels=join("pixels"), visible=join("visible"),
-        in_picture=join("in_picture"), boxes=join("boxes"),
+        in_picture=join("in_picture"), at_shelf=join("at_shelf"), boxes=join("boxes"),
         over=np.concatenate([f.view.over[0] + s for f, s in zip(full, starts, strict=True)]),
         found=found, score=score, seen_box=boxes, joints=joints, looks=looks, surplus=tuple(surplus),
         frames=len(frames), minutes=minutes,

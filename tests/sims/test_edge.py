@@ -175,6 +175,33 @@ def test_joints_jitter_with_a_memory_and_wrists_more_than_shoulders(corner: Buil
     assert far.mean() > 0.0005, "tails are heavier than normal ones, of which 0.00006 are so far out"
 
 
+def test_how_deep_a_hand_is_in_a_shelf(corner: Building) -> None:
+    shelf = corner.fixtures["g1"]
+    front = np.array([*shelf.origin_m, 0.8]) + 0.5 * np.array([*shelf.along, 0.0])
+    out = np.array([*shelf.normal, 0.0])
+    depths = Solids(corner).depth(np.array([front + away_m * out for away_m in (0.3, -0.1)] + [[2.0, 6.9, 0.8]]))
+    assert depths[:2] == pytest.approx([-0.3, 0.1])
+    assert depths[2] == -np.inf, "there is no shelf"
+
+
+def test_a_hand_among_goods_is_seen_less_surely_than_one_that_hangs(corner: Building) -> None:
+    shelf = corner.fixtures["g1"]
+    grip = (
+        np.array([*shelf.origin_m, 1.2]) + 0.5 * np.array([*shelf.along, 0.0]) - 0.05 * np.array([*shelf.normal, 0.0])
+    )
+    x_m, y_m = grip[:2] + 0.55 * np.array(shelf.normal)
+    anna = body(x_m, y_m, heading_rad=math.pi, right_hand_m=tuple(grip))
+    joints = FITTED.people.joints.model_dump()
+    scores = []
+    for law in ({"grows": 0.0, "score": 0.0}, {"grows": 1.0, "score": -1.5}):
+        model = but({"people.joints": joints | {"at_shelf": law}})
+        found = [message.people[0].joints for message in seen(corner, [anna], model, 300)]
+        scores.append(np.array(found)[:, WRISTS, 2].mean(axis=0))
+    (hanging, held_out), (still_hanging, among) = scores
+    assert among < held_out - 0.15
+    assert still_hanging == pytest.approx(hanging, abs=1e-9)
+
+
 def test_clothes_look_alike_in_all_cameras_and_unlike_those_of_others(corner: Building) -> None:
     people = [body(4.3, 3.2), body(4.4, 4.6, name="berta"), body(4.3, 5.4, name="clementine")]
     looks: dict[int, list[np.ndarray]] = {}
