@@ -121,7 +121,8 @@ class DipFinder:
             if hand.sigma_m <= self.options.hand_sigma_m and seen_ns > self._last_seen.get(key, -1):
                 self._last_seen[key] = seen_ns
                 new.append(hand)
-        last_ns = max(self._last_seen.get((track.track, side), -1) for side in ("left", "right"))
+        left_ns, right_ns = (self._last_seen.get((track.track, side), -1) for side in ("left", "right"))
+        last_ns = max(left_ns, right_ns)
         blind = last_ns >= 0 and t_ns - last_ns > self.options.blind_s * NS_PER_S
         return None if blind else new
 

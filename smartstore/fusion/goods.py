@@ -24,7 +24,10 @@ class Goods:
 
     def forget(self, inside: Collection[str]) -> None:
         """Only the visits ``inside`` matter any more."""
-        for visit in {visit for visit, _ in self._held_since} - set(inside):
+        gone = self._last.keys() - set(inside)
+        if not gone:
+            return
+        for visit in gone:
             self._weights.forget(visit)
         self._taken_at = {key: facing for key, facing in self._taken_at.items() if key[0] in inside}
         self._held_since = {key: t_ns for key, t_ns in self._held_since.items() if key[0] in inside}

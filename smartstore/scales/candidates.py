@@ -45,20 +45,19 @@ class CandidateFinder:
         options = self._options
         home = {facing.sku for plate, _ in step.plates for facing in self._site.facings_of_plate(plate)}
         sign = 1 if step.grams < 0 else -1
-        found = [Explanation("", 0, log_student(step.grams, options.nudge_grams, options.nudge_degrees))]
-        for count in range(1, options.most_items + 1):
-            off = step.grams + sign * count * self._grams
-            variance = step.sigma_grams**2 + count * self._spread**2 + options.floor_grams**2
-            variance = variance + (options.spill_share * count * self._grams) ** 2
-            scores = _log_student(off, np.sqrt(variance), options.tail_degrees)
-            found += [Explanation(sku, sign * count, float(s)) for sku, s in zip(self._skus, scores, strict=True)]
-        best = max(explanation.log_likelihood for explanation in found)
+        nothing = Explanation("", 0, log_student(step.grams, options.nudge_grams, options.nudge_degrees))
+        counts = np.arange(1, options.most_items + 1)[:, None]
+        off = step.grams + sign * counts * self._grams
+        variance = step.sigma_grams**2 + counts * self._spread**2 + options.floor_grams**2
+        variance = variance + (options.spill_share * counts * self._grams) ** 2
+        scores = _log_student(off, np.sqrt(variance), options.tail_degrees)
+        best = max(nothing.log_likelihood, float(scores.max(initial=-math.inf)))
+        keep = [options.keep_home_nats if sku in home else options.keep_nats for sku in self._skus]
         kept = [
-            e
-            for e in found
-            if not e.sku or e.log_likelihood > best - (options.keep_home_nats if e.sku in home else options.keep_nats)
+            Explanation(self._skus[i], sign * (row + 1), float(scores[row, i]))
+            for row, i in np.argwhere(scores > best - np.array(keep)).tolist()
         ]
-        return sorted(kept, key=lambda e: (-e.log_likelihood, e.sku, e.quantity))
+        return sorted([nothing, *kept], key=lambda e: (-e.log_likelihood, e.sku, e.quantity))
 
 
 def log_student(off: float, scale: float, degrees: float) -> float:

@@ -87,5 +87,5 @@ def locate(people: SeenPeople, camera: Numbers, table: RayTable, options: FloorO
         people.boxes_px, people.joints_px, _USED, table.height_px[camera], options
     )
     sigma_rad = sigma_px / table.focal_px[camera][:, None]
-    directions = table.rays(pixels, camera)
+    directions = table.rays(pixels, camera, scores > 0)
     return Stands(*sight_kernels.stands(directions, scores, sigma_rad, table.position_m[camera], _LAWS, options))

@@ -73,10 +73,11 @@ class Likeness:
 
 def cosine_distances(memories: Sequence[Array], seen: Sequence[Array]) -> Array:
     """Cosine distances (n, m) of unit vectors, NaN where one of the two is not known or their lengths differ."""
-    out = np.full((len(memories), len(seen)), np.nan)
     sizes = {len(v) for v in (*memories, *seen)}
     if len(sizes) == 1 and sizes != {0} and len(memories) and len(seen):
-        return np.asarray(1.0 - np.array(memories) @ np.array(seen).T)
+        one, other = (np.concatenate(vectors).reshape(len(vectors), -1) for vectors in (memories, seen))
+        return np.asarray(1.0 - one @ other.T)
+    out = np.full((len(memories), len(seen)), np.nan)
     for row, memory in enumerate(memories):
         for column, vector in enumerate(seen):
             if len(memory) and len(memory) == len(vector):

@@ -15,6 +15,7 @@ from smartstore.vision.sight_kernels import Lenses
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 
 
 class RayTable:
@@ -62,9 +63,10 @@ class RayTable:
         )
         return {camera for camera, there in zip(self.models, shown.tolist(), strict=True) if there}
 
-    def rays(self, pixels: Array, camera: Numbers) -> Array:
+    def rays(self, pixels: Array, camera: Numbers, wanted: Bools | None = None) -> Array:
         """Directions (n, k, 3) of pixels (n, k, 2), of almost unit length; ``camera`` (n,) are the cameras' numbers.
 
-        Pixels far outside are taken to the edge.
+        Pixels far outside are taken to the edge. Those that are not ``wanted`` (n, k) are zeros.
         """
-        return sight_kernels.rays(np.asarray(pixels, float), camera, self.lenses)
+        wanted = np.ones(pixels.shape[:2], bool) if wanted is None else wanted
+        return sight_kernels.rays(np.asarray(pixels, float), wanted, camera, self.lenses)

@@ -39,14 +39,17 @@ class Lenses(NamedTuple):
 
 
 @compiled
-def rays(pixels: Array, camera: Rows, lenses: Lenses) -> Array:
+def rays(pixels: Array, wanted: Bools, camera: Rows, lenses: Lenses) -> Array:
     """Directions (n, k, 3) of pixels (n, k, 2) of cameras (n,), of almost unit length, by bilinear interpolation; those
-    far outside are taken to the edge, and what is no number to the corner of the picture.
+    far outside are taken to the edge, and what is no number to the corner of the picture. Zeros for those that are not
+    ``wanted`` (n, k).
     """
-    out = np.empty((len(pixels), pixels.shape[1], 3))
+    out = np.zeros((len(pixels), pixels.shape[1], 3))
     for i in range(len(pixels)):
         c = camera[i]
         for k in range(pixels.shape[1]):
+            if not wanted[i, k]:
+                continue
             x = 0.0 if np.isnan(pixels[i, k, 0]) else pixels[i, k, 0]
             y = 0.0 if np.isnan(pixels[i, k, 1]) else pixels[i, k, 1]
             x, y = (x + lenses.margin_px) / lenses.step_px, (y + lenses.margin_px) / lenses.step_px
@@ -125,8 +128,8 @@ def stands(
         for j in range(k):
             x, y, z = directions[i, j, 0], directions[i, j, 1], directions[i, j, 2]
             usable[j] = scores[i, j] > 0 and z < -0.03
-            down = -z if usable[j] else 1.0
-            _say(said[j], x / down, y / down, sigma_rad[i, j], camera, body[j], options)
+            if usable[j]:
+                _say(said[j], x / -z, y / -z, sigma_rad[i, j], camera, body[j], options)
         if usable[k - 2] and usable[k - 1] and _foot_hidden(said[k - 2], said[k - 1], options):
             usable[k - 2] = False
         for j in range(k):
@@ -224,7 +227,7 @@ def palms(
                 pixels[i, side, axis] = wrist[axis] + (beyond * (wrist[axis] - elbow[axis]) if beyond else 0.0)
             angle = options.pixel_sigma * (2.0 - wrist[2]) / lenses.focal_px[camera[i]]
             sigma_rad[i, side] = np.hypot(angle, options.survey_sigma_rad)
-    along = rays(pixels, camera, lenses)
+    along = rays(pixels, np.ones((n, 2), np.bool_), camera, lenses)
     for i in range(n):
         for side in range(2):
             ray = along[i, side]
