@@ -241,10 +241,11 @@ class Pipeline:
         return [event for event in events if not isinstance(event, VisitLeft)]
 
     def _facings(self, camera: str, message: Facings) -> list[StoreEvent]:
-        known = self.site.facings
-        clear = tuple([facing.facing for facing in message.facings if not facing.hidden and facing.facing in known])
-        hidden = tuple([facing.facing for facing in message.facings if facing.hidden and facing.facing in known])
-        self._attributor.observe(FacingsSeen(camera, message.t_ns, clear, hidden))
+        known, clear, hidden = self.site.facings, list[str](), list[str]()
+        for facing in message.facings:
+            if facing.facing in known:
+                (hidden if facing.hidden else clear).append(facing.facing)
+        self._attributor.observe(FacingsSeen(camera, message.t_ns, tuple(clear), tuple(hidden)))
         for change in self._watcher.observe(camera, message):
             self._attributor.observe(change)
         return []

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -48,8 +50,7 @@ class Unrest:
     highest_grams: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """What a weight step may have been, by weight alone. An empty ``sku`` with quantity 0 is "nothing was moved"."""
 
     sku: str

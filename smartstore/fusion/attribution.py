@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import Explanation, FacingChange, WeightStep
 from smartstore.domain.people import FloorState
@@ -246,7 +248,7 @@ class Attributor:
         if thing is None:
             return explanations
         fit = same_weight_log(thing.off_grams, thing.sigma_grams) + self.planogram.options.thing_nats
-        return [replace(e, log_likelihood=max(e.log_likelihood, fit)) if not e.sku else e for e in explanations]
+        return [e if e.sku else structs.replace(e, log_likelihood=max(e.log_likelihood, fit)) for e in explanations]
 
     def _parted(self, change: Change, known: Known) -> list[Change]:
         """A step that no single visit explains, as a take and a put-back on the same plates at the same time."""

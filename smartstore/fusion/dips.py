@@ -131,13 +131,9 @@ class DipFinder:
         beside = max(-u, u - fixture.width_m)
         if not -self.options.stand_m < v < fixture.depth_m or beside > self.options.beside_m:
             return
-        hanging = [math.hypot(hand.x_m - track.x_m, hand.y_m - track.y_m) < self.options.hang_m for hand in seen or ()]
-        places = [fixture.to_local((hand.x_m, hand.y_m, hand.z_m)) for hand in seen or ()]
-        inside = [
-            place
-            for place, hangs in zip(places, hanging, strict=True)
-            if self._inside(fixture, place) and not (hangs and place[1] < 0)
-        ]
+        places = ((hand, fixture.to_local((hand.x_m, hand.y_m, hand.z_m))) for hand in seen or ())
+        inside = [place for hand, place in places
+                  if self._inside(fixture, place) and not (place[1] < 0 and self._hangs(track, hand))]  # fmt: skip
         blind = seen is None and math.hypot(track.vx_m_s, track.vy_m_s) < self.options.still_m_s
         for place in [*inside, None] if blind else inside:
             low = place is None or place[2] < self.options.low_m
@@ -146,6 +142,9 @@ class DipFinder:
             if place is not None:
                 stay.sights += 1
                 stay.deepest = place if stay.deepest is None or place[1] > stay.deepest[1] else stay.deepest
+
+    def _hangs(self, track: FloorTrack, hand: Hand) -> bool:
+        return math.hypot(hand.x_m - track.x_m, hand.y_m - track.y_m) < self.options.hang_m
 
     def _inside(self, fixture: Fixture, place: Place) -> bool:
         u, v, z = place

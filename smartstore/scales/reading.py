@@ -5,6 +5,7 @@ NaN where a plate gave no number, and the names of the plates that give numbers.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class PlateReader:
 
     def _arranged(self, batch: ScaleBatch) -> Array:
         """Samples (n, plates of the document): columns by name, NaN where the batch has none."""
-        grams = np.array(batch.grams, dtype=float)
+        grams = _numbers(batch.grams)
         if batch.plates == self._plates:
             return grams
         names = tuple(batch.plates)
@@ -76,3 +77,11 @@ class PlateReader:
         out = np.full((len(grams), len(self._plates)), np.nan)
         out[:, target] = grams[:, source]
         return out
+
+
+def _numbers(rows: Sequence[Sequence[float | None]]) -> Array:
+    """Rows of equal length as an array, NaN for what is none; an array of lists takes twice as long."""
+    try:
+        return np.fromiter(chain.from_iterable(rows), float).reshape(len(rows), -1)
+    except TypeError:  # one is none
+        return np.array(rows, float)

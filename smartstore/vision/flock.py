@@ -5,6 +5,7 @@ constant velocity (white acceleration), and a body's height wanders: people stoo
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -89,6 +90,7 @@ class Flock:
         flock_kernels.update(self.mean, self.cov, rows, measured, cov_measured, np.maximum(distance / trusted, 1.0))
 
 
+@lru_cache(maxsize=64)
 def _noise(dt_s: float, options: TrackerOptions) -> Array:
     """Discrete white acceleration, at a density that makes the result the same for any frame rate."""
     q = options.acceleration_m_s2**2 * 0.4

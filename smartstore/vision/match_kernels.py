@@ -128,12 +128,12 @@ def _cheapest(cost: Array) -> Rows:
 
 @compiled
 def near_pairs(places_m: Array, metres: float) -> Rows:
-    """The pairs (k, 2) of places, x and y in turn, that are nearer to each other."""
-    n = len(places_m) // 2
+    """The pairs (k, 2) of places, whose x and y stand first in (n, 2 or more), that are nearer to each other."""
+    n = len(places_m)
     out, count = np.empty((n * n, 2), np.intp), 0
     for i in range(n):
         for j in range(i + 1, n):
-            if np.hypot(places_m[2 * i] - places_m[2 * j], places_m[2 * i + 1] - places_m[2 * j + 1]) < metres:
+            if np.hypot(places_m[i, 0] - places_m[j, 0], places_m[i, 1] - places_m[j, 1]) < metres:
                 out[count] = i, j
                 count += 1
     return out[:count]

@@ -173,5 +173,6 @@ def near_pairs(tracks: Sequence[Track], metres: float) -> list[tuple[int, int]]:
     """The numbers of those in ``tracks`` that are nearer to each other on the floor, each pair once, in their order."""
     if len(tracks) < 2:
         return []
-    pairs = match_kernels.near_pairs(np.concatenate([track.mean[:2] for track in tracks]), metres)
+    means = np.concatenate([track.mean for track in tracks]).reshape(len(tracks), -1)
+    pairs = match_kernels.near_pairs(means, metres)
     return [(i, j) for i, j in pairs.tolist()]
