@@ -11,7 +11,8 @@ import numpy as np
 
 from smartstore.domain.events import CaseRaised
 from smartstore.wire.codec import Received
-from smartstore.wire.messages import Facings, GateEvent, ScaleBatch
+from smartstore.wire.heard import HeardBatch
+from smartstore.wire.messages import Facings, GateEvent
 
 HAND_GRAMS = 25.0
 """A plate that moves so much within a batch was touched: well above the noise of the worst real ones (7 g)."""
@@ -39,8 +40,8 @@ def _tells_of_somebody(message: Received) -> bool:
     match message.message:
         case GateEvent() as event:
             return event.kind == "exit_beam" or (event.kind == "entry" and not event.staff)
-        case ScaleBatch() as batch:
-            grams = np.array([[np.nan if value is None else value for value in row] for row in batch.grams])
+        case HeardBatch() as batch:
+            grams = batch.weights
             known = grams[:, ~np.isnan(grams).any(axis=0)]
             return bool(known.size and np.ptp(known, axis=0).max() > HAND_GRAMS)
         case Facings() as seen:

@@ -29,8 +29,8 @@ from smartstore.vision.facings import FacingWatcher
 from smartstore.vision.followed import FloorFollower
 from smartstore.vision.tracker import FloorTracker
 from smartstore.wire.codec import Received
-from smartstore.wire.heard import HeardPeople
-from smartstore.wire.messages import Facings, Frame, GateEvent, ScaleBatch, Tracks
+from smartstore.wire.heard import HeardBatch, HeardPeople
+from smartstore.wire.messages import Facings, Frame, GateEvent, Tracks
 
 NS_PER_S = 1_000_000_000
 
@@ -211,7 +211,7 @@ class Pipeline:
                 return self._followed(received.device, tracks)
             case Facings() as message:
                 return self._facings(received.device, message)
-            case ScaleBatch() as batch if received.device in self._scales:
+            case HeardBatch() as batch if received.device in self._scales:
                 return self._weights(received.device, batch)
             case GateEvent() as event:
                 return self._gate(received.device, event)
@@ -250,7 +250,7 @@ class Pipeline:
             self._attributor.observe(change)
         return []
 
-    def _weights(self, fixture: str, batch: ScaleBatch) -> list[StoreEvent]:
+    def _weights(self, fixture: str, batch: HeardBatch) -> list[StoreEvent]:
         detector = self._scales[fixture]
         for step in detector.observe(batch):
             self._attributor.observe(step)

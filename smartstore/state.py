@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from smartstore.wire import messages, topics
-from smartstore.wire.heard import HeardPeople
+from smartstore.wire.heard import HeardBatch, HeardPeople
 
 
 class StateError(Exception):
@@ -66,8 +66,9 @@ class _Pickler(pickle.Pickler):
         name = self._names.get(id(obj))
         if name is not None:
             return _fixed, (name,)
-        if isinstance(obj, HeardPeople):
-            return _heard, (msgspec.json.encode(obj),)
+        if isinstance(obj, HeardPeople | HeardBatch):
+            kind = HeardPeople if isinstance(obj, HeardPeople) else HeardBatch
+            return _heard, (kind, msgspec.json.encode(obj))
         if isinstance(obj, messages.Message):
             return _message, (type(obj).__name__, msgspec.msgpack.encode(obj))
         if isinstance(obj, topics.Channel):
@@ -94,8 +95,8 @@ def _message(name: str, body: bytes) -> messages.Message:
     return found
 
 
-def _heard(body: bytes) -> HeardPeople:
-    return msgspec.json.decode(body, type=HeardPeople)
+def _heard(kind: type[messages.Message], body: bytes) -> messages.Message:
+    return msgspec.json.decode(body, type=kind)
 
 
 def _channel(name: str) -> topics.Channel:

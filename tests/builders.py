@@ -24,7 +24,8 @@ from smartstore.scales.steps import StepDetector
 from smartstore.site import Fixture, Site
 from smartstore.wire import topics
 from smartstore.wire.codec import Received, decode, encode
-from smartstore.wire.messages import GateEvent, People, ScaleBatch, SeenPerson
+from smartstore.wire.heard import HeardBatch
+from smartstore.wire.messages import GateEvent, Message, People, ScaleBatch, SeenPerson
 
 NS = 1_000_000_000
 T0_NS = 1_767_600_000 * NS
@@ -194,7 +195,7 @@ def told(
     for t_ns, _, fact in sorted(feed, key=lambda entry: entry[:2]):
         if isinstance(fact, tuple):
             fixture, batch = fact
-            for step in detectors[fixture].observe(batch):
+            for step in detectors[fixture].observe(felt(batch)):
                 attributor.observe(step)
             detector = detectors[fixture]
             attributor.observe(ScaleAlive(fixture, t_ns, detector.live_plates(t_ns), detector.restless()))
@@ -240,6 +241,19 @@ def _track(site: Site, walker: Walker, t_s: float) -> FloorTrack | None:
     return FloorTrack(walker.track, at(t_s), x, y, vx, vy, 0.1, hands)
 
 
+def heard(channel: topics.Channel, store: str, device: str, message: Message) -> Received:
+    """A message as it arrives."""
+    received = decode(encode(channel, store, device, message))
+    assert received is not None
+    return received
+
+
+def felt(batch: ScaleBatch) -> HeardBatch:
+    """What arrives of what a scale says."""
+    received: HeardBatch = heard(topics.SCALE, "corner", "g1", batch).message
+    return received
+
+
 def people_messages(
     site: Site, walkers: list[Walker], until_s: float, fps: float = 5.0, seed: int = 0
 ) -> list[Received]:
@@ -255,9 +269,7 @@ def people_messages(
             ]
             model = camera.model
             message = People(seq=i, t_ns=at(t_s), width=model.width_px, height=model.height_px, people=people)
-            heard = decode(encode(topics.PEOPLE, site.store, camera.id, message))
-            assert heard is not None
-            out.append(heard)
+            out.append(heard(topics.PEOPLE, site.store, camera.id, message))
     return out
 
 
@@ -297,7 +309,7 @@ def _figure(x: float, y: float) -> np.ndarray:
 
 def scale_messages(site: Site, scale: FakeScale, until_s: float) -> list[Received]:
     """What a scale says."""
-    return [Received(topics.SCALE, site.store, scale.fixture.id, batch) for batch in scale.batches(until_s)]
+    return [heard(topics.SCALE, site.store, scale.fixture.id, batch) for batch in scale.batches(until_s)]
 
 
 def gate_message(site: Site, gate: str, seq: int, t_s: float, kind: str, visit: str | None = None) -> Received:

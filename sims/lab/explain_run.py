@@ -24,7 +24,8 @@ from smartstore.site import Site, load_site
 from smartstore.vision.worker import LazyVision, load_worker
 from smartstore.wire import topics
 from smartstore.wire.codec import WireError, decode
-from smartstore.wire.messages import Frame, ScaleBatch
+from smartstore.wire.heard import HeardBatch
+from smartstore.wire.messages import Frame
 
 AROUND_S = 6.0
 """What is told of the time before and after."""
@@ -122,7 +123,7 @@ def replay(run: Run, settings: Path | None = None) -> Replay:
     return Replay(tuple(events), tuple(decisions), tuple(states), dict(pipeline.owners))
 
 
-def weights(run: Run, fixture: str, from_ns: int, to_ns: int) -> list[ScaleBatch]:
+def weights(run: Run, fixture: str, from_ns: int, to_ns: int) -> list[HeardBatch]:
     """What the scale of a fixture said between two times."""
     wanted = topics.SCALE.topic(run.building.store, fixture)
     heard = (decode(packet) for packet in read_feed(run.folder / "feed.mcap") if packet.topic == wanted)

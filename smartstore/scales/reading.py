@@ -5,14 +5,13 @@ NaN where a plate gave no number, and the names of the plates that give numbers.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.scales import kernels
 from smartstore.scales.cells import Array
-from smartstore.wire.messages import ScaleBatch
+from smartstore.wire.heard import HeardBatch
 
 NS_PER_S = 1_000_000_000
 
@@ -38,7 +37,7 @@ class PlateReader:
         self._live: tuple[bytes, frozenset[str]] = b"", frozenset()
         self.unknown_plates = 0
 
-    def cells(self, batch: ScaleBatch) -> Iterator[tuple[int, Array]]:
+    def cells(self, batch: HeardBatch) -> Iterator[tuple[int, Array]]:
         """The cells that this batch completes, each (plates,) with the time of its first sample."""
         samples = self._arranged(batch)
         kernels.vary(self._varied, self._number, samples, batch.t_ns)
@@ -63,9 +62,9 @@ class PlateReader:
             self._live = same, frozenset(name for name, one in zip(self._plates, live, strict=True) if one)
         return self._live[1]
 
-    def _arranged(self, batch: ScaleBatch) -> Array:
+    def _arranged(self, batch: HeardBatch) -> Array:
         """Samples (n, plates of the document): columns by name, NaN where the batch has none."""
-        grams = _numbers(batch.grams)
+        grams = batch.weights
         if batch.plates == self._plates:
             return grams
         names = tuple(batch.plates)
@@ -77,11 +76,3 @@ class PlateReader:
         out = np.full((len(grams), len(self._plates)), np.nan)
         out[:, target] = grams[:, source]
         return out
-
-
-def _numbers(rows: Sequence[Sequence[float | None]]) -> Array:
-    """Rows of equal length as an array, NaN for what is none; an array of lists takes twice as long."""
-    try:
-        return np.fromiter(chain.from_iterable(rows), float).reshape(len(rows), -1)
-    except TypeError:  # one is none
-        return np.array(rows, float)

@@ -24,7 +24,7 @@ from smartstore.scales.cells import Array, NoiseOptions, PlateNoise
 from smartstore.scales.grouping import PlateStep, groups_of, overlap
 from smartstore.scales.reading import PlateReader
 from smartstore.site import Fixture, Shelf
-from smartstore.wire.messages import ScaleBatch
+from smartstore.wire.heard import HeardBatch
 
 NS_PER_S = 1_000_000_000
 
@@ -109,7 +109,7 @@ class StepDetector:
         )
         return (*moving, *(Unrest(self._plates[step.plate], step.start_ns) for step in self._held))
 
-    def observe(self, batch: ScaleBatch) -> list[WeightStep]:
+    def observe(self, batch: HeardBatch) -> list[WeightStep]:
         """The steps that settled with this batch, oldest first."""
         steps: list[WeightStep] = []
         for t_ns, cell in self._reader.cells(batch):

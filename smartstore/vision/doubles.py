@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import SeenPeople
-from smartstore.vision import sight_kernels
+from smartstore.vision import box_kernels
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -31,7 +31,7 @@ def alike(people: SeenPeople, places_m: Array, starts: Rows) -> Bools:
     ``starts`` (v + 1) to the next.
     """
     boxes, joints = people.boxes_px, people.joints_px
-    return sight_kernels.alike(boxes, joints, places_m, starts, WITHIN, SAME_PLACE_M, MIN_SCORE, SAME_JOINTS)
+    return box_kernels.alike(boxes, joints, places_m, starts, WITHIN, SAME_PLACE_M, MIN_SCORE, SAME_JOINTS)
 
 
 def crowded(boxes_px: Array, kept: Bools, starts: Rows) -> Bools:
@@ -39,7 +39,7 @@ def crowded(boxes_px: Array, kept: Bools, starts: Rows) -> Bools:
 
     Their appearance is partly somebody else's.
     """
-    return sight_kernels.crowded(boxes_px, kept, starts, CROWDED)
+    return box_kernels.crowded(boxes_px, kept, starts, CROWDED)
 
 
 def once_each(scores: Array, who: Iterable[int], alike: Bools) -> list[int]:

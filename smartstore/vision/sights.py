@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.domain.people import PeopleView, SeenPeople
+from smartstore.vision import sight_kernels
 from smartstore.vision.doubles import alike, crowded, once_each
 from smartstore.vision.floor import FloorOptions, Stands, locate
 from smartstore.vision.ground import Ground
@@ -23,6 +24,7 @@ OUTSIDE_M, OUTSIDE_SIGMA_M = 1.2, 0.5
 """People wait so far outside of the walls, and as much further as they are uncertain, up to the second."""
 VAGUE_M = 1.5
 """Whose place is less certain than this may be anywhere."""
+_VAGUE_M = np.array([OUTSIDE_SIGMA_M, VAGUE_M])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,10 +86,8 @@ class Viewer:
 
     def _plausible(self, stands: Stands) -> Bools:
         """Who (n,) stands in the store or just before it, as far as can be said."""
-        at, spread = stands.mean[:, :2], np.sqrt((stands.cov[:, 0, 0] + stands.cov[:, 1, 1]) / 2)
-        slack = (OUTSIDE_M + np.minimum(spread, OUTSIDE_SIGMA_M))[:, None]
-        around = ((at > self.ground.low_m - slack) & (at < self.ground.high_m + slack)).all(axis=1)
-        return np.asarray(stands.known & around & (spread < VAGUE_M))
+        low_m, high_m = self.ground.low_m, self.ground.high_m
+        return sight_kernels.plausible(stands.mean, stands.cov, stands.known, low_m, high_m, OUTSIDE_M, _VAGUE_M)
 
 
 def _sorted_out(people: SeenPeople, stands: Stands, plausible: Bools, starts: Numbers) -> tuple[Numbers, Bools]:

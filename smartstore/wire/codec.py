@@ -9,12 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from smartstore.wire import topics
-from smartstore.wire.heard import HeardPeople
-from smartstore.wire.messages import Frame, Message, People
+from smartstore.wire.heard import HeardBatch, HeardPeople
+from smartstore.wire.messages import Frame, Message, People, ScaleBatch
 from smartstore.wire.topics import Channel
 
 JSON, JPEG = "application/json", "image/jpeg"
-_HEARD: Mapping[type[Message], type[Message]] = {People: HeardPeople}
+_HEARD: Mapping[type[Message], type[Message]] = {People: HeardPeople, ScaleBatch: HeardBatch}
 """What arrives as another type than it was sent as: the same fields, easier to work with."""
 
 

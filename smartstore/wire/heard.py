@@ -1,7 +1,7 @@
-"""People as a receiver has them: what a camera says of them, with its many numbers as whole arrays.
+"""People and weights as a receiver has them: what cameras and scales say, with its many numbers as whole arrays.
 
-In: the payload of a people message. Out: its boxes, scores, joints and looks. Nearly all that cameras say is joints: an
-object for each of their numbers would cost more than what is worked out with them, so they go from text to arrays.
+In: the payload of a message. Out: boxes, scores, joints and looks, or grams. Nearly all that is said in a store is such
+numbers: an object for each would cost more than what is worked out with them, so they go from text to arrays.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,18 @@ import numpy as np
 from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
-from smartstore.wire.messages import FARTHEST, Message, Probability, SeenPerson, Side
+from smartstore.wire.messages import (
+    FARTHEST,
+    HEAVIEST,
+    Message,
+    People,
+    Period,
+    Plates,
+    Probability,
+    ScaleBatch,
+    SeenPerson,
+    Side,
+)  # fmt: skip
 
 Array = NDArray[np.float64]
 JOINTS = 17
@@ -53,7 +64,7 @@ class HeardPeople(Message, frozen=True, kw_only=True, dict=True):
         if len(ends) == len(self.told):
             to = ends.tolist()
             return boxes, joints, [looks[begin:end] for begin, end in zip([0, *to], to, strict=False)]
-        people = self.people
+        people = msgspec.json.decode(msgspec.json.encode(self), type=People).people
         boxes = np.array([person.box for person in people], float)
         joints = np.array([person.joints or np.zeros((JOINTS, 3)) for person in people], float)
         return boxes, joints, [np.array(person.appearance, float) for person in people]
@@ -62,3 +73,28 @@ class HeardPeople(Message, frozen=True, kw_only=True, dict=True):
     def people(self) -> list[SeenPerson]:
         """Everybody as the camera sent them."""
         return msgspec.json.decode(msgspec.json.encode(self.told), type=list[SeenPerson])
+
+
+class HeardBatch(Message, frozen=True, kw_only=True, dict=True):
+    """A :class:`~smartstore.wire.messages.ScaleBatch` that has arrived."""
+
+    period_ns: Period
+    plates: Plates
+    text: Raw = msgspec.field(name="grams")
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that are none."""
+        _ = self.weights
+
+    @cached_property
+    def weights(self) -> Array:
+        """Grams, one row per sample and one column per plate; NaN where a plate gave no number."""
+        from smartstore.wire import number_kernels
+
+        rows = number_kernels.rows(np.frombuffer(self.text, np.uint8), len(self.plates), HEAVIEST)
+        return rows if len(rows) else np.array(self.grams, float)
+
+    @property
+    def grams(self) -> list[list[float | None]]:
+        """The same as it was sent; null where a plate gave no number."""
+        return msgspec.json.decode(msgspec.json.encode(self), type=ScaleBatch).grams

@@ -23,8 +23,11 @@ Side = Annotated[int, Meta(ge=1, le=16384)]
 Box = Annotated[tuple[Pixel, Pixel, Pixel, Pixel], Meta(description="left, top, right, bottom, px")]
 Joints = list[tuple[Pixel, Pixel, Pixel]]
 Look = list[Annotated[float, Meta(ge=-FARTHEST, le=FARTHEST)]]
-Grams = Annotated[float, Meta(ge=-1e7, le=1e7)]
-"""No load cell of a shelf reads ten tonnes."""
+HEAVIEST = 1e7
+"""No load cell of a shelf reads ten tonnes: grams."""
+Grams = Annotated[float, Meta(ge=-HEAVIEST, le=HEAVIEST)]
+Period = Annotated[int, Meta(ge=1, le=3_600_000_000_000)]
+Plates = Annotated[list[str], Meta(min_length=1)]
 Phase = Literal["new", "update", "end"]
 
 
@@ -112,8 +115,8 @@ class Facings(Message, frozen=True, kw_only=True):
 class ScaleBatch(Message, frozen=True, kw_only=True):
     """Consecutive samples of all plates of one fixture; ``t_ns`` is the time of the first sample."""
 
-    period_ns: Annotated[int, Meta(ge=1, le=3_600_000_000_000)]
-    plates: Annotated[list[str], Meta(min_length=1)]
+    period_ns: Period
+    plates: Plates
     grams: Annotated[list[list[Grams | None]], Meta(min_length=1)]
     """One row per sample, one column per plate; null where a plate gave no number."""
 

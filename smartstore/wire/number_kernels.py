@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Text = NDArray[np.uint8]
 
-_OPEN, _CLOSE, _COMMA, _BLANK, _MINUS, _POINT, _ZERO = b"[], -.0"
+_OPEN, _CLOSE, _COMMA, _BLANK, _MINUS, _POINT, _ZERO, _NULL = b"[], -.0n"
 """Nothing but blanks is less than a blank in JSON."""
 _TENS = np.array([float(f"1e{places}") for places in range(23)])
 """The powers of ten that are exact."""
@@ -33,9 +33,9 @@ def bodies(text: Text, people: int, points: int, most: float) -> tuple[Array, Ar
     looks, ends = np.empty(len(text) // 2 + 1), np.empty(people, np.intp)
     at, end = 0, 0
     for i in range(people):
-        sides, at = _array(text, at, 0, most, boxes[i])
-        found, at = _array(text, at, 3, most, joints[i].reshape(-1))
-        count, at = _array(text, at, 0, most, looks[end:])
+        sides, at = _array(text, at, 0, most, boxes[i], False)
+        found, at = _array(text, at, 3, most, joints[i].reshape(-1), False)
+        count, at = _array(text, at, 0, most, looks[end:], False)
         if sides != 4 or found not in (0, 3 * points) or count < 0:
             return boxes, joints, looks, ends[:i]
         end += count
@@ -44,9 +44,17 @@ def bodies(text: Text, people: int, points: int, most: float) -> tuple[Array, Ar
 
 
 @compiled
-def _array(text: Text, at: int, inner: int, most: float, out: Array) -> tuple[int, int]:
+def rows(text: Text, columns: int, most: float) -> Array:
+    """An array of arrays of so many numbers each, NaN for null. None at all where something is not as it should be."""
+    out = np.empty(len(text) // 2 + 1)
+    count, _ = _array(text, 0, columns, most, out, True)
+    return out[: max(count, 0)].copy().reshape(-1, columns)
+
+
+@compiled
+def _array(text: Text, at: int, inner: int, most: float, out: Array, nulls: bool) -> tuple[int, int]:
     """Reads the array that begins at a place, of numbers or of arrays of ``inner`` numbers; how many they are, and
-    where it ends. Less than none where it is something else or does not fit.
+    where it ends. Less than none where it is something else or does not fit. With ``nulls`` these are NaN.
     """
     count, depth, begun, deepest = 0, 0, 0, 2 if inner else 1
     while 0 <= at < len(text):
@@ -62,8 +70,9 @@ def _array(text: Text, at: int, inner: int, most: float, out: Array) -> tuple[in
             if depth == 0:
                 return count, at
         else:
-            value, at = _number(text, at)
-            if depth != deepest or count == len(out) or not abs(value) <= most:
+            silent = nulls and sign == _NULL
+            value, at = (np.nan, at + 4) if silent else _number(text, at)
+            if depth != deepest or count == len(out) or not (silent or abs(value) <= most):
                 break
             out[count] = value
             count += 1

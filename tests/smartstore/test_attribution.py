@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from smartstore.domain.events import CaseRaised, ItemReturned, ItemTaken
 from smartstore.domain.items import WeightStep
@@ -464,7 +465,7 @@ def test_a_hand_that_one_camera_sees_may_be_anywhere_on_its_ray(
     place = [a + b for a, b in zip(facing.centre_m, off_m, strict=True)]
     spread = tuple(np.diag([0.04**2, 0.04**2, 0.3**2]).ravel().tolist())
     ray = Hand("right", place[0], place[1], place[2], 0.176, cov_m2=spread)
-    ball = replace(ray, cov_m2=None)
+    ball = structs.replace(ray, cov_m2=None)
     ratios = []
     for hand in (ray, ball):
         memory, (x, y) = ReachMemory(site, EvidenceOptions()), before(site, facing.id)

@@ -12,6 +12,7 @@ from smartstore.faults.document import faults_schema
 from smartstore.wire import messages as m
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, WireError, decode, encode
+from smartstore.wire.heard import HeardBatch
 
 ROOT = Path(__file__).parents[2]
 S = 1_000_000_000
@@ -41,10 +42,10 @@ def played(document: FaultPlan, packets: Sequence[Packet], seed: int = 1) -> lis
     return arrived + faults.flush()
 
 
-def said(packet: Packet) -> m.ScaleBatch:
+def said(packet: Packet) -> HeardBatch:
     received = decode(packet)
     assert received is not None
-    assert isinstance(received.message, m.ScaleBatch)
+    assert isinstance(received.message, HeardBatch)
     return received.message
 
 

@@ -17,7 +17,8 @@ from smartstore.formats.nanostore_goods import gtin_of
 from smartstore.site import Site, check_document, load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import Packet, decode, encode
-from smartstore.wire.messages import GateEvent, Receipt, ScaleBatch, Tracks
+from smartstore.wire.heard import HeardBatch
+from smartstore.wire.messages import GateEvent, Receipt, Tracks
 from tests.nanostore import BREAD, COLA, TEA, people, real_nanostore, small_nanostore, weights
 
 
@@ -82,7 +83,7 @@ def test_a_case_becomes_scale_track_and_gate_messages_in_event_time(small: Impor
     times = [t_ns for t_ns, _ in packets]
     assert times == sorted(times)
     said = [decode(packet) for _, packet in packets]
-    batches = [one.message for one in said if one and isinstance(one.message, ScaleBatch)]
+    batches = [one.message for one in said if one and isinstance(one.message, HeardBatch)]
     assert batches[0].plates == ["g1-s1-p1", "g1-s1-p2", "g1-s1-p3", "g1-s2-p1", "g1-s2-p2", "g1-s2-p3"]
     assert batches[0].grams[1] == [500.241, 500.241, None, 500.241, 500.241, None]
     gaps_s = np.diff([batch.t_ns for batch in batches]) / 1e9
@@ -194,10 +195,10 @@ def test_its_weights_replaced_by_noise_give_an_empty_receipt(tmp_path: Path, see
     packets = []
     for _, recorded in data.feed(case):
         packet, heard = recorded, decode(recorded)
-        if heard is not None and isinstance(heard.message, ScaleBatch):
+        if heard is not None and isinstance(heard.message, HeardBatch):
             level, spread = np.array([noise[plate] for plate in heard.message.plates]).T
-            grams = (level + spread * random.normal(size=(len(heard.message.grams), len(level)))).tolist()
-            quiet = msgspec.structs.replace(heard.message, grams=grams)
+            grams = (level + spread * random.normal(size=heard.message.weights.shape)).tolist()
+            quiet = msgspec.structs.replace(heard.message, text=msgspec.Raw(msgspec.json.encode(grams)))
             packet = encode(topics.SCALE, heard.store, heard.device, quiet)
         packets.append(packet)
     assert receipts(site, packets) == [{}]

@@ -12,8 +12,8 @@ from smartstore.pipeline import Pipeline
 from smartstore.site import Site, load_site
 from smartstore.wire import topics
 from smartstore.wire.codec import Received
-from smartstore.wire.heard import HeardPeople
-from smartstore.wire.messages import Facings, Frame, GateEvent, ScaleBatch, SeenFacing
+from smartstore.wire.heard import HeardBatch, HeardPeople
+from smartstore.wire.messages import Facings, Frame, GateEvent, SeenFacing
 from tests.builders import at
 from tests.feeds import annas_visit
 
@@ -129,7 +129,7 @@ def delayed(feed: list[Received], late: Callable[[Received], bool], by_s: float 
 
 def hand_on_the_shelf(received: Received) -> bool:
     batch = received.message
-    if not isinstance(batch, ScaleBatch):
+    if not isinstance(batch, HeardBatch):
         return False
     return any(max(plate) - min(plate) > 100 for plate in zip(*batch.grams, strict=True))  # type: ignore[type-var]
 
@@ -152,7 +152,7 @@ def test_a_late_entry_is_a_case_of_the_visit_that_nobody_saw_come(site: Site, fe
 
 
 def test_people_and_quiet_shelves_that_come_late_concern_nobody(site: Site, feed: list[Received]) -> None:
-    calm = [r for r in feed if isinstance(r.message, HeardPeople) or (isinstance(r.message, ScaleBatch)
+    calm = [r for r in feed if isinstance(r.message, HeardPeople) or (isinstance(r.message, HeardBatch)
             and not hand_on_the_shelf(r))][100:400:50]  # fmt: skip
     pipeline = Pipeline(site)
     for received in delayed(feed, lambda r: r in calm):

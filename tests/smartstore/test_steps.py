@@ -9,7 +9,7 @@ from smartstore.scales.candidates import CandidateFinder
 from smartstore.scales.steps import StepDetector
 from smartstore.site import Fixture, Plate, Site, load_site
 from smartstore.site.parts import Facing, ScaleSpec, Shelf
-from tests.builders import FakeScale, at, grams, plate
+from tests.builders import FakeScale, at, felt, grams, plate
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def site() -> Site:
 
 def steps_of(scale: FakeScale, until_s: float = 15.0, size: int = 12) -> list[WeightStep]:
     detector = StepDetector(scale.fixture)
-    return [step for batch in scale.batches(until_s, size) for step in detector.observe(batch)]
+    return [step for batch in scale.batches(until_s, size) for step in detector.observe(felt(batch))]
 
 
 @pytest.mark.parametrize("noise_grams", [0.3, 1.0, 3.0, 6.0])
@@ -34,7 +34,7 @@ def test_a_take_is_one_step_on_its_plate_although_the_whole_shelf_rings(site: Si
 def test_a_step_is_told_within_a_second_of_having_settled(site: Site) -> None:
     scale = FakeScale(site.fixtures["g1"], 3).move(5, plate(site, "g1-1-b"), -622)
     detector = StepDetector(scale.fixture)
-    told = [batch.t_ns for batch in scale.batches(15) if detector.observe(batch)]
+    told = [batch.t_ns for batch in scale.batches(15) if detector.observe(felt(batch))]
     assert told and told[0] <= at(5.25 + 1.0)
 
 
@@ -78,7 +78,7 @@ def test_dead_plates_are_silent_and_do_not_hide_the_others(site: Site) -> None:
     dead = plate(site, "g1-1-a")
     scale = FakeScale(site.fixtures["g1"], 1, dead=(dead,)).move(5, plate(site, "g1-1-b"), -622)
     detector = StepDetector(scale.fixture)
-    [step] = [step for batch in scale.batches(10) for step in detector.observe(batch)]
+    [step] = [step for batch in scale.batches(10) for step in detector.observe(felt(batch))]
     assert step.plates[0][0] == plate(site, "g1-1-b")
     live = detector.live_plates(at(10))
     assert dead not in live and plate(site, "g1-1-b") in live
@@ -93,7 +93,7 @@ def test_what_went_while_a_plate_was_silent_went_somewhen_in_that_time(site: Sit
     for batch in scale.batches(15):
         silent = at(4.5) <= batch.t_ns < at(5.9)
         rows = [[None if silent and i == column else g for i, g in enumerate(row)] for row in batch.grams]
-        found += detector.observe(structs.replace(batch, grams=rows))
+        found += detector.observe(felt(structs.replace(batch, grams=rows)))
     [step] = found
     assert at(4.3) < step.t_start_ns <= at(4.6) and at(5.9) <= step.t_end_ns < at(6.6)
     assert step.grams == pytest.approx(-622, abs=4 * step.sigma_grams + 1)
@@ -108,7 +108,7 @@ def test_plates_that_the_store_does_not_know_are_left_aside(site: Site) -> None:
         )
         for batch in scale.batches(10)
     ]
-    [step] = [step for batch in strange for step in detector.observe(batch)]
+    [step] = [step for batch in strange for step in detector.observe(felt(batch))]
     assert step.plates[0][0] == plate(site, "g1-1-b")
     assert detector.unknown_plates == len(strange)
 
