@@ -117,13 +117,24 @@ def learn(
     out: Annotated[Path, typer.Option(help="Settings to write; the reliability diagram lies beside them")] = Path(
         "configs/learned.yaml"
     ),
+    shares: Annotated[
+        bool, typer.Option("--shares", help="Count only how often signs hint rightly; the rest of the file stays")
+    ] = False,
 ) -> None:
     """Learn what evidence is worth from simulated runs, and how far its probabilities can be trusted."""
-    from sims.lab.learn import LearnRequest
+    from sims.lab.learn import LearnRequest, recount
     from sims.lab.learn import learn as learn_from
+    from sims.lab.learn_stories import Progress
     from smartstore.pipeline import PipelineOptions
+    from smartstore.service import pipeline_options
+    from smartstore.settings import read_settings
 
     request = LearnRequest(tuple(seed_range(seeds)), tuple(seed_range(held_out, "--held-out")), out, tuple(only or ()))
     with Console(stderr=True, markup=False).status("starting ...") as status:
-        told = learn_from(request, PipelineOptions(), lambda step: status.update(f"{step.what}  {step.share:.0%}"))
+
+        def show(step: Progress) -> None:
+            status.update(f"{step.what}  {step.share:.0%}")
+
+        as_learned = pipeline_options(read_settings(None))
+        told = recount(request, as_learned, show) if shares else learn_from(request, PipelineOptions(), show)
     print(json.dumps(told["learned"], indent=2))

@@ -85,17 +85,10 @@ def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _
     Raises:
         LearnError, FamilyError, ScenarioError, BuildingError: bad input, one line.
     """
-    both = set(request.seeds) & set(request.held_out)
-    if both:
-        raise LearnError(f"seed {min(both)} is learned from and held out; choose others")
-    known, more, unknown, more_unknown = (
-        stories(wanted(seeds, request.only), what, watch)
-        for seeds, what in ((request.seeds, "playing"), (request.held_out, "playing what is held out"))
-        for wanted in (of_all, learn_shares.of_passing)
-    )
+    told = _played(request, watch)
+    known, _, unknown, _ = told
     options = _search(known, start, ROUNDS, watch)
-    signs, unknown_signs = (learn_shares.all_signs(told, options) for told in (known + more, unknown + more_unknown))
-    shares = asdict(learn_shares.laplace(learn_shares.counted(signs)))
+    shares, worth = _counted(told, options, start)
     document = _values(options) | {"shares": shares}
     (known_before, known_after), (before, after) = (
         [judge_all(told, which) for which in (start, options)] for told in (known, unknown)
@@ -114,10 +107,50 @@ def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _
             "after": _rounded(calibration_error(bins)),
         },
         "right": {"before": _right(before), "after": _right(after)},
-        "shares": learn_shares.learned_shares(signs, unknown_signs, start.shares),
+        "shares": worth,
     }
     _write(request.out, document, bins)
     return document
+
+
+def recount(request: LearnRequest, options: PipelineOptions, watch: Watch = lambda _: None) -> dict[str, Any]:
+    """Counts the shares alone, with all else as ``options`` have it; the rest of the file stays as it is.
+
+    Raises:
+        LearnError, FamilyError, ScenarioError, BuildingError: bad input, one line.
+    """
+    document: dict[str, Any] = {"learned": {}}
+    if request.out.is_file():
+        document |= yaml.safe_load(request.out.read_text()) or {}
+    document["shares"], document["learned"]["shares"] = _counted(_played(request, watch), options, PipelineOptions())
+    _write(request.out, document)
+    return document
+
+
+def _played(request: LearnRequest, watch: Watch) -> list[list[Told]]:
+    """Stories to learn from, more of them to count in, and both of what is held out.
+
+    Raises:
+        LearnError: a seed is both.
+    """
+    both = set(request.seeds) & set(request.held_out)
+    if both:
+        raise LearnError(f"seed {min(both)} is learned from and held out; choose others")
+    return [
+        stories(wanted(seeds, request.only), what, watch)
+        for seeds, what in ((request.seeds, "playing"), (request.held_out, "playing what is held out"))
+        for wanted in (of_all, learn_shares.of_passing)
+    ]
+
+
+def _counted(
+    told: Sequence[Sequence[Told]], options: PipelineOptions, start: PipelineOptions
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The shares, and their counts with what they are worth beside what they were."""
+    known, more, unknown, more_unknown = told
+    signs, others = (learn_shares.all_signs(which, options) for which in ([*known, *more], [*unknown, *more_unknown]))
+    shares = asdict(learn_shares.laplace(learn_shares.counted(signs)))
+    return shares, learn_shares.learned_shares(signs, others, start.shares)
 
 
 def judge_all(stories: Sequence[Told], options: PipelineOptions) -> list[Judged]:
@@ -166,12 +199,14 @@ def _values(options: PipelineOptions) -> dict[str, Any]:
     return found
 
 
-def _write(path: Path, document: Mapping[str, Any], bins: Sequence[Bin]) -> None:
+def _write(path: Path, document: Mapping[str, Any], bins: Sequence[Bin] = ()) -> None:
+    """Writes the file, and the diagram beside it if there are ``bins``."""
     head = "# What evidence is worth, learned from simulated runs: written by `smartstore sim learn`.\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(head + yaml.safe_dump(dict(document), sort_keys=False, width=118, default_flow_style=None))
-        draw_reliability(path.with_suffix(".png"), bins)
+        if bins:
+            draw_reliability(path.with_suffix(".png"), bins)
     except OSError as error:
         raise LearnError(f"{path}: cannot be written ({error.strerror}); give another file with --out") from error
 

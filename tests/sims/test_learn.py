@@ -83,6 +83,18 @@ def test_what_was_learned_is_written_with_what_it_is_worth(
     assert set(written["shares"]) == set(told["shares"]) == set(asdict(options.shares))
 
 
+def test_shares_alone_can_be_counted_anew(
+    story: Story, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, "stories", lambda *_: [(story, site)])
+    out = tmp_path / "learned.yaml"
+    out.write_text("joint: {temperature: 1.25}\nshares: {left: 0.9}\nlearned: {seeds: [3]}\n")
+    written = learn.recount(LearnRequest((403,), (404,), out), PipelineOptions())
+    assert yaml.safe_load(out.read_text()) == written
+    assert written["joint"] == {"temperature": 1.25} and written["learned"]["seeds"] == [3]
+    assert written["shares"]["left"] == 0.5, "nobody stooped in this story"
+
+
 def test_a_kept_story_is_of_the_same_documents(tmp_path: Path) -> None:
     """The error model of the cameras is a document of its own, beside the scenario; so is a store's catalogue."""
     edge = tmp_path / "edge-2.yaml"
