@@ -85,8 +85,7 @@ class SeenPeople(Sequence[SeenPerson]):
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PeopleView:
+class PeopleView(Struct, frozen=True, eq=False):
     """Everybody one camera saw at one moment."""
 
     camera: str

@@ -7,14 +7,15 @@ restless.
 from collections.abc import Container
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from smartstore.domain.items import Unrest
 from smartstore.site import Site
 
 NS_PER_S = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleAlive:
+class ScaleAlive(Struct, frozen=True):
     """The plates of a fixture that give numbers at ``t_ns``."""
 
     fixture: str

@@ -8,13 +8,14 @@ by then is for :mod:`smartstore.fusion.unseen`.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from smartstore.fusion.reach import Touch
 
 NS_PER_S = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class FacingsSeen:
+class FacingsSeen(Struct, frozen=True):
     """Which facings a camera saw clearly at one moment, and which were hidden from it."""
 
     camera: str

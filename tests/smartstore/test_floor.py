@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from smartstore.domain.people import FloorState, PeopleView, SeenPeople, SeenPerson
 from smartstore.site import Site, load_site
@@ -163,7 +164,7 @@ def test_a_box_around_nobody_that_one_camera_never_stops_showing_is_nobody(corne
     seen = Cinema(corner, seed=3).views([passer], 20.0)
     boxes = {v.t_ns: v.people[0] for v in (_box_around_nobody("c1", (model.width_px, model.height_px), k / 5)
                                            for k in range(100))}  # fmt: skip
-    views = [replace(v, people=(*v.people, boxes[v.t_ns])) if v.camera == "c1" else v for v in seen]
+    views = [structs.replace(v, people=(*v.people, boxes[v.t_ns])) if v.camera == "c1" else v for v in seen]
     states = track(corner, views)
     assert {t.track for state in states for t in state.tracks} == {1}
     assert max(numbers_of(states, passer, 2.0).items(), key=lambda item: item[1])[0] == 1
@@ -273,7 +274,7 @@ def test_somebody_found_twice_in_one_picture_is_one_person(corner: Site) -> None
             replace(p, box_px=(p.box_px[0], p.box_px[1], p.box_px[2], (p.box_px[1] + p.box_px[3]) / 2), score=0.6)
             for p in view.people
         ]
-        doubled.append(replace(view, people=(*upper, *view.people)))
+        doubled.append(structs.replace(view, people=(*upper, *view.people)))
     states = track(corner, doubled)
     assert {len(state.tracks) for state in states if state.t_ns > 1003 * SECOND} == {1}
 
