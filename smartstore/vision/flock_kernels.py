@@ -200,6 +200,20 @@ def depths(cov: Array, hand: Rows, along: Array) -> Array:
 
 
 @compiled
+def known(cov: Array, seen_ns: Times, since_ns: int, most_m: float) -> tuple[Rows, Array]:
+    """The hands (k,) that were looked for since then and are not more uncertain than that, and how uncertain they are:
+    one standard deviation, if it is the same in all directions.
+    """
+    which, sigma_m, count = np.empty(len(cov), np.intp), np.empty(len(cov)), 0
+    for h in range(len(cov)):
+        sigma = np.sqrt((cov[h, 0, 0] + cov[h, 1, 1] + cov[h, 2, 2]) / 3)
+        if seen_ns[h] >= since_ns and sigma <= most_m:
+            which[count], sigma_m[count] = h, sigma
+            count += 1
+    return which[:count], sigma_m[:count]
+
+
+@compiled
 def _inverse(m: Array) -> Array:
     """The inverse of a matrix (3, 3), by cofactors."""
     a, b, c = (

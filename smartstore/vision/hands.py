@@ -132,11 +132,10 @@ class HandTracker:
 
     def told(self, t_ns: int) -> list[tuple[Hand, ...]]:
         """The hands that are known well enough at ``t_ns``, for each row of the flock."""
-        sigma_m = np.sqrt((self._cov[:, 0, 0] + self._cov[:, 1, 1] + self._cov[:, 2, 2]) / 3)
-        known = (self._seen_ns >= t_ns - round(self.options.stale_s * 1e9)) & (sigma_m <= self.options.max_sigma_m)
-        hands: list[list[Hand]] = [[] for _ in range(len(known) // 2)]
-        which = np.flatnonzero(known)
-        columns = which, self._mean[which], sigma_m[which], self._seen_ns[which], self._cov[which].reshape(-1, 9)
+        since_ns = t_ns - round(self.options.stale_s * 1e9)
+        which, sigma_m = flock_kernels.known(self._cov, self._seen_ns, since_ns, self.options.max_sigma_m)
+        hands: list[list[Hand]] = [[] for _ in range(len(self._cov) // 2)]
+        columns = which, self._mean[which], sigma_m, self._seen_ns[which], self._cov[which].reshape(-1, 9)
         for hand, (x, y, z), sigma, seen_ns, cov in zip(*(column.tolist() for column in columns), strict=True):
             hands[hand // 2].append(Hand(_SIDES[hand % 2], x, y, z, sigma, seen_ns, tuple(cov)))
         return [tuple(both) for both in hands]
