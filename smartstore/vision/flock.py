@@ -70,9 +70,9 @@ class Flock:
         if not self.tracks or dt_s <= 0:
             return
         unseen = np.array([track.unseen_s(t_ns) > options.lost_after_s for track in self.tracks])
-        keep = np.where(unseen, np.exp(-dt_s / options.halt_s), 1.0)
-        move = np.where(unseen, options.halt_s * (1 - keep), dt_s)
-        flock_kernels.predict(self.mean, self.cov, keep, move, _noise(dt_s, options))
+        slower = float(np.exp(-dt_s / options.halt_s))
+        halting, going = (slower, options.halt_s * (1 - slower)), (1.0, dt_s)
+        flock_kernels.predict(self.mean, self.cov, unseen, halting, going, _noise(dt_s, options))
 
     def compare(self, measured: Array, cov_measured: Array, reach_m: Array) -> Pairs:
         """All tracks beside all measurements of x, y, height: (m, 3) with (m, 3, 3). What is farther from a track on

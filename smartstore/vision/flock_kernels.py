@@ -18,24 +18,27 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 Times = NDArray[np.int64]
+Motion = tuple[float, float]
+"""Which share of the speed stays, and how many seconds' way at that speed is made."""
 
 
 @compiled
-def predict(mean: Array, cov: Array, keep: Array, move: Array, noise: Array) -> None:
-    """Moves tracks (n, 5) with covariances (n, 5, 5): places by ``move`` (n,) times the speed, of which a share
-    ``keep`` (n,) stays; ``noise`` (5, 5) is added to the covariance.
+def predict(mean: Array, cov: Array, unseen: Bools, halting: Motion, going: Motion, noise: Array) -> None:
+    """Moves tracks (n, 5) with covariances (n, 5, 5), those that are ``unseen`` (n,) as ``halting``, the others as
+    ``going``; ``noise`` (5, 5) is added to the covariance.
     """
     for i in range(len(mean)):
+        keep, move = halting if unseen[i] else going
         for a in range(2):
-            mean[i, a] += move[i] * mean[i, 3 + a]
-            mean[i, 3 + a] *= keep[i]
+            mean[i, a] += move * mean[i, 3 + a]
+            mean[i, 3 + a] *= keep
             for b in range(5):
-                cov[i, a, b] += move[i] * cov[i, 3 + a, b]
-                cov[i, 3 + a, b] *= keep[i]
+                cov[i, a, b] += move * cov[i, 3 + a, b]
+                cov[i, 3 + a, b] *= keep
         for b in range(5):
             for a in range(2):
-                cov[i, b, a] += move[i] * cov[i, b, 3 + a]
-                cov[i, b, 3 + a] *= keep[i]
+                cov[i, b, a] += move * cov[i, b, 3 + a]
+                cov[i, b, 3 + a] *= keep
         _add(cov[i], noise, 1.0)
 
 

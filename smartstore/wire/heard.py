@@ -5,7 +5,8 @@ numbers: an object for each would cost more than what is worked out with them, s
 """
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from types import ModuleType
 
 import msgspec
 import numpy as np
@@ -28,6 +29,16 @@ from smartstore.wire.messages import (
 Array = NDArray[np.float64]
 JOINTS = 17
 _NONE = Raw(b"[]")
+
+
+@cache
+def _kernels() -> ModuleType:
+    """The compiled loops, once something is heard: Numba takes longer to load than all else, and who only sends needs
+    none of it.
+    """
+    from smartstore.wire import number_kernels
+
+    return number_kernels
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -55,11 +66,8 @@ class HeardPeople(Message, frozen=True, kw_only=True, dict=True):
         """Everybody's box (n, 4): left, top, right, bottom, px; their joints (n, 17, 3): x px, y px and score, zeros
         where they were not looked for; and their appearance, empty where the camera gives none.
         """
-        # Numba takes longer to load than all else here, and who only sends needs none of it.
-        from smartstore.wire import number_kernels
-
         text = b"".join([text for told in self.told for text in (told.box, told.joints, told.appearance)])
-        read = number_kernels.bodies(np.frombuffer(text, np.uint8), len(self.told), JOINTS, FARTHEST)
+        read = _kernels().bodies(np.frombuffer(text, np.uint8), len(self.told), JOINTS, FARTHEST)
         boxes, joints, looks, ends = read
         if len(ends) == len(self.told):
             to = ends.tolist()
@@ -89,9 +97,7 @@ class HeardBatch(Message, frozen=True, kw_only=True, dict=True):
     @cached_property
     def weights(self) -> Array:
         """Grams, one row per sample and one column per plate; NaN where a plate gave no number."""
-        from smartstore.wire import number_kernels
-
-        rows = number_kernels.rows(np.frombuffer(self.text, np.uint8), len(self.plates), HEAVIEST)
+        rows = _kernels().rows(np.frombuffer(self.text, np.uint8), len(self.plates), HEAVIEST)
         return rows if len(rows) else np.array(self.grams, float)
 
     @property
