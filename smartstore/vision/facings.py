@@ -127,20 +127,25 @@ class FacingWatcher:
 
     def observe(self, camera: str, message: Facings) -> list[FacingChange]:
         """The changes that this message settles."""
-        changes = [self._look(camera, message.t_ns, seen) for seen in message.facings]
-        return [change for change in changes if change is not None]
+        changes = []
+        for seen in message.facings:
+            watched = self._watched.get((camera, seen.facing))
+            if watched is None:
+                self._begin(camera, message.t_ns, seen)
+            elif seen.hidden:
+                watched.hidden = True
+            elif (change := self._look(camera, watched, message.t_ns, seen)) is not None:
+                changes.append(change)
+        return changes
 
-    def _look(self, camera: str, t_ns: int, seen: SeenFacing) -> FacingChange | None:
-        watched = self._watched.get((camera, seen.facing))
-        if watched is None:
-            if seen.facing not in self._capacity:
-                self.unknown_facings += 1
-            elif not seen.hidden:
-                self._watched[camera, seen.facing] = _Watched(seen.fill * self._capacity[seen.facing], t_ns)
-            return None
-        if seen.hidden:
-            watched.hidden = True
-            return None
+    def _begin(self, camera: str, t_ns: int, seen: SeenFacing) -> None:
+        """A facing that this camera has not shown clearly yet."""
+        if seen.facing not in self._capacity:
+            self.unknown_facings += 1
+        elif not seen.hidden:
+            self._watched[camera, seen.facing] = _Watched(seen.fill * self._capacity[seen.facing], t_ns)
+
+    def _look(self, camera: str, watched: _Watched, t_ns: int, seen: SeenFacing) -> FacingChange | None:
         level = seen.fill * self._capacity[seen.facing]
         watched.told = max(watched.told, seen.change)
         least = self.options.told_items if watched.told >= self.options.told else self.options.step_items
