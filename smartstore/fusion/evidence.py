@@ -34,7 +34,7 @@ class EvidenceOptions:
     idle_height_m: float = 0.92
     idle_height_sigma_m: float = 0.16
     """... and so high."""
-    idle_share: float = 0.7
+    idle_share: float = 0.35
     """Share of the hands that move no goods of which this is so."""
     unseen_nats: float = -2.0
     """For somebody whose place was not known at that time."""
