@@ -96,8 +96,7 @@ def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _
     )
     bins = _bins(after)
     document["learned"] = {
-        "seeds": list(request.seeds),
-        "held_out": list(request.held_out),
+        **_seeds(request),
         "decisions": {"learned_from": len(known_after), "held_out": len(after)},
         "log_likelihood": {
             "learned_from": _pair(known_before, known_after),
@@ -108,7 +107,7 @@ def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _
             "after": _rounded(calibration_error(bins)),
         },
         "right": {"before": _right(before), "after": _right(after)},
-        "shares": worth,
+        "shares": _seeds(request) | {"counts": worth},
     }
     _write(request.out, document, bins)
     return document
@@ -120,12 +119,16 @@ def recount(request: LearnRequest, options: PipelineOptions, watch: Watch = lamb
     Raises:
         LearnError, FamilyError, ScenarioError, BuildingError: bad input, one line.
     """
-    document: dict[str, Any] = {"learned": {}}
-    if request.out.is_file():
-        document |= yaml.safe_load(request.out.read_text()) or {}
-    document["shares"], document["learned"]["shares"] = _counted(_played(request, watch), options, PipelineOptions())
+    document: dict[str, Any] = yaml.safe_load(request.out.read_text()) if request.out.is_file() else {}
+    told = document.pop("learned", {})
+    document["shares"], counts = _counted(_played(request, watch), options, PipelineOptions())
+    document["learned"] = told | {"shares": _seeds(request) | {"counts": counts}}
     _write(request.out, document)
     return document
+
+
+def _seeds(request: LearnRequest) -> dict[str, Any]:
+    return {"seeds": list(request.seeds), "held_out": list(request.held_out)}
 
 
 def _played(request: LearnRequest, watch: Watch) -> list[list[Told]]:

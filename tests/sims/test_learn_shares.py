@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sims.building import load_building
 from sims.lab.families import PASSING, FamilyError
@@ -12,7 +13,7 @@ from sims.lab.learn_shares import Sign, counted, laplace, learned_shares, of_pas
 from sims.lab.learn_stories import of_all
 from smartstore.fusion.shares import ShareOptions
 from smartstore.pipeline import PipelineOptions
-from smartstore.settings import parse_settings
+from smartstore.settings import LEARNED, parse_settings
 from smartstore.site import Site, load_site
 
 KIOSK = Path("configs/stores/kiosk.yaml")
@@ -59,6 +60,12 @@ def test_a_share_is_worth_what_it_says_about_stories_that_were_held_out() -> Non
         "before": pytest.approx(before, rel=1e-3), "after": pytest.approx(after, rel=1e-3),
     }  # fmt: skip
     assert told["rose"] == {"so": 0, "of": 0, "held_out": 0}
+
+
+def test_the_shipped_shares_are_the_shipped_counts() -> None:
+    shipped = yaml.safe_load(LEARNED.read_text())
+    counts = {share: (told["so"], told["of"]) for share, told in shipped["learned"]["shares"]["counts"].items()}
+    assert parse_settings({}).shares == laplace(counts) == ShareOptions(**shipped["shares"])
 
 
 def test_a_setting_overrides_a_share() -> None:
