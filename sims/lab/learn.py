@@ -208,7 +208,13 @@ def _write(path: Path, document: Mapping[str, Any], bins: Sequence[Bin] = ()) ->
     head = "# What evidence is worth, learned from simulated runs: written by `smartstore sim learn`.\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(head + yaml.safe_dump(dict(document), sort_keys=False, width=118, default_flow_style=None))
+        values = {name: section for name, section in document.items() if name != "learned"}
+        told = {"learned": document.get("learned", {})}
+        # A parameter a line, so that changes are seen; how they were come by in fewer.
+        path.write_text(head + "".join(
+            yaml.safe_dump(part, sort_keys=False, width=118, default_flow_style=flow)
+            for part, flow in ((values, False), (told, None))
+        ))  # fmt: skip
         if bins:
             draw_reliability(path.with_suffix(".png"), bins)
     except OSError as error:
