@@ -253,7 +253,7 @@ def _said(feed: Path, channel: "Channel", device: str | None) -> "Iterator[Recei
     found = False
     for packet in read_feed(feed):
         try:
-            received = decode(packet)
+            received = decode(packet, as_sent=True)
         except WireError:
             continue
         if received is not None and received.channel is channel and device in (None, received.device):

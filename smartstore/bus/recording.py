@@ -71,7 +71,7 @@ class McapRecorder:
             self._flushed_ns = log_time_ns
             self._calibrate(log_time_ns)
         try:
-            received, sound = decode(packet), True
+            received, sound = decode(packet, as_sent=True), True
         except WireError:
             received, sound = None, False  # it was on the wire, so it is kept, but it promises nothing
         key = (packet.topic, packet.content_type, packet.qos, packet.retain, sound)

@@ -224,7 +224,7 @@ def faults_of(parts: Iterable[Recorded], path: Path) -> Mapping[str, int]:
     for part in parts:
         packet = packet_of(part.channel, part.message.data, path)
         try:
-            received = decode(packet)
+            received = decode(packet, as_sent=True)
         except WireError:
             counts["malformed"] += 1
             continue

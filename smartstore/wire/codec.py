@@ -66,8 +66,9 @@ def encode(channel: Channel, store: str, device: str, message: Message) -> Packe
     return Packet(topic, msgspec.json.encode(message), JSON, {}, channel.qos, channel.retained)
 
 
-def decode(packet: Packet) -> Received | None:
-    """The message in a packet; None for a topic that is not ours.
+def decode(packet: Packet, as_sent: bool = False) -> Received | None:
+    """The message in a packet; None for a topic that is not ours. ``as_sent``: of the type that was sent also where the
+    one that arrives is easier to work with, which takes compiled loops.
 
     Raises:
         WireError: the payload is not what the topic promises.
@@ -79,7 +80,7 @@ def decode(packet: Packet) -> Received | None:
     try:
         if channel.message is Frame:
             return Received(channel, store, device, _frame(packet))
-        return Received(channel, store, device, *_json(channel.message, packet.payload))
+        return Received(channel, store, device, *_json(channel.message, packet.payload, as_sent))
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError, RecursionError) as error:
         raise WireError(packet.topic, str(error)) from error
 
@@ -91,8 +92,8 @@ def _frame(packet: Packet) -> Frame:
     return msgspec.structs.replace(head, jpeg=packet.payload)
 
 
-def _json(message: type[Message], payload: bytes) -> tuple[Message, int]:
-    heard = _HEARD.get(message, message)
+def _json(message: type[Message], payload: bytes, as_sent: bool) -> tuple[Message, int]:
+    heard = message if as_sent else _HEARD.get(message, message)
     try:
         return _strict(heard).decode(payload), 0
     except msgspec.ValidationError:

@@ -63,3 +63,40 @@ def test_what_is_no_body_is_refused_in_the_words_of_the_message(joints: Any, app
         heard(body)
     assert str(expected.value) in str(refused.value)
     assert "people[" in str(refused.value)
+
+
+def test_who_only_keeps_messages_gets_them_as_they_were_sent() -> None:
+    person = {"box": [1, 2, 3, 4], "score": 0.5, "joints": [[1, 2, 0.5]] * 17, "appearance": [1]}
+    packet = Packet(topics.PEOPLE.topic("corner", "c1"), payload([person]))
+    received = decode(packet, as_sent=True)
+    assert received is not None
+    assert isinstance(received.message, People)
+    assert received.message.people == heard(packet.payload).people
+    with pytest.raises(WireError, match="expected 0 or 17 joints, got 1"):
+        decode(Packet(packet.topic, payload([{**person, "joints": [[1, 2, 0.5]]}])), as_sent=True)
+
+
+def test_grams_are_arrays_with_nothing_where_a_plate_was_silent() -> None:
+    rows = b"[[1.5,null],[-0.25,1e1],[0.1234567890123456789,7]]"
+    body = b'{"seq":1,"t_ns":2,"period_ns":3,"plates":["a","b"],"grams":' + rows + b"}"
+    received = decode(Packet(topics.SCALE.topic("corner", "g1"), body))
+    assert received is not None
+    assert received.message.grams == [[1.5, None], [-0.25, 10.0], [0.12345678901234568, 7.0]]
+    assert np.array_equal(
+        received.message.weights, [[1.5, np.nan], [-0.25, 10], [0.12345678901234568, 7]], equal_nan=True
+    )
+    for grams in (
+        "[[1.5],[2,3]]",
+        "[]",
+        "[1,2]",
+        "[[1,2,3,4]]",
+        '[["1",2]]',
+        "[[1e8,2]]",
+        "null",
+        "[[[1,2]]]",
+        "[[1,true]]",
+    ):
+        with pytest.raises(WireError):
+            decode(
+                Packet(topics.SCALE.topic("corner", "g1"), body.replace(body[body.index(b"[[") : -1], grams.encode()))
+            )
