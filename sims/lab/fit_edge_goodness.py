@@ -111,6 +111,7 @@ def rates(seen: Seen) -> dict[str, float]:
     answers = faces.answers
     said = [answer for answer in answers if answer.delay_s < np.inf]
     named = [answer.named for answer in said if answer.named is not None]
+    far, far_again = _far_off(rows)
     return {
         "found": _mean(rows.found[use]),
         "found_in_plain_view": _mean(rows.found[plain]),
@@ -118,8 +119,8 @@ def rates(seen: Seen) -> dict[str, float]:
         "miss_lasts_frames": miss_runs(rows),
         "second_boxes_per_person": sum(extra.row >= 0 for extra in rows.surplus) / max(1, int(found.sum())),
         "boxes_around_nobody_per_min": sum(extra.row < 0 for extra in rows.surplus) / max(rows.minutes, 1e-9),
-        "wrists_far_off": _mean(_far_off(rows)[0]),
-        "wrists_far_off_stay_so": _mean(_far_off(rows)[1]),
+        "wrists_far_off": _mean(far),
+        "wrists_far_off_stay_so": _mean(far_again),
         "alike_same_person": alike(rows, True),
         "alike_others": alike(rows, False),
         "changes_seen": float(len(answers)),

@@ -52,8 +52,8 @@ class EvidenceOptions:
 def idle_density(away_m: Floats, height_m: Floats, cov_m2: Floats, options: EvidenceOptions) -> Floats:
     """How dense (n,) a hand that moves no goods is where hands are found, per cubic metre.
 
-    They are (n,) metres from the middle of their owner's body, so high, and known with covariances (n, 3, 3). Most of
-    them hang or carry something and fill a ring around the body; beyond it they are rare.
+    They are (n,) metres from the middle of their owner's body, so high, and known with covariances (n, 3, 3). Those
+    that hang or carry something fill a ring around the body; the others may be anywhere.
     """
     wide_m2 = options.idle_sigma_m**2 + (cov_m2[:, 0, 0] + cov_m2[:, 1, 1]) / 2
     high_m2 = options.idle_height_sigma_m**2 + cov_m2[:, 2, 2]
