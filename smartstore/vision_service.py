@@ -17,7 +17,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from smartstore.bus.base import SHARED, Bus
-from smartstore.domain.people import PeopleView, SeenPerson
+from smartstore.domain.people import SeenPerson
 from smartstore.settings import VisionOptions
 from smartstore.site import Site
 from smartstore.vision.batching import Batcher, BatchOptions
@@ -82,8 +82,7 @@ class VisionService:
     def __init__(
         self, bus: Bus, site: Site, worker: Looks, name: str, options: BatchOptions = BatchOptions(),  # noqa: B008
     ) -> None:  # fmt: skip
-        self._bus, self._store, self._worker, self._name = bus, site.store, worker, name
-        self._sizes = {camera.id: (camera.model.width_px, camera.model.height_px) for camera in site.cameras.values()}
+        self._bus, self._site, self._store, self._worker, self._name = bus, site, site.store, worker, name
         self._batcher: Batcher[_Arrived] = Batcher(options)
         self._crew = Crew(device_of(name))
         self._cameras: set[str] = set()
@@ -154,32 +153,23 @@ class VisionService:
         else:
             self._crew.left(worker)
         if self._beats:
-            self._claim(self._crew.mine(self._sizes, now_s))
+            self._claim(self._crew.mine(self._site.cameras, now_s))
 
     def _work(self) -> None:
         """Looks at the batch that is due, if one is, and publishes what it shows."""
         batch = self._batcher.take(time.monotonic())
         if not batch:
             return
-        for arrived, (people, facings) in zip(batch, self._worker.look([a.shot for a in batch]), strict=True):
-            if people is not None:
-                self._bus.publish(self._people(arrived, people))
-            if facings is not None:
-                told = replace(facings, seq=arrived.seq)
-                self._bus.publish(encode(topics.FACINGS, self._store, arrived.camera, told))
+        for arrived, sight in zip(batch, self._worker.look([a.shot for a in batch]), strict=True):
+            for packet in sight_packets(self._site, arrived.camera, arrived.seq, sight):
+                self._bus.publish(packet)
         self._processed_ns = max(self._processed_ns, *(arrived.shot.t_ns for arrived in batch))
         self._tell_progress()
-
-    def _people(self, arrived: _Arrived, view: PeopleView) -> Packet:
-        width, height = self._sizes[arrived.camera]
-        people = [_on_wire(person) for person in view.people]
-        message = messages.People(seq=arrived.seq, t_ns=view.t_ns, width=width, height=height, people=people)
-        return encode(topics.PEOPLE, self._store, arrived.camera, message)
 
     def _beat(self) -> None:
         """A sign of life, and a look at who else gives one."""
         self._beat_s = time.monotonic()
-        self._claim(self._crew.mine(self._sizes, self._beat_s))
+        self._claim(self._crew.mine(self._site.cameras, self._beat_s))
         self._tell_progress()
 
     def _tell_progress(self) -> None:
@@ -209,6 +199,19 @@ class VisionService:
     def _filter(self, camera: str) -> str:
         """A group of its own for each camera: the embedded broker knows a group's name for one filter only."""
         return f"{SHARED}{KIND}-{camera}/{topics.FRAME.topic(self._store, camera)}"
+
+
+def sight_packets(site: Site, camera: str, seq: int, sight: Sight) -> list[Packet]:
+    """What a smart camera would send that saw the same; ``seq`` is the picture's."""
+    people, facings = sight
+    packets: list[Packet] = []
+    if people is not None:
+        model, seen = site.cameras[camera].model, [_on_wire(person) for person in people.people]
+        told = messages.People(seq=seq, t_ns=people.t_ns, width=model.width_px, height=model.height_px, people=seen)
+        packets.append(encode(topics.PEOPLE, site.store, camera, told))
+    if facings is not None:
+        packets.append(encode(topics.FACINGS, site.store, camera, replace(facings, seq=seq)))
+    return packets
 
 
 def _on_wire(person: SeenPerson) -> messages.SeenPerson:

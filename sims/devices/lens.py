@@ -83,6 +83,10 @@ def lens_map(camera: CameraSpec, width_px: int, height_px: int) -> LensMap:
     return LensMap(camera, scale, int(size[0]), int(size[1]), (first, second), nearest)
 
 
+FOUND = 1e-8
+"""Normalised coordinates this near are the ones looked for: a hundred thousandth of a pixel."""
+
+
 def undistort(camera: CameraSpec, wanted: Array) -> Array:
     """Normalised coordinates (n, 2) that the lens moves to ``wanted``, by iteration inside its valid range."""
     if not any(camera.distortion):
@@ -95,4 +99,6 @@ def undistort(camera: CameraSpec, wanted: Array) -> Array:
         guess = guess + error * 0.8
         radius = np.linalg.norm(guess, axis=1, keepdims=True)
         guess *= np.minimum(1.0, limit / np.maximum(radius, 1e-9))
+        if np.abs(error).max() < FOUND:
+            break
     return guess

@@ -69,6 +69,9 @@ def gauntlet(
     resume: Annotated[bool, typer.Option("--resume", help="Keep results of the same stories; not after a change")] = (
         False
     ),
+    looks: Annotated[
+        Path | None, typer.Option(help="frames: folder that keeps what the networks saw, so that nobody looks twice")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON and nothing else")] = False,
 ) -> None:
     """Play every known failure of such stores, and show per family what became of the receipts."""
@@ -78,7 +81,7 @@ def gauntlet(
 
     request = GauntletRequest(
         seed_range(seeds), only or (), fidelity.value, mode.value, without.value if without else None, noise, workers,
-        out, resume,
+        out, resume, looks,
     )  # fmt: skip
     console = Console(stderr=True, markup=False)
     with console.status("starting ...") as status:

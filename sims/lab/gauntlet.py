@@ -28,6 +28,7 @@ class GauntletRequest:
     workers: int = 1
     out: Path | None = None
     resume: bool = False
+    looks: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -49,7 +50,7 @@ class GauntletRequest:
         """All cases, seed by seed, so that an interrupted gauntlet has something of every family."""
         families = families_named(self.only)
         return [
-            Case(f.name, seed, self.mode, self.without, self.fidelity, self.noise)
+            Case(f.name, seed, self.mode, self.without, self.fidelity, self.noise, self.looks)
             for seed in self.seeds
             for f in families
         ]

@@ -1,7 +1,7 @@
 """One case of the gauntlet: a family, a seed and what the product has to do without.
 
 In: a :class:`Case`. Out: its figures, most as counts that add up over cases. With smart cameras the building, the
-product and the baseline run in this process, without a broker; with pictures the case is an ordinary run over a broker.
+product and the baseline run in this process, without a broker; with pictures a vision worker looks at them there, too.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import yaml
 from sims.lab.batch import Result
 from sims.lab.families import FAMILIES
 from sims.lab.families.stage import STORES
+from sims.lab.fit_edge_record import detector_id
 from sims.lab.floor import floor_metrics
 from sims.lab.play import Played, building_of, play_edge, play_frames, site_of
 from sims.lab.reviewed import after_review, runner_up
@@ -48,6 +49,8 @@ class Case:
     fidelity: Fidelity = "edge"
     noise: float = 1.0
     """How much larger the errors of scales and smart cameras are than usual."""
+    looks: Path | None = None
+    """With pictures: what networks saw of a story is kept in this folder, and heard again by whom it concerns."""
 
     @property
     def name(self) -> str:
@@ -88,14 +91,22 @@ class Case:
         told = f"{self.mode}|{self.without}|{self.fidelity}|{self.document()}|{self.store.read_text()}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
+    def _looks_folder(self) -> Path | None:
+        """Where what the networks saw of this story is kept, if it is."""
+        if self.looks is None:
+            return None
+        told = f"{detector_id()}|{self.seed}|{self.document()}|{self.store.read_text()}"
+        return self.looks / f"{self.name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
     def play(self) -> Result:
         """Play it and count what was right."""
         started = time.monotonic()
         settings = parse_settings(self.switches, f"--without {self.without}")
+        scenario, store = self.scenario(), self.store
         if self.fidelity == "frames":
-            played = play_frames(self.document(), self.seed, self.switches)
+            played = play_frames(scenario, store, self.seed, settings, baseline=True, kept_in=self._looks_folder())
         else:
-            played = play_edge(self.scenario(), self.store, self.seed, settings, baseline=True)
+            played = play_edge(scenario, store, self.seed, settings, baseline=True)
         return {
             "family": self.family, "seed": self.seed, "store": self.store.stem, "mode": self.mode,
             "without": self.without, "fidelity": self.fidelity, "noise": self.noise, **figures(played, self.store),

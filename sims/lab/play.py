@@ -1,29 +1,25 @@
 """One run of building and product in this process, without a broker: how everything that runs a lot runs.
 
 In: a story (a scenario, the document of its store, a seed), and settings of the product that hears it, or of several.
-Out: a :class:`Played` for each: the truth, what the product said, and what was on the wire. With pictures the run is an
-ordinary one over a broker, in a folder that goes.
+Out: a :class:`Played` for each: the truth, what the product said, and what was on the wire. With pictures a vision worker
+in this process looks at them, and what it says is on the wire in their place.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from sims.building import Building, load_building
+from sims.lab.looking import Heard, Looker, keeping, kept
 from sims.lab.product import Palms
-from sims.lab.run import RunRequest, run
 from sims.lab.score import Published
 from sims.lab.sequential import SequentialBaseline
 from sims.scenario import Scenario
-from sims.simulation import Simulation
+from sims.simulation import Fidelity, Simulation
 from sims.truth import Truth, read_truth
-from smartstore.bus.recording import read_feed
 from smartstore.embedded import EmbeddedStore
 from smartstore.settings import Settings
 from smartstore.site import Site, load_site
@@ -110,35 +106,55 @@ def play_together(
     """Like :func:`play_edge`, for a product with each of these settings. The building never hears the product, only
     palms; so it is played once, and all of them listen.
     """
-    site, building = site_of(store), building_of(store)
-    palms = Palms(building.store, seed)
+    palms = Palms(building_of(store).store, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        truth = Path(folder) / "truth.jsonl"
+        told = _told(scenario, store, seed, "edge", palms, truth)
+        return _heard(told, truth, site_of(store), palms, settings, baseline)
+
+
+def play_frames(
+    scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False, kept_in: Path | None = None
+) -> Played:
+    """With pictures, at which a vision worker looks in this process. What it said is kept in the folder ``kept_in``,
+    and where that has it nobody looks again.
+
+    Raises:
+        DetectorError: there are no usable weights; and as :func:`play_edge`.
+    """
+    site, palms = site_of(store), Palms(building_of(store).store, seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = kept_in or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        truth, feed = folder / "truth.jsonl", folder / "seen.mcap"
+        if feed.is_file():
+            moments = kept(feed)
+        else:
+            looker = Looker(site, settings.vision)
+            told = _told(scenario, store, seed, "frames", palms, truth)
+            moments = keeping(feed, site.store, ((t_ns, looker.look(packets)) for t_ns, packets in told))
+        return _heard(moments, truth, site, palms, [settings], baseline)[0]
+
+
+def _told(scenario: Scenario, store: Path, seed: int, fidelity: Fidelity, palms: Palms, truth: Path) -> Iterator[Heard]:
+    """What leaves the building, moment by moment; the truth is written on the way."""
+    building = building_of(store)
+    simulation = Simulation(building, scenario, seed, fidelity, scan=palms.scan, enrol=palms.enrol, truth=truth)
+    return ((moment.t_ns, moment.packets) for moment in simulation.run())
+
+
+def _heard(
+    moments: Iterable[Heard], truth: Path, site: Site, palms: Palms, settings: Sequence[Settings], baseline: bool
+) -> list[Played]:
+    """What products with these settings make of it."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as open_services:
-        truth, key = Path(folder) / "truth.jsonl", Path(folder) / "palm.pem"
+        key = Path(folder) / "palm.pem"
         key.write_bytes(palms.public_key_pem)
-        simulation = Simulation(building, scenario, seed, scan=palms.scan, enrol=palms.enrol, truth=truth)
         listeners = [_Listener(site, key, one, baseline) for one in settings]
         for listener in listeners:
             open_services.enter_context(listener.service)
-        for moment in simulation.run():
+        for _, packets in moments:
             for listener in listeners:
-                listener.hear(moment.packets)
+                listener.hear(packets)
         happened = read_truth(truth)
     return [listener.heard(happened) for listener in listeners]
-
-
-def play_frames(scenario: str, seed: int, settings: Mapping[str, Any]) -> Played:
-    """With pictures, over a broker; ``scenario`` is the text of its document, whose paths are absolute.
-
-    Raises:
-        RunError and whatever else a run raises; each is one line.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        script, out, options = (Path(folder) / name for name in ("scenario.yaml", "run", "settings.yaml"))
-        script.write_text(scenario)
-        options.write_text(yaml.safe_dump(dict(settings)))
-        run(RunRequest(script, seed=seed, fidelity="frames", out=out, settings=options))
-        said, traffic = Published(), Traffic()
-        for packet in read_feed(out / "feed.mcap"):
-            traffic.count(packet)
-            said.observe(packet)
-        return Played(read_truth(out / "truth.jsonl"), said, traffic=traffic)

@@ -103,9 +103,7 @@ def cut(picture: Picture, hidden: NDArray[np.uint8], corners_px: Array, gain: Ar
     seen = cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_LINEAR).astype(np.float64)
     open_ = cv2.warpPerspective(hidden, matrix, size, flags=cv2.INTER_NEAREST, borderValue=1) == 0
     seen *= open_[:, :, None] / (255 * np.maximum(gain, 0.02))
-    parts = [(MARGIN_PX + dy, MARGIN_PX + dx) for dy, dx in SHIFTS]
-    colours = np.stack([_means(seen[y : y + height, x : x + width], CELL_PX) for y, x in parts])
-    weight = np.stack([_means(open_[y : y + height, x : x + width, None], CELL_PX)[..., 0] for y, x in parts])
+    colours, weight = _shifted_means(seen), _shifted_means(open_[:, :, None])[..., 0]
     return Front(colours / np.maximum(weight, 1e-3)[..., None], np.where(weight > 0.5, weight, 0.0))
 
 
@@ -140,6 +138,16 @@ def _means(values: NDArray[np.generic], cell_px: int) -> Array:
     height, width, depth = values.shape
     cells = values.reshape(height // cell_px, cell_px, width // cell_px, cell_px, depth)
     return np.asarray(cells.mean(axis=(1, 3)), np.float64)
+
+
+def _shifted_means(values: NDArray[np.generic]) -> Array:
+    """Means of the cells of a front with margins, at every shift: (shifts, rows, columns, depth)."""
+    halves = _means(values, SHIFT_PX)  # a cell is two of these long, and so is a margin: shifts share them
+    rows = halves[:-1] + halves[1:]
+    cells = (rows[:, :-1] + rows[:, 1:]) / 4
+    low, (height, width) = MARGIN_PX // SHIFT_PX, (2 * CELLS[0], 2 * CELLS[1])
+    at = [(low + dy // SHIFT_PX, low + dx // SHIFT_PX) for dy, dx in SHIFTS]
+    return np.stack([cells[y : y + height : 2, x : x + width : 2] for y, x in at])
 
 
 def _border_white(picture: Picture) -> NDArray[np.bool_]:
