@@ -15,6 +15,13 @@ from smartstore.console import print_table, print_whole
 
 app = typer.Typer()
 
+Looks = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder that keeps what networks saw of pictures, and is asked first; not after a change of sims"
+    ),
+]
+
 
 @app.command()
 def fidelity(
@@ -22,8 +29,9 @@ def fidelity(
     seeds: Annotated[str, typer.Option(help="Seeds, A-B")] = "1-5",
     edge: Annotated[Path | None, typer.Option(help="Error model of edge cameras")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the runs; those that are there are not run again")
+        Path | None, typer.Option(help="Folder for the scores; runs whose are there are not played again")
     ] = None,
+    looks: Looks = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON and nothing else")] = False,
 ) -> None:
     """Run scenarios in both fidelities and show the results side by side."""
@@ -31,7 +39,7 @@ def fidelity(
 
     console = Console(stderr=True, markup=False)
     with Spectator() as watch:
-        rows = compare(scenarios, seed_range(seeds), out, edge, watch, console.log)
+        rows = compare(scenarios, seed_range(seeds), out, edge, looks, watch, console.log)
     print(json.dumps(document(rows), indent=2) if as_json else markdown(rows))
 
 
@@ -69,9 +77,7 @@ def gauntlet(
     resume: Annotated[bool, typer.Option("--resume", help="Keep results of the same stories; not after a change")] = (
         False
     ),
-    looks: Annotated[
-        Path | None, typer.Option(help="frames: folder that keeps what the networks saw, so that nobody looks twice")
-    ] = None,
+    looks: Looks = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON and nothing else")] = False,
 ) -> None:
     """Play every known failure of such stores, and show per family what became of the receipts."""

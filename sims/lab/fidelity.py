@@ -1,11 +1,13 @@
 """``smartstore sim fidelity``: the same runs from rendered frames and from edge cameras, side by side.
 
-In: scenarios and seeds. Out: a table of both with their differences and what is asked of them. Every run is kept under
-``out`` and not run again while nothing that it depends on has changed, so that an interrupted comparison goes on.
+In: scenarios and seeds. Out: a table of both with their differences and what is asked of them. The score of every run
+is kept under ``out`` and the run not played again while nothing that it depends on has changed, so that an interrupted
+comparison goes on.
 """
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,12 @@ from typing import Any
 from sims.devices.edge_model import load_edge_model
 from sims.lab.fit_edge_record import detector_id, store_id
 from sims.lab.listener import Live
-from sims.lab.run import RunRequest, run, write_json
+from sims.lab.looking import looks_key
+from sims.lab.play import building_of, play_edge, play_frames, site_of
+from sims.lab.run import write_json
+from sims.lab.score import score as score_of
 from sims.scenario import load_scenario
+from smartstore.settings import read_settings
 
 OUT = Path("data/runs/fidelity")
 KEPT = "fidelity.json"
@@ -74,16 +80,25 @@ class Comparison:
         return "yes" if abs(self.difference) <= self.asked + 1e-9 else "no"
 
 
+class FidelityError(Exception):
+    """A comparison that cannot begin; one line."""
+
+
 def compare(
     scenarios: Sequence[Path], seeds: Sequence[int], out: Path | None = None, edge: Path | None = None,
-    watch: Callable[[Live], None] = lambda _: None, progress: Callable[[str], None] = lambda _: None,
+    looks: Path | None = None, watch: Callable[[Live], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> list[Comparison]:  # fmt: skip
-    """Runs what has not been run and compares.
+    """Plays what has not been played and compares. ``looks`` is a folder that keeps what networks saw of pictures.
 
     Raises:
-        RunError, ScenarioError, EdgeModelError and whatever else a run raises for bad input; each is one line.
+        ScenarioError, EdgeModelError and whatever else a run raises for bad input; each is one line.
     """
     folder = out or OUT
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FidelityError(f"{folder}: {error.strerror}; give another folder with --out") from error
     for path in scenarios:
         load_edge_model(edge or load_scenario(path).edge_file)
     rows: list[Comparison] = []
@@ -92,7 +107,7 @@ def compare(
         for fidelity in FIDELITIES:
             for seed in seeds:
                 progress(f"{path.stem}, {fidelity}, seed {seed}")
-                scores.setdefault(fidelity, []).append(_score(path, seed, fidelity, folder, edge, watch))
+                scores.setdefault(fidelity, []).append(_score(path, seed, fidelity, folder, edge, looks, watch))
         rows += _compared(path.stem, tuple(seeds), scores)
     return rows
 
@@ -111,12 +126,12 @@ def mean(values: Sequence[float]) -> float:
 
 
 def _score(
-    path: Path, seed: int, fidelity: str, folder: Path, edge: Path | None, watch: Callable[[Live], None]
-) -> dict[str, Any]:
+    path: Path, seed: int, fidelity: str, folder: Path, edge: Path | None, looks: Path | None,
+    watch: Callable[[Live], None],
+) -> dict[str, Any]:  # fmt: skip
     """The score of one run, kept or new."""
-    out = folder / f"{path.stem}-{fidelity}-{seed}"
+    kept = folder / f"{path.stem}-{fidelity}-{seed}.json"
     key = run_key(path, seed, fidelity, edge)
-    kept = out / KEPT
     if kept.is_file():
         try:
             document = json.loads(kept.read_text())
@@ -124,10 +139,34 @@ def _score(
             document = {}
         if document.get("key") == key:
             return dict(document["score"])
-    request = RunRequest(path, seed=seed, fidelity="frames" if fidelity == "frames" else "edge", out=out, edge=edge)
-    score = run(request, watch)
+    score = play(path, seed, fidelity, edge, looks, watch)
     write_json(kept, {"key": key, "score": score})
     return score
+
+
+def play(
+    path: Path, seed: int, fidelity: str, edge: Path | None, looks: Path | None, watch: Callable[[Live], None]
+) -> dict[str, Any]:
+    """The score of a new run."""
+    scenario, settings = load_scenario(path), read_settings(None)
+    live, began_s = Live(scenario.scenario, seed), time.monotonic()
+
+    def see(t_ns: int) -> None:
+        live.t_s, live.wall_s = (t_ns - scenario.start_ns) / 1e9, time.monotonic() - began_s
+        watch(live)
+
+    store = scenario.store.resolve()
+    if fidelity == "frames":
+        kept_in = None if looks is None else looks / f"{path.stem}-{seed}-{looks_key(scenario, seed)}"
+        played = play_frames(scenario, store, seed, settings, kept_in=kept_in, watch=see)
+    else:
+        smart = scenario if edge is None else scenario.model_copy(update={"edge": str(edge.resolve())})
+        played = play_edge(smart, store, seed, settings, watch=see)
+    site = site_of(store)
+    prices = {sku: item.price_minor for sku, item in site.items.items()}
+    shelf_of = {facing.id: facing.shelf for facing in site.facings.values()}
+    fixture_of = {facing.id: facing.fixture for facing in site.facings.values()}
+    return score_of(played.truth, played.said, shelf_of, prices, building_of(store).walls_m, fixture_of)
 
 
 def run_key(path: Path, seed: int, fidelity: str, edge: Path | None) -> str:

@@ -16,8 +16,8 @@ import yaml
 from sims.lab.batch import Result
 from sims.lab.families import FAMILIES
 from sims.lab.families.stage import STORES
-from sims.lab.fit_edge_record import detector_id
 from sims.lab.floor import floor_metrics
+from sims.lab.looking import looks_key
 from sims.lab.play import Played, building_of, play_edge, play_frames, site_of
 from sims.lab.reviewed import after_review, runner_up
 from sims.lab.score import booked_lines, exact_rate, item_scores, money_amounts, receipt_lines, within
@@ -91,20 +91,14 @@ class Case:
         told = f"{self.mode}|{self.without}|{self.fidelity}|{self.document()}|{self.store.read_text()}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
-    def _looks_folder(self) -> Path | None:
-        """Where what the networks saw of this story is kept, if it is."""
-        if self.looks is None:
-            return None
-        told = f"{detector_id()}|{self.seed}|{self.document()}|{self.store.read_text()}"
-        return self.looks / f"{self.name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
-
     def play(self) -> Result:
         """Play it and count what was right."""
         started = time.monotonic()
         settings = parse_settings(self.switches, f"--without {self.without}")
         scenario, store = self.scenario(), self.store
         if self.fidelity == "frames":
-            played = play_frames(scenario, store, self.seed, settings, baseline=True, kept_in=self._looks_folder())
+            kept_in = self.looks and self.looks / f"{self.name}-{looks_key(scenario, self.seed)}"
+            played = play_frames(scenario, store, self.seed, settings, baseline=True, kept_in=kept_in)
         else:
             played = play_edge(scenario, store, self.seed, settings, baseline=True)
         return {

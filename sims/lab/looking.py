@@ -1,13 +1,17 @@
 """Pictures of a story as what the vision worker says of them, so that the rest of the run is that of smart cameras.
 
-In: packets of the building as they leave it, at one moment. Out: the same, with messages about people and facings in the
-place of pictures. What was said can be kept as a recording and heard again: looking is nearly all that such a run costs.
+In: packets of the building as they leave it, at one moment. Out: the same, with messages about people and facings in
+the place of pictures. What was said can be kept as a recording and heard again: looking is nearly all that such a run
+costs.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from sims.lab.fit_edge_record import detector_id, store_id
+from sims.scenario import Scenario
 from smartstore.bus.recording import McapRecorder, read_timed_feed
 from smartstore.settings import VisionOptions
 from smartstore.site import Site
@@ -67,3 +71,9 @@ def keeping(path: Path, store: str, moments: Iterator[Heard]) -> Iterator[Heard]
                 recorder.write(packet, t_ns)
             yield t_ns, packets
     partial.replace(path)
+
+
+def looks_key(scenario: Scenario, seed: int) -> str:
+    """Changes with the story, the documents of its store and the networks; not with the program."""
+    told = f"{detector_id()}|{seed}|{store_id(scenario.store)}|{scenario.model_dump_json(exclude={'seed', 'edge'})}"
+    return hashlib.sha256(told.encode()).hexdigest()[:12]

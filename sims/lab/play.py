@@ -1,12 +1,12 @@
 """One run of building and product in this process, without a broker: how everything that runs a lot runs.
 
 In: a story (a scenario, the document of its store, a seed), and settings of the product that hears it, or of several.
-Out: a :class:`Played` for each: the truth, what the product said, and what was on the wire. With pictures a vision worker
-in this process looks at them, and what it says is on the wire in their place.
+Out: a :class:`Played` for each: the truth, what the product said, and what was on the wire. With pictures a vision
+worker in this process looks at them, and what it says is on the wire in their place.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -91,18 +91,26 @@ class _Listener:
         return Played(truth, self.said, None if self.rival is None else self.rival.carts, self.traffic)
 
 
-def play_edge(scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False) -> Played:
+Watch = Callable[[int], None]
+"""Is told the event time, UTC nanoseconds, of every moment that was heard."""
+
+
+def play_edge(
+    scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False,
+    watch: Watch = lambda _: None,
+) -> Played:  # fmt: skip
     """With smart cameras; ``baseline`` sets the sequential one beside the product.
 
     Raises:
         SiteError, BuildingError, ScenarioError, WalkingError: what cannot be played; each is one line.
     """
-    return play_together(scenario, store, seed, [settings], baseline)[0]
+    return play_together(scenario, store, seed, [settings], baseline, watch)[0]
 
 
 def play_together(
-    scenario: Scenario, store: Path, seed: int, settings: Sequence[Settings], baseline: bool = False
-) -> list[Played]:
+    scenario: Scenario, store: Path, seed: int, settings: Sequence[Settings], baseline: bool = False,
+    watch: Watch = lambda _: None,
+) -> list[Played]:  # fmt: skip
     """Like :func:`play_edge`, for a product with each of these settings. The building never hears the product, only
     palms; so it is played once, and all of them listen.
     """
@@ -110,12 +118,13 @@ def play_together(
     with tempfile.TemporaryDirectory() as folder:
         truth = Path(folder) / "truth.jsonl"
         told = _told(scenario, store, seed, "edge", palms, truth)
-        return _heard(told, truth, site_of(store), palms, settings, baseline)
+        return _heard(told, truth, site_of(store), palms, settings, baseline, watch)
 
 
 def play_frames(
-    scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False, kept_in: Path | None = None
-) -> Played:
+    scenario: Scenario, store: Path, seed: int, settings: Settings, baseline: bool = False,
+    kept_in: Path | None = None, watch: Watch = lambda _: None,
+) -> Played:  # fmt: skip
     """With pictures, at which a vision worker looks in this process. What it said is kept in the folder ``kept_in``,
     and where that has it nobody looks again.
 
@@ -133,7 +142,7 @@ def play_frames(
             looker = Looker(site, settings.vision)
             told = _told(scenario, store, seed, "frames", palms, truth)
             moments = keeping(feed, site.store, ((t_ns, looker.look(packets)) for t_ns, packets in told))
-        return _heard(moments, truth, site, palms, [settings], baseline)[0]
+        return _heard(moments, truth, site, palms, [settings], baseline, watch)[0]
 
 
 def _told(scenario: Scenario, store: Path, seed: int, fidelity: Fidelity, palms: Palms, truth: Path) -> Iterator[Heard]:
@@ -144,8 +153,9 @@ def _told(scenario: Scenario, store: Path, seed: int, fidelity: Fidelity, palms:
 
 
 def _heard(
-    moments: Iterable[Heard], truth: Path, site: Site, palms: Palms, settings: Sequence[Settings], baseline: bool
-) -> list[Played]:
+    moments: Iterable[Heard], truth: Path, site: Site, palms: Palms, settings: Sequence[Settings], baseline: bool,
+    watch: Watch,
+) -> list[Played]:  # fmt: skip
     """What products with these settings make of it."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as open_services:
         key = Path(folder) / "palm.pem"
@@ -153,8 +163,9 @@ def _heard(
         listeners = [_Listener(site, key, one, baseline) for one in settings]
         for listener in listeners:
             open_services.enter_context(listener.service)
-        for _, packets in moments:
+        for t_ns, packets in moments:
             for listener in listeners:
                 listener.hear(packets)
+            watch(t_ns)
         happened = read_truth(truth)
     return [listener.heard(happened) for listener in listeners]
