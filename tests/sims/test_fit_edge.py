@@ -264,13 +264,11 @@ def test_what_was_run_already_is_not_run_again_and_differences_are_judged(
 ) -> None:
     runs = []
 
-    def run(request: fidelity.RunRequest, watch: object) -> dict[str, object]:
-        runs.append((request.fidelity, request.seed))
-        assert request.out is not None
-        request.out.mkdir(parents=True, exist_ok=True)
-        return score(0.95 if request.fidelity == "frames" else 0.96, 0.99 if request.fidelity == "frames" else 0.95)
+    def play(path: Path, seed: int, played: str, *_: object) -> dict[str, object]:
+        runs.append((played, seed))
+        return score(0.95 if played == "frames" else 0.96, 0.99 if played == "frames" else 0.95)
 
-    monkeypatch.setattr(fidelity, "run", run)
+    monkeypatch.setattr(fidelity, "play", play)
     rows = fidelity.compare([SCENARIOS / "corner-quiet.yaml"], [1, 2], tmp_path)
     assert sorted(runs) == [("edge", 1), ("edge", 2), ("frames", 1), ("frames", 2)]
     again = fidelity.compare([SCENARIOS / "corner-quiet.yaml"], [1, 2], tmp_path)
