@@ -19,7 +19,7 @@ from sims.lab.families.stage import STORES
 from sims.lab.floor import floor_metrics
 from sims.lab.looking import looks_key
 from sims.lab.play import Played, building_of, play_edge, play_frames, site_of
-from sims.lab.reviewed import after_review, runner_up
+from sims.lab.reviewed import after_review, bookings, runner_up
 from sims.lab.score import booked_lines, exact_rate, item_scores, money_amounts, receipt_lines, within
 from sims.scenario import Scenario
 from smartstore.settings import parse_settings
@@ -120,6 +120,7 @@ def figures(played: Played, store: Path) -> Result:
     prices = {sku: item.price_minor for sku, item in site.items.items()}
     over, under, value = money_amounts(due, billed, prices)
     doubts = sum(change.kind == "doubt" for _, change in said.changes)
+    judged = bookings(truth.changes, said.changes, truth.hand_overs)
     carts = None
     if played.baseline is not None:
         carts = {visit: {s: n for s, n in cart.items() if n > 0} for visit, cart in played.baseline.items()}
@@ -130,7 +131,8 @@ def figures(played: Played, store: Path) -> Result:
         "f1": item_scores(due, reviewed)[2], "exact": round(exact_rate(due, reviewed) * len(due)),
         "f1_unsold": item_scores(due, billed)[2], "exact_unsold": round(exact_rate(due, billed) * len(due)),
         "due_minor": value, "over_minor": over, "under_minor": under,
-        "runner_up": round(runner_up(truth.changes, said.changes, truth.hand_overs), 4),
+        "runner_up": round(runner_up(judged), 4),
+        "booked": [(round(sure, 5), right) for sure, right in judged],
         "idf1": floor_metrics(truth.positions, within(building.walls_m, said.floor))["idf1"],
         "baseline_f1": None if carts is None else item_scores(due, carts)[2],
         "baseline_exact": None if carts is None else round(exact_rate(due, carts) * len(due)),

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sims.lab.reliability import calibration_error, reliability
+
 COLUMNS = (
     "family", "cases", "item F1", "F1 unsold", "exact", "exact unsold", "over", "under", "review",
-    "runner-up", "floor IDF1", "baseline F1", "worst",
+    "runner-up", "calibration", "floor IDF1", "baseline F1", "worst",
 )  # fmt: skip
 
 
@@ -17,7 +19,8 @@ COLUMNS = (
 class Row:
     """One family. ``f1`` and ``exact``: every case that was raised is settled right; ``unsold``: what is in doubt is
     left off the receipt. Money and review as shares; ``runner_up`` is the most that any other explanation can
-    have had of a booking that was wrong; ``worst`` is the seed with the lowest F1 unsold.
+    have had of a booking that was wrong; ``calibration`` is the expected calibration error of what was booked; ``worst``
+    is the seed with the lowest F1 unsold.
     """
 
     family: str
@@ -30,6 +33,7 @@ class Row:
     under: float
     review: float
     runner_up: float | None
+    calibration: float | None
     idf1: float
     baseline_f1: float | None
     worst: str
@@ -45,6 +49,7 @@ def rows(results: Sequence[dict[str, Any]]) -> list[Row]:
 def _row(name: str, results: Sequence[dict[str, Any]]) -> Row:
     worst = min(results, key=lambda result: (result["f1_unsold"], result["f1"]))
     baseline = [result["baseline_f1"] for result in results if result["baseline_f1"] is not None]
+    booked = [(sure, right) for result in results for sure, right in result.get("booked", ())]
     return Row(
         family=name,
         cases=len(results),
@@ -56,6 +61,7 @@ def _row(name: str, results: Sequence[dict[str, Any]]) -> Row:
         under=pooled(results, "under_minor", "due_minor"),
         review=pooled(results, "doubts", "changes"),
         runner_up=max((r["runner_up"] for r in results if "runner_up" in r), default=None),
+        calibration=calibration_error(reliability(booked)) if booked else None,
         idf1=mean([result["idf1"] for result in results]),
         baseline_f1=mean(baseline) if baseline else None,
         worst=f"{worst['family'] if name == 'all' else worst['store']} {worst['seed']}: {worst['f1_unsold']:.2f}",

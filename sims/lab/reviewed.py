@@ -59,27 +59,39 @@ def after_review(
     return {visit: {sku: n for sku, n in items.items() if n > 0} for visit, items in lines.items()}
 
 
-def runner_up(true: Sequence[TrueChange], found: Found, hand_overs: Sequence[TrueHandOver] = ()) -> float:
+def runner_up(judged: Sequence[tuple[float, bool]]) -> float:
     """The most that any other explanation can have had of a booking that was wrong: what is left to the second best.
+    ``judged`` are the bookings of :func:`bookings`.
+    """
+    return max((1 - sure for sure, right in judged if not right), default=0.0)
 
-    What was booked and put right later, by one put-back and one take of the same place and time, is not wrong.
+
+def bookings(
+    true: Sequence[TrueChange], found: Found, hand_overs: Sequence[TrueHandOver] = ()
+) -> list[tuple[float, bool]]:
+    """The probability of every booking, item by item, and whether it was right; cases are none.
+
+    What was booked and put right later, by one put-back and one take of the same place and time, is left out, with what
+    put it right.
     """
     moved = [("take", c.to_visit, c.sku, c.t_ns) for c in hand_overs]
     moved += [("put_back", c.visit, c.sku, c.t_ns) for c in hand_overs]
     moved += [(c.kind, c.visit, c.sku, c.t_ns) for c in true]
     booked = [c for _, c in found for _ in range(c.quantity) if c.kind != "doubt"]
+    judged: list[tuple[float, bool]] = []
     wrong = []
     for change in booked:
         mine = [m for m in moved if m[:3] == (change.kind, change.visit, change.sku)]
         near = [m for m in mine if abs(m[3] - change.happened_ns) <= FATE_NS]
         if near:
             moved.remove(min(near, key=lambda m: abs(m[3] - change.happened_ns)))
+            judged.append((change.probability, True))
         else:
             wrong.append(change)
     undone = Counter((c.visit, c.sku, c.happened_ns) for c in wrong if c.kind == "put_back")
     taken = Counter((c.visit, c.sku, c.happened_ns) for c in wrong if c.kind == "take")
     left = [c for c in wrong if not undone[c.visit, c.sku, c.happened_ns] or not taken[c.visit, c.sku, c.happened_ns]]
-    return max((1 - change.probability for change in left), default=0.0)
+    return [*judged, *((change.probability, False) for change in left)]
 
 
 def _untold(true: Sequence[TrueChange], found: Found) -> list[TrueChange]:

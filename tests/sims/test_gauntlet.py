@@ -18,7 +18,7 @@ from sims.lab.families.stage import STORES
 from sims.lab.gauntlet_play import SWITCHES, Case, figures
 from sims.lab.gauntlet_table import rows
 from sims.lab.play import play_edge
-from sims.lab.reviewed import after_review, runner_up
+from sims.lab.reviewed import after_review, bookings, runner_up
 from sims.lab.run import RunRequest, run
 from sims.lab.score import receipt_lines
 from sims.lab.scoreboard import FILE, board, falls, read_board
@@ -149,18 +149,21 @@ def test_what_is_left_to_the_second_best_is_of_bookings_that_were_wrong_and_stay
     given = TrueHandOver(t_ns=20 * SECOND, person="w", to="v", visit="w", to_visit="v", sku="b", grams=1.0, home="f1")
 
     def left(*said: ShelfChange, hand_overs: tuple[TrueHandOver, ...] = ()) -> float:
-        return runner_up([true(10.0, "a")], [("f1", one) for one in said], hand_overs)
+        return runner_up(bookings([true(10.0, "a")], [("f1", one) for one in said], hand_overs))
 
     assert left(right) == 0.0
     assert left(right, wrong) == pytest.approx(0.1)
     assert left(right, wrong, undone) == 0.0
     assert left(right, wrong, hand_overs=[given]) == 0.0
+    judged = bookings([true(10.0, "a")], [("f1", right), ("f1", wrong), ("f1", change(10, "doubt", None, None, 0))])
+    assert judged == [(0.9, True), (0.9, False)]
 
 
 def result(family: str, seed: int, f1: float, doubts: int = 0, baseline: float | None = 0.5) -> dict[str, Any]:
+    booked = [(0.9, True)] if f1 == 0.5 else [(0.9, True), (0.9, False)]
     return {"family": family, "seed": seed, "store": "corner", "f1": f1, "f1_unsold": f1, "visits": 2, "exact": 1,
             "exact_unsold": 1, "changes": 10, "doubts": doubts, "due_minor": 100, "over_minor": 0, "under_minor": 10,
-            "runner_up": doubts / 10, "idf1": 1.0, "baseline_f1": baseline}  # fmt: skip
+            "runner_up": doubts / 10, "idf1": 1.0, "booked": booked, "baseline_f1": baseline}  # fmt: skip
 
 
 def test_the_table_has_means_of_cases_and_shares_of_all() -> None:
@@ -168,6 +171,7 @@ def test_the_table_has_means_of_cases_and_shares_of_all() -> None:
     assert (one.family, one.cases, one.f1, one.worst) == ("a", 2, pytest.approx(0.9), "corner 2: 0.80")
     assert (other.review, total.review) == (0.2, pytest.approx(2 / 30))
     assert (one.runner_up, other.runner_up, total.runner_up) == (0.0, 0.2, 0.2)
+    assert (one.calibration, total.calibration) == (pytest.approx(0.4), pytest.approx(0.3))
     assert (total.cases, total.exact, total.under, total.worst) == (3, 0.5, 0.1, "b 1: 0.50")
     assert rows([result("a", 1, 1.0, baseline=None)])[0].baseline_f1 is None
 
