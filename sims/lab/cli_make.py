@@ -120,6 +120,10 @@ def learn(
     shares: Annotated[
         bool, typer.Option("--shares", help="Count only how often signs hint rightly; the rest of the file stays")
     ] = False,
+    judge: Annotated[
+        bool,
+        typer.Option("--judge", help="Move no parameter: say what those that there are, are worth in these stories"),
+    ] = False,
 ) -> None:
     """Learn what evidence is worth from simulated runs, and how far its probabilities can be trusted."""
     from sims.lab.learn import LearnRequest, recount
@@ -136,5 +140,8 @@ def learn(
             status.update(f"{step.what}  {step.share:.0%}")
 
         as_learned = pipeline_options(read_settings(None))
-        told = recount(request, as_learned, show) if shares else learn_from(request, PipelineOptions(), show)
+        if shares:
+            told = recount(request, as_learned, show)
+        else:
+            told = learn_from(request, PipelineOptions(), show, as_learned if judge else None)
     print(json.dumps(told["learned"], indent=2))

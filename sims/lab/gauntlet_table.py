@@ -19,8 +19,8 @@ COLUMNS = (
 class Row:
     """One family. ``f1`` and ``exact``: every case that was raised is settled right; ``unsold``: what is in doubt is
     left off the receipt. Money and review as shares; ``runner_up`` is the most that any other explanation can
-    have had of a booking that was wrong; ``calibration`` is the expected calibration error of what was booked; ``worst``
-    is the seed with the lowest F1 unsold.
+    have had of a booking that was wrong; ``calibration`` is the expected calibration error of what was booked;
+    ``worst`` is the seed with the lowest F1 unsold.
     """
 
     family: str

@@ -80,15 +80,17 @@ class LearnRequest:
     only: Sequence[str] = ()
 
 
-def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _: None) -> dict[str, Any]:
-    """Learns, judges and writes; returns what was written.
+def learn(
+    request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _: None, found: PipelineOptions | None = None
+) -> dict[str, Any]:
+    """Learns, judges and writes; returns what was written. Options that were ``found`` before are only judged anew.
 
     Raises:
         LearnError, FamilyError, ScenarioError, BuildingError: bad input, one line.
     """
     told = _played(request, watch)
     known, _, unknown, _ = told
-    options = _search(known, start, ROUNDS, watch)
+    options = _search(known, start, ROUNDS, watch) if found is None else found
     shares, worth = _counted(told, options, start)
     document = _values(options) | {"shares": shares}
     (known_before, known_after), (before, after) = (

@@ -83,6 +83,20 @@ def test_what_was_learned_is_written_with_what_it_is_worth(
     assert set(written["shares"]) == set(told["shares"]["counts"]) == set(asdict(options.shares))
 
 
+def test_what_was_found_before_is_judged_and_not_moved(
+    story: Story, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learn, "stories", lambda *_: [(story, site)])
+    options = PipelineOptions()
+    found = replace(options, joint=replace(options.joint, temperature=1.5))
+    request = LearnRequest((403,), (404,), tmp_path / "learned.yaml")
+    written = learn.learn(request, options, found=found)
+    assert written["joint"]["temperature"] == 1.5
+    held_out = written["learned"]["log_likelihood"]["held_out"]
+    assert held_out["after"] == pytest.approx(log_likelihood(judge(story, site, found)), rel=1e-3)
+    assert held_out["before"] == pytest.approx(log_likelihood(judge(story, site, options)), rel=1e-3)
+
+
 def test_shares_alone_can_be_counted_anew(
     story: Story, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
