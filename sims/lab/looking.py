@@ -75,5 +75,6 @@ def keeping(path: Path, store: str, moments: Iterator[Heard]) -> Iterator[Heard]
 
 def looks_key(scenario: Scenario, seed: int) -> str:
     """Changes with the story, the documents of its store and the networks; not with the program."""
-    told = f"{detector_id()}|{seed}|{store_id(scenario.store)}|{scenario.model_dump_json(exclude={'seed', 'edge'})}"
+    story = scenario.model_dump_json(exclude={"seed", "edge", "store_file"})
+    told = f"{detector_id()}|{seed}|{store_id(scenario.store)}|{story}"
     return hashlib.sha256(told.encode()).hexdigest()[:12]
