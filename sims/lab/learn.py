@@ -56,9 +56,11 @@ PARAMETERS = (
     Parameter("joint", "temperature", "length"),
     Parameter("joint", "both_hands_nats", "nats"),
     *(Parameter("evidence", name, "length") for name in
-      ("hand_sigma_m", "hands_per_m3", "idle_m", "idle_sigma_m",
-       "idle_height_m", "idle_height_sigma_m", "reach_m", "body_sigma_m", "count_sigma", "press_grams")),
-    *(Parameter("evidence", name, "share") for name in ("hand_hit", "idle_share", "count_outlier", "score_floor")),
+      ("hand_sigma_m", "hands_per_m3", "idle_m", "idle_sigma_m", "idle_height_m", "idle_height_sigma_m", "reach_m",
+       "body_sigma_m", "lean_share", "lean_top_m", "lean_sigma_m", "lean_spread", "still_sigma_m", "stroll_m",
+       "count_sigma", "press_grams")),
+    *(Parameter("evidence", name, "share") for name in
+      ("hand_hit", "idle_share", "lean_hit", "still_share", "count_outlier", "score_floor")),
     Parameter("evidence", "unseen_nats", "nats"),
     *(Parameter("hypotheses", name, "share") for name in ("nothing", "stranger", "more", "more_seen")),
     Parameter("hypotheses", "doubtful_put_nats", "nats"),

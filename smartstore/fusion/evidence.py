@@ -36,6 +36,19 @@ class EvidenceOptions:
     """... and so high."""
     idle_share: float = 0.35
     """Share of the hands that move no goods of which this is so."""
+    lean_share: float = 0.22
+    lean_top_m: float = 1.3
+    """Who reaches for goods below this height leans towards them by that share of how far below it they are."""
+    lean_sigma_m: float = 0.03
+    lean_spread: float = 0.6
+    """How far from that the body is found, and by what share of it more."""
+    lean_hit: float = 0.6
+    """Share of changes at which it is so."""
+    still_share: float = 0.5
+    still_sigma_m: float = 0.035
+    """Share of those who move no goods that stay where they are, and how exactly ..."""
+    stroll_m: float = 0.25
+    """... and how far the others move meanwhile."""
     unseen_nats: float = -2.0
     """For somebody whose place was not known at that time."""
     walk_m_s: float = 1.3
@@ -82,6 +95,25 @@ def body_log(distance_m: float, sigma_m: float, options: EvidenceOptions) -> flo
     beyond = max(distance_m - options.reach_m, 0.0)
     variance = options.body_sigma_m**2 + sigma_m**2
     return max(-0.5 * beyond**2 / variance, options.floor_nats)
+
+
+def lean_log(lean_m: float, height_m: float, options: EvidenceOptions) -> float:
+    """Ratio for a body that was found ``lean_m`` nearer to a shelf than before, or after, a change of goods that stand
+    so high.
+
+    ``h N(lean; m, s) / b + 1 - h``: the lower the goods, the farther whoever moves them leans (m); b is how dense those
+    are who do not, a share of whom stand still (Gaussian) while the others walk (Laplace).
+    """
+    lean = options.lean_share * max(options.lean_top_m - height_m, 0.0)
+    sigma = math.hypot(options.lean_sigma_m, options.lean_spread * lean)
+    still, stroll = options.still_sigma_m, options.stroll_m
+    idle = options.still_share * _normal(lean_m / still) / still
+    idle += (1 - options.still_share) * math.exp(-abs(lean_m) / stroll) / (2 * stroll)
+    return math.log(options.lean_hit * _normal((lean_m - lean) / sigma) / sigma / idle + 1 - options.lean_hit)
+
+
+def _normal(off: float) -> float:
+    return math.exp(-0.5 * off**2) / math.sqrt(2 * math.pi)
 
 
 def camera_log(

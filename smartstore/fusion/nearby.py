@@ -4,7 +4,7 @@ In: a memory of where hands were, and whose track is whose. Out: functions that 
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from smartstore.fusion.changes import Change
@@ -23,19 +23,38 @@ class Nearby:
     def reacher(
         self, change: Change, owners: Mapping[int, str], inside: Sequence[str], strangers: Collection[int]
     ) -> Reach:
-        """How surely a visit reached a facing at the time of a change, or, as "", somebody known to be of none."""
-        tracks = self._tracks_of(owners, inside)
-        seen = sorted(set(strangers) & set(self.memory.tracks()))
+        """How surely a visit reached a facing at the time of a change, or, as "", somebody known to be of none.
 
-        def of(numbers: list[int], facing: Facing) -> float:
-            where = (numbers, facing, *change.hands_ns)
+        How people leaned tells who it was and not whether it was anybody: whoever is surest by both is as sure as
+        whoever was by hands.
+        """
+        people = {visit: [tracks] for visit, tracks in self._tracks_of(owners, inside).items()}
+        people[""] = [[track] for track in sorted(set(strangers) & set(self.memory.tracks()))]
+        known: dict[str, dict[str, float]] = {}
+
+        def by_hands(tracks: list[int], facing: Facing) -> float:
+            where = (tracks, facing, *change.hands_ns)
             ratio = self.memory.log_ratio(*where, came=change.may_come)
             return ratio if change.step else max(ratio, self.memory.touch_log(*where))
 
+        def by_both(tracks: list[int], facing: Facing) -> float:
+            return by_hands(tracks, facing) + self.memory.lean_log(tracks, facing, *change.hands_ns)
+
+        def of_all(facing: Facing, how: Callable[[list[int], Facing], float]) -> dict[str, float]:
+            return {
+                visit: max((how(tracks, facing) for tracks in each), default=-math.inf)
+                for visit, each in people.items()
+            }
+
         def reach(visit: str, facing: Facing) -> float:
-            if visit:
-                return of(tracks[visit], facing)
-            return max((of([stranger], facing) for stranger in seen), default=-math.inf)
+            if facing.id not in known:
+                known[facing.id] = found = of_all(facing, by_hands)
+                surest = max(found.values())
+                if change.step and surest > -math.inf:
+                    both = of_all(facing, by_both)
+                    off = surest - max(both.values())
+                    known[facing.id] = {name: ratio + off for name, ratio in both.items()}
+            return known[facing.id][visit]
 
         return reach
 

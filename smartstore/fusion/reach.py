@@ -13,7 +13,8 @@ from itertools import takewhile
 import numpy as np
 
 from smartstore.domain.people import FloorState, FloorTrack, Hand
-from smartstore.fusion.evidence import EvidenceOptions, Floats, body_log, grasp_odds, idle_density
+from smartstore.fusion.evidence import EvidenceOptions, Floats, body_log, grasp_odds, idle_density, lean_log
+from smartstore.fusion.lean import LeanOptions, leans_m
 from smartstore.site import Facing, Site
 
 NS_PER_S = 1_000_000_000
@@ -30,6 +31,7 @@ class ReachOptions:
     """... until so long after it had settled."""
     stretch_s: float = 0.8
     """Long intervals are looked at in stretches of this length."""
+    lean: LeanOptions = field(default_factory=LeanOptions)
     touch_s: float = 0.3
     """Shortest stay of a hand that counts as a touch."""
     touch_gap_s: float = 0.4
@@ -70,6 +72,7 @@ class ReachMemory:
         self._grasps: dict[tuple[str, bool], tuple[Floats, Floats]] = {}
         """Where hands grasp goods at each facing that somebody asked for."""
         self._ratios: dict[tuple[tuple[int, ...], str, int, int, bool], float] = {}
+        self._leans: dict[tuple[tuple[int, ...], str, int, int], list[float]] = {}
         """What was asked since the floor was last seen."""
         self.touches: deque[Touch] = deque()
         self._known: list[int] | None = None
@@ -79,6 +82,7 @@ class ReachMemory:
         """The touches that ended."""
         self._known = None
         self._ratios.clear()
+        self._leans.clear()
         for track in state.tracks:
             self._seen.setdefault(track.track, deque()).append(track)
             self._follow(track, state.t_ns)
@@ -130,6 +134,18 @@ class ReachMemory:
             index = (track.t_ns - low) // length_ns if high - low > 2 * length_ns else 0
             stretches.setdefault(index, []).append(track)
         return max(self._stretch_log(part, facing, came) for part in stretches.values())
+
+    def lean_log(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
+        """Log-likelihood ratio that ``tracks`` (one person) leaned to goods of ``facing`` between the two times; 0
+        where nobody can say.
+        """
+        wanted = tuple(tracks)
+        asked = (wanted, facing.fixture, start_ns, end_ns)
+        if asked not in self._leans:
+            seen = (track for number in wanted for track in self._seen.get(number, ()))
+            normal = self._site.fixtures[facing.fixture].normal
+            self._leans[asked] = leans_m(seen, normal, start_ns, end_ns, self._options.lean)
+        return sum(lean_log(lean_m, facing.centre_m[2], self._evidence) for lean_m in self._leans[asked])
 
     def touch_log(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
         """The same ratio from the touches alone, which are remembered for longer; the worst where there is none."""
