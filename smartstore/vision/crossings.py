@@ -26,11 +26,12 @@ class CrossingOptions:
     apart_m: float = 1.0
     """Beyond that nobody is taken for the other one."""
     least_looks: int = 10
-    """Of both, seen apart, before anything is said."""
-    opposite: float = 0.0
-    """Cosine between the differences before and after from which downwards they have changed places: the one after is
-    nearer to the opposite. In 24 rushes it was 0.3 to 0.98 for 286 pairs that had not, and -0.82 and -0.2 for the two
-    that had."""
+    """Of both, seen apart, before anything is said ..."""
+    clear: float = 0.3
+    """... and so clear it has to be: the cosine between the differences before and after is near 1 if they are who they
+    were, and near -1 if they have changed places. In 24 rushes it was 0.3 to 0.98 for 286 pairs that had not."""
+    most_looks: int = 60
+    """After so many of both its sign is believed."""
     unlike: float = 0.15
     """A difference shorter than that tells nothing: they wear the same."""
 
@@ -86,14 +87,20 @@ class Crossings:
                 still[key] = crossing
                 if metres > self._options.apart_m:
                     crossing.add(looks.get(i, _NONE), looks.get(j, _NONE))
-                if min(crossing.seen) >= self._options.least_looks:
+                if min(crossing.seen) >= self._options.least_looks and (said := self._said(crossing)) is not None:
                     del still[key]
-                    if self._have_changed(crossing):
+                    if said:
                         changed.append((one, other))
         self._open = still
         return changed
 
-    def _have_changed(self, crossing: _Crossing) -> bool:
+    def _said(self, crossing: _Crossing) -> bool | None:
+        """Whether two have changed places; None while that is not clear."""
         before, after = crossing.differences()
         long = float(np.linalg.norm(before)), float(np.linalg.norm(after))
-        return min(long) >= self._options.unlike and float(before @ after) <= self._options.opposite * long[0] * long[1]
+        if min(long) < self._options.unlike:
+            return False
+        cosine = float(before @ after) / (long[0] * long[1])
+        if abs(cosine) < self._options.clear and min(crossing.seen) < self._options.most_looks:
+            return None
+        return cosine < 0.0

@@ -43,6 +43,15 @@ def test_it_is_said_once_and_not_before_both_were_seen_apart_for_long_enough() -
     assert walk(crossings, [2.0] * 30, BLUE, RED) == [(1, 2)]
 
 
+def test_what_is_not_clear_is_looked_at_for_longer() -> None:
+    """What is seen of both at first is much of a third colour; their own, or each other's, comes out by and by."""
+    green = np.array([0.0, 0.0, 1.0, 0.0])
+    for mine, others, expected in ((RED, BLUE, []), (BLUE, RED, [(1, 2)])):
+        crossings, at_first = Crossings(), 0.1 * (others - mine) + 0.5 * green
+        assert walk(crossings, MET + [2.0] * 12, at_first, -at_first) == []
+        assert walk(crossings, [2.0] * 60, mine, others) == expected
+
+
 def test_what_they_look_like_side_by_side_counts_for_nothing() -> None:
     crossings = Crossings()
     walk(crossings, [3.0, 0.4, 0.4, *[0.9] * 30], BLUE, RED)
