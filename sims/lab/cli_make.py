@@ -126,7 +126,7 @@ def learn(
     ] = False,
 ) -> None:
     """Learn what evidence is worth from simulated runs, and how far its probabilities can be trusted."""
-    from sims.lab.learn import LearnRequest, recount
+    from sims.lab.learn import LearnRequest, recount, rejudge
     from sims.lab.learn import learn as learn_from
     from sims.lab.learn_stories import Progress
     from smartstore.pipeline import PipelineOptions
@@ -142,6 +142,8 @@ def learn(
         as_learned = pipeline_options(read_settings(None))
         if shares:
             told = recount(request, as_learned, show)
+        elif judge:
+            told = rejudge(request, PipelineOptions(), as_learned, show)
         else:
-            told = learn_from(request, PipelineOptions(), show, as_learned if judge else None)
+            told = learn_from(request, PipelineOptions(), show)
     print(json.dumps(told["learned"], indent=2))

@@ -82,24 +82,54 @@ class LearnRequest:
     only: Sequence[str] = ()
 
 
-def learn(
-    request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _: None, found: PipelineOptions | None = None
-) -> dict[str, Any]:
-    """Learns, judges and writes; returns what was written. Options that were ``found`` before are only judged anew.
+def learn(request: LearnRequest, start: PipelineOptions, watch: Watch = lambda _: None) -> dict[str, Any]:
+    """Learns, judges and writes; returns what was written.
 
     Raises:
         LearnError, FamilyError, ScenarioError, BuildingError: bad input, one line.
     """
     told = _played(request, watch)
     known, _, unknown, _ = told
-    options = _search(known, start, ROUNDS, watch) if found is None else found
+    options = _search(known, start, ROUNDS, watch)
     shares, worth = _counted(told, options, start)
     document = _values(options) | {"shares": shares}
+    judged, bins = _worth(request, known, unknown, start, options)
+    document["learned"] = judged | {"shares": _seeds(request) | {"counts": worth}}
+    _write(request.out, document, bins)
+    return document
+
+
+def rejudge(
+    request: LearnRequest, start: PipelineOptions, options: PipelineOptions, watch: Watch = lambda _: None
+) -> dict[str, Any]:
+    """Moves nothing: judges ``options`` as they are against ``start`` in these stories, such as after a change of the
+    cameras; the counts of the shares stay.
+
+    Raises:
+        LearnError, FamilyError, ScenarioError, BuildingError: bad input, one line.
+    """
+    document: dict[str, Any] = yaml.safe_load(request.out.read_text()) if request.out.is_file() else {}
+    shares = document.pop("learned", {}).get("shares", {})
+    _check(request)
+    known, unknown = (
+        stories(of_all(seeds, request.only), "playing", watch) for seeds in (request.seeds, request.held_out)
+    )
+    judged, bins = _worth(request, known, unknown, start, options)
+    document |= _values(options) | {"learned": judged | {"shares": shares}}
+    _write(request.out, document, bins)
+    return document
+
+
+def _worth(
+    request: LearnRequest, known: Sequence[Told], unknown: Sequence[Told], start: PipelineOptions,
+    options: PipelineOptions,
+) -> tuple[dict[str, Any], list[Bin]]:  # fmt: skip
+    """What options are worth beside what was set by hand, and how far their probabilities can be trusted."""
     (known_before, known_after), (before, after) = (
         [judge_all(told, which) for which in (start, options)] for told in (known, unknown)
     )
     bins = _bins(after)
-    document["learned"] = {
+    return {
         **_seeds(request),
         "decisions": {"learned_from": len(known_after), "held_out": len(after)},
         "log_likelihood": {
@@ -111,10 +141,7 @@ def learn(
             "after": _rounded(calibration_error(bins)),
         },
         "right": {"before": _right(before), "after": _right(after)},
-        "shares": _seeds(request) | {"counts": worth},
-    }
-    _write(request.out, document, bins)
-    return document
+    }, bins
 
 
 def recount(request: LearnRequest, options: PipelineOptions, watch: Watch = lambda _: None) -> dict[str, Any]:
@@ -141,14 +168,18 @@ def _played(request: LearnRequest, watch: Watch) -> list[list[Told]]:
     Raises:
         LearnError: a seed is both.
     """
-    both = set(request.seeds) & set(request.held_out)
-    if both:
-        raise LearnError(f"seed {min(both)} is learned from and held out; choose others")
+    _check(request)
     return [
         stories(wanted(seeds, request.only), what, watch)
         for seeds, what in ((request.seeds, "playing"), (request.held_out, "playing what is held out"))
         for wanted in (of_all, learn_shares.of_passing)
     ]
+
+
+def _check(request: LearnRequest) -> None:
+    both = set(request.seeds) & set(request.held_out)
+    if both:
+        raise LearnError(f"seed {min(both)} is learned from and held out; choose others")
 
 
 def _counted(

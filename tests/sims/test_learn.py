@@ -89,9 +89,12 @@ def test_what_was_found_before_is_judged_and_not_moved(
     monkeypatch.setattr(learn, "stories", lambda *_: [(story, site)])
     options = PipelineOptions()
     found = replace(options, joint=replace(options.joint, temperature=1.5))
-    request = LearnRequest((403,), (404,), tmp_path / "learned.yaml")
-    written = learn.learn(request, options, found=found)
-    assert written["joint"]["temperature"] == 1.5
+    out = tmp_path / "learned.yaml"
+    out.write_text("joint: {temperature: 1.5}\nlearned: {seeds: [3], shares: {seeds: [4]}}\n")
+    written = learn.rejudge(LearnRequest((403,), (404,), out), options, found)
+    assert yaml.safe_load(out.read_text()) == written
+    assert written["joint"]["temperature"] == 1.5 and written["learned"]["shares"] == {"seeds": [4]}
+    assert list(written)[-1] == "learned"
     held_out = written["learned"]["log_likelihood"]["held_out"]
     assert held_out["after"] == pytest.approx(log_likelihood(judge(story, site, found)), rel=1e-3)
     assert held_out["before"] == pytest.approx(log_likelihood(judge(story, site, options)), rel=1e-3)
