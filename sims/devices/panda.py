@@ -197,6 +197,15 @@ class Stage:
         texture.set_magfilter(p3d.SamplerState.FT_linear)
         self.textures[name] = texture
 
+    def close(self, door: Door) -> None:
+        """Lets all of it go, and what ``door`` made of it to draw with, which would stay as long as the process."""
+        prepared = door.gsg.get_prepared_objects()
+        for texture in self.textures.values():
+            texture.release_all()
+        self.root.remove_node()
+        prepared.release_all()
+        door.engine.render_frame()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:

@@ -210,10 +210,11 @@ class Renderer:
         return Pose(spec.rotation, spec.position_m, spec.focal_px * self._scale)
 
     def close(self) -> None:
-        """Gives the buffers back."""
+        """Gives back the buffers, and what the context keeps of the room and its textures."""
         for view in self._views.values():
             view.close()
         self._views.clear()
+        self._stage.close(self._door)
 
     def _camera(self, camera: str | CameraSpec) -> tuple[CameraSpec, LensMap]:
         spec = self.building.cameras.get(camera) if isinstance(camera, str) else camera
