@@ -39,14 +39,16 @@ def leans_m(
     here: list[float] = []
     before: list[float] = []
     after: list[float] = []
+    begin_ns, finish_ns = start_ns - options.before_s * NS_PER_S, end_ns + options.after_s * NS_PER_S
+    apart_ns, around_ns = options.apart_s * NS_PER_S, options.around_s * NS_PER_S
     for track in seen:
-        first = track.t_ns < start_ns
-        off_s = max(start_ns - track.t_ns, track.t_ns - end_ns, 0) / NS_PER_S
-        away_m = track.x_m * nx + track.y_m * ny
-        if off_s <= (options.before_s if first else options.after_s):
+        t_ns, away_m = track.t_ns, track.x_m * nx + track.y_m * ny
+        if begin_ns <= t_ns <= finish_ns:
             here.append(away_m)
-        elif options.apart_s <= off_s <= options.around_s:
-            (before if first else after).append(away_m)
+        elif apart_ns <= start_ns - t_ns <= around_ns:
+            before.append(away_m)
+        elif apart_ns <= t_ns - end_ns <= around_ns:
+            after.append(away_m)
     if not here:
         return []
     middle_m = sum(here) / len(here)

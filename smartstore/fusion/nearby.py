@@ -4,7 +4,7 @@ In: a memory of where hands were, and whose track is whose. Out: functions that 
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from smartstore.fusion.changes import Change
@@ -12,6 +12,9 @@ from smartstore.fusion.exchanges import Reached
 from smartstore.fusion.hypotheses import Reach
 from smartstore.fusion.reach import ReachMemory
 from smartstore.site import Facing
+
+FAR_NATS = 8.0
+"""Whose hands and place are so much less likely than another one's did nothing, however they leaned."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +40,27 @@ class Nearby:
             ratio = self.memory.log_ratio(*where, came=change.may_come)
             return ratio if change.step else max(ratio, self.memory.touch_log(*where))
 
-        def by_both(tracks: list[int], facing: Facing) -> float:
-            return by_hands(tracks, facing) + self.memory.lean_log(tracks, facing, *change.hands_ns)
-
-        def of_all(facing: Facing, how: Callable[[list[int], Facing], float]) -> dict[str, float]:
-            return {
-                visit: max((how(tracks, facing) for tracks in each), default=-math.inf)
-                for visit, each in people.items()
+        def of_all(facing: Facing) -> dict[str, float]:
+            hands = {visit: [by_hands(tracks, facing) for tracks in each] for visit, each in people.items() if each}
+            found = {visit: max(ratios) for visit, ratios in hands.items()}
+            surest = max(found.values(), default=-math.inf)
+            rivals = [visit for visit, ratio in found.items() if ratio > surest - FAR_NATS]
+            if change.step is None or len(rivals) < 2:
+                return found
+            both = {
+                visit: max(
+                    ratio + self.memory.lean_log(tracks, facing, *change.hands_ns)
+                    for ratio, tracks in zip(hands[visit], people[visit], strict=True)
+                )
+                for visit in rivals
             }
+            off = surest - max(both.values())
+            return found | {visit: ratio + off for visit, ratio in both.items()}
 
         def reach(visit: str, facing: Facing) -> float:
             if facing.id not in known:
-                known[facing.id] = found = of_all(facing, by_hands)
-                surest = max(found.values())
-                if change.step and surest > -math.inf:
-                    both = of_all(facing, by_both)
-                    off = surest - max(both.values())
-                    known[facing.id] = {name: ratio + off for name, ratio in both.items()}
-            return known[facing.id][visit]
+                known[facing.id] = of_all(facing)
+            return known[facing.id].get(visit, -math.inf)
 
         return reach
 

@@ -72,7 +72,7 @@ class ReachMemory:
         self._grasps: dict[tuple[str, bool], tuple[Floats, Floats]] = {}
         """Where hands grasp goods at each facing that somebody asked for."""
         self._ratios: dict[tuple[tuple[int, ...], str, int, int, bool], float] = {}
-        self._leans: dict[tuple[tuple[int, ...], str, int, int], list[float]] = {}
+        self._leans: dict[tuple[int, str, int, int], list[float]] = {}
         """What was asked since the floor was last seen."""
         self.touches: deque[Touch] = deque()
         self._known: list[int] | None = None
@@ -136,16 +136,27 @@ class ReachMemory:
         return max(self._stretch_log(part, facing, came) for part in stretches.values())
 
     def lean_log(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
-        """Log-likelihood ratio that ``tracks`` (one person) leaned to goods of ``facing`` between the two times; 0
-        where nobody can say.
+        """Log-likelihood ratio that whoever of ``tracks`` (one visit) was nearest leaned to goods of ``facing`` between
+        the two times; 0 where nobody can say.
         """
-        wanted = tuple(tracks)
-        asked = (wanted, facing.fixture, start_ns, end_ns)
+        x, y, height_m = facing.centre_m
+        high = end_ns + NS_PER_S // 2
+        here = [
+            (math.hypot(seen.x_m - x, seen.y_m - y), track)
+            for track in tracks
+            for seen in takewhile(lambda seen: seen.t_ns >= start_ns, reversed(self._seen.get(track, ())))
+            if seen.t_ns <= high
+        ]
+        if not here:
+            return 0.0
+        _, nearest = min(here)
+        asked = nearest, facing.fixture, start_ns, end_ns
         if asked not in self._leans:
-            seen = (track for number in wanted for track in self._seen.get(number, ()))
-            normal = self._site.fixtures[facing.fixture].normal
-            self._leans[asked] = leans_m(seen, normal, start_ns, end_ns, self._options.lean)
-        return sum(lean_log(lean_m, facing.centre_m[2], self._evidence) for lean_m in self._leans[asked])
+            normal, options = self._site.fixtures[facing.fixture].normal, self._options.lean
+            first_ns = start_ns - round(options.around_s * NS_PER_S)
+            around = takewhile(lambda seen: seen.t_ns >= first_ns, reversed(self._seen[nearest]))
+            self._leans[asked] = leans_m(around, normal, start_ns, end_ns, options)
+        return sum(lean_log(lean_m, height_m, self._evidence) for lean_m in self._leans[asked])
 
     def touch_log(self, tracks: Iterable[int], facing: Facing, start_ns: int, end_ns: int) -> float:
         """The same ratio from the touches alone, which are remembered for longer; the worst where there is none."""

@@ -67,15 +67,18 @@ class HeardPeople(Message, frozen=True, kw_only=True, dict=True):
         where they were not looked for; and their appearance, empty where the camera gives none.
         """
         text = b"".join([text for told in self.told for text in (told.box, told.joints, told.appearance)])
-        read = _kernels().bodies(np.frombuffer(text, np.uint8), len(self.told), JOINTS, FARTHEST)
-        boxes, joints, looks, ends = read
-        if len(ends) == len(self.told):
+        people, first = len(self.told), 4 * len(self.told)
+        numbers = np.empty((4 + 3 * JOINTS) * people + len(text) // 2 + 1)
+        ends = _kernels().bodies(np.frombuffer(text, np.uint8), people, JOINTS, FARTHEST, numbers)
+        if len(ends) == people:
+            begin = (4 + 3 * JOINTS) * people
             to = ends.tolist()
-            return boxes, joints, [looks[begin:end] for begin, end in zip([0, *to], to, strict=False)]
-        people = msgspec.json.decode(msgspec.json.encode(self), type=People).people
-        boxes = np.array([person.box for person in people], float)
-        joints = np.array([person.joints or np.zeros((JOINTS, 3)) for person in people], float)
-        return boxes, joints, [np.array(person.appearance, float) for person in people]
+            looks = [numbers[begin:end] for begin, end in zip([begin, *to], to, strict=False)]
+            return numbers[:first].reshape(people, 4), numbers[first:begin].reshape(people, JOINTS, 3), looks
+        seen = msgspec.json.decode(msgspec.json.encode(self), type=People).people
+        boxes = np.array([person.box for person in seen], float)
+        joints = np.array([person.joints or np.zeros((JOINTS, 3)) for person in seen], float)
+        return boxes, joints, [np.array(person.appearance, float) for person in seen]
 
     @property
     def people(self) -> list[SeenPerson]:

@@ -21,26 +21,28 @@ _EXACT = 2**53
 
 
 @compiled
-def bodies(text: Text, people: int, points: int, most: float) -> tuple[Array, Array, Array, Rows]:
-    """Everybody's box (people, 4) and joints (people, points, 3), zeros where there are none, then all numbers of their
-    looks one after the other, and where (k,) those of each end. In ``text`` stand box, joints and looks of one after
-    the other.
+def bodies(text: Text, people: int, points: int, most: float, out: Array) -> Rows:
+    """Where (k,) the looks of each end in ``out``, which has first everybody's box (people, 4), then their joints
+    (people, points, 3), zeros where there are none, then all numbers of their looks one after the other. In ``text``
+    stand box, joints and looks of one after the other; ``out`` is half as long and as much longer as boxes and joints
+    take.
 
     Of fewer than all (k) are the ends where something is not as it should be, or takes more than is done here: a number
     beyond ``most``, or of more digits than fit.
     """
-    boxes, joints = np.empty((people, 4)), np.zeros((people, points, 3))
-    looks, ends = np.empty(len(text) // 2 + 1), np.empty(people, np.intp)
-    at, end = 0, 0
+    ends = np.empty(people, np.intp)
+    at, end = 0, (4 + 3 * points) * people
+    out[:end] = 0.0
     for i in range(people):
-        sides, at = _array(text, at, 0, most, boxes[i], False)
-        found, at = _array(text, at, 3, most, joints[i].reshape(-1), False)
-        count, at = _array(text, at, 0, most, looks[end:], False)
+        first = 4 * people + 3 * points * i
+        sides, at = _array(text, at, 0, most, out[4 * i : 4 * i + 4], False)
+        found, at = _array(text, at, 3, most, out[first : first + 3 * points], False)
+        count, at = _array(text, at, 0, most, out[end:], False)
         if sides != 4 or found not in (0, 3 * points) or count < 0:
-            return boxes, joints, looks, ends[:i]
+            return ends[:i]
         end += count
         ends[i] = end
-    return boxes, joints, looks[:end].copy(), ends
+    return ends
 
 
 @compiled
