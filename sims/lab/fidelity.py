@@ -24,7 +24,6 @@ from sims.scenario import load_scenario
 from smartstore.settings import read_settings
 
 OUT = Path("data/runs/fidelity")
-KEPT = "fidelity.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def compare(
     """Plays what has not been played and compares. ``looks`` is a folder that keeps what networks saw of pictures.
 
     Raises:
-        ScenarioError, EdgeModelError and whatever else a run raises for bad input; each is one line.
+        FidelityError, ScenarioError, EdgeModelError and whatever else a run raises for bad input; each is one line.
     """
     folder = out or OUT
     try:
