@@ -65,7 +65,9 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs instead of the recipe's")] = None,
     rate: Annotated[float | None, typer.Option(min=0.0, help="Highest learning rate")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads to train with")] = None,
-    start: Annotated[Path | None, typer.Option(help="Checkpoint whose weights to begin with")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Checkpoint, or exported network (.xml), whose weights to begin with")
+    ] = None,
     note: Annotated[str, typer.Option(help="For the model card: what was special about this training")] = "",
 ) -> None:
     """Train the networks on a labelled set, export them to OpenVINO and write their card; goes on where it stopped."""

@@ -25,8 +25,10 @@ MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
 PEOPLE_MODEL, LANDMARK_MODEL, REFINEMENT_MODEL = "people.xml", "landmarks.xml", "refinement.xml"
 WORTH = 0.4
 """Boxes that score so large a share of the least score are looked at closely: the second judgement may raise them."""
-LEAST_WORTH = 0.02
+LEAST_WORTH = 0.002
 """... and never those that score less than this."""
+FAINT_SHARE = 0.6
+"""Boxes of a single look may be fainter than what is looked at closely by this."""
 
 
 class DetectorError(Exception):
@@ -80,11 +82,12 @@ class OpenVinoDetector:
     def candidates(self, image: Picture) -> refinement.Candidates:
         """Everybody in one picture whom the second judgement may let pass, best first."""
         options = self._options
-        looks = [self._boxes_of(image, look) for look in people.LOOKS]
+        least = max(LEAST_WORTH, options.min_score * (1.0 if self._refine is None else WORTH))
+        faint = min(people.FAINT, FAINT_SHARE * least)
+        looks = [self._boxes_of(image, look, faint) for look in people.LOOKS]
         boxes, scores = people.fused(looks, options.most_people)
         size_px = (image.shape[1], image.shape[0])
         boxes = np.clip(boxes, 0, np.tile(np.array(size_px, np.float32), 2))
-        least = max(LEAST_WORTH, options.min_score * (1.0 if self._refine is None else WORTH))
         solid = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1) & (scores >= least)
         boxes, scores = boxes[solid], scores[solid]
         answers = [self._heat(image, _box(box)) for box in boxes]
@@ -101,12 +104,12 @@ class OpenVinoDetector:
     def _heat(self, image: Picture, box: Box) -> tuple[Floats, Floats]:
         return landmarks.merged([self._joints([view[None]]) for view in landmarks.views(image, box)])
 
-    def _boxes_of(self, image: Picture, look: people.Look) -> tuple[Floats, Floats]:
+    def _boxes_of(self, image: Picture, look: people.Look, faint: float) -> tuple[Floats, Floats]:
         """Boxes in pixels of the picture and scores as one look gives them, down to faint ones."""
         canvas, placement = people.view(image, look)
         raw = self._boxes[1, *canvas.shape]([canvas[None]])[0]
         options = self._options
-        boxes, scores = people.decode(raw[0], people.FAINT, options.max_overlap, options.most_people)
+        boxes, scores = people.decode(raw[0], faint, options.max_overlap, options.most_people)
         return placement.to_picture(people.mirrored(boxes, look.width_px) if look.mirrored else boxes), scores
 
     def _look(self, image: Picture) -> tuple[SeenPerson, ...]:

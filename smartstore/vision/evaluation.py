@@ -20,7 +20,7 @@ from smartstore.domain.people import SeenPerson
 from smartstore.vision import people as boxes
 from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, Detector, DetectorOptions, OpenVinoDetector
 from smartstore.vision.labels import LabelledPerson, LabelledPicture, LabelsError, read_labels
-from smartstore.vision.precision import Judge
+from smartstore.vision.precision import COCO_LEAST_AREA_PX, Judge
 
 Figures = dict[str, Any]
 Array = NDArray[np.float64]
@@ -125,6 +125,7 @@ def figures_of(dataset: Path, pictures: Sequence[LabelledPicture], found: Sequen
         "boxes": judge.boxes(),
         "boxes_half_shows": judge.boxes(least_visible=0.5),
         "keypoints_oks": judge.joints(),
+        "keypoints_oks_coco_sizes": judge.joints(least_area_px=COCO_LEAST_AREA_PX),
         "keypoints_oks_half_shows": judge.joints(least_visible=0.5),
         "keypoints_oks_seen_joints": judge.joints(seen_only=True),
         "at_default_score": {"recall": share(hits, len(pairs)), "precision": share(min(hits, claims), claims)},

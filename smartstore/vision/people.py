@@ -21,7 +21,7 @@ CANVAS_WIDTH_PX, CANVAS_HEIGHT_PX = 512, 288
 GREY = 114
 """Colour of the canvas where the picture does not reach."""
 FAINT = 0.01
-"""Boxes of a single look that score less are left out."""
+"""Boxes of a single look that score less are left out, unless everybody down to the faintest is asked for."""
 SAME_OVERLAP = 0.5
 """Intersection over union from which boxes of two looks are of one person."""
 

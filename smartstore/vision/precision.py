@@ -1,9 +1,10 @@
 """Average precisions as pycocotools computes them, of boxes and of joints.
 
 In: a split's labels and what a detector answered. Out: AP at 0.5 and over 0.5 to 0.95. OKS (object keypoint
-similarity) needs an area of the person: 0.53 of the box, as Ultralytics takes it. Three questions can be asked of the
-same answers: over all labelled joints, covered ones included, which is COCO's rule on labels that have every joint in
-the picture; over the joints that can be seen; and over the people of whom at least so much shows.
+similarity) needs an area of the person: 0.53 of the box, as Ultralytics takes it. Four questions can be asked of the
+same answers: over all labelled joints of everybody, covered ones included; the same over people at least as large as
+those whose joints COCO has annotated and judges; over the joints that can be seen; and over the people of whom at least
+so much shows.
 """
 
 import contextlib
@@ -20,6 +21,10 @@ from smartstore.vision.labels import LabelledPicture, labels_file
 
 Figures = dict[str, Any]
 AREA_OF_BOX = 0.53
+COCO_LEAST_AREA_PX = 32.0**2
+"""Joints of smaller people are not annotated in COCO, and its figures leave them out (cocodataset.org, "Keypoint
+Evaluation": small objects, of a segment area below 32 squared, do not contain keypoint annotations).
+"""
 SIGMAS = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
 """COCO's standard deviations of the 17 joints, in square roots of the area."""
 
@@ -37,19 +42,20 @@ class Judge:
         """AP of boxes, over people of whom at least ``least_visible`` shows; the others are neither right nor wrong."""
         return self._average("bbox", self._truth(least_visible, seen_only=False))
 
-    def joints(self, least_visible: float = 0.0, seen_only: bool = False) -> Figures:
-        """AP by OKS over all labelled joints or over the seen ones."""
-        return self._average("keypoints", self._truth(least_visible, seen_only))
+    def joints(self, least_visible: float = 0.0, seen_only: bool = False, least_area_px: float = 0.0) -> Figures:
+        """AP by OKS over all labelled joints or over the seen ones, of people with at least so much area."""
+        return self._average("keypoints", self._truth(least_visible, seen_only, least_area_px))
 
-    def _truth(self, least_visible: float, seen_only: bool) -> Figures:
+    def _truth(self, least_visible: float, seen_only: bool, least_area_px: float = 0.0) -> Figures:
         notes = []
         for note in self._document["annotations"]:
             joints = np.array(note["keypoints"], float).reshape(17, 3)
             if seen_only:
                 joints[joints[:, 2] == 1] = 0
-            crowd = int(bool(note["iscrowd"]) or float(note.get("visible", 1.0)) < least_visible)
-            counted = 0 if crowd else int((joints[:, 2] > 0).sum())
             area = AREA_OF_BOX * note["bbox"][2] * note["bbox"][3]
+            hardly = float(note.get("visible", 1.0)) < least_visible or area < least_area_px
+            crowd = int(bool(note["iscrowd"]) or hardly)
+            counted = 0 if crowd else int((joints[:, 2] > 0).sum())
             changed = {"iscrowd": crowd, "num_keypoints": counted, "keypoints": joints.ravel().tolist(), "area": area}
             notes.append(note | changed)
         return self._document | {"annotations": notes}

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smartstore.vision import landmarks, refinement
-from smartstore.vision.detector import LANDMARK_MODEL, LEAST_WORTH, PEOPLE_MODEL, DetectorOptions, OpenVinoDetector
+from smartstore.vision.detector import LANDMARK_MODEL, PEOPLE_MODEL, DetectorOptions, OpenVinoDetector
 from smartstore.vision.labels import FLIP, LabelledPerson, LabelledPicture
 from smartstore.vision.people import overlaps
 from smartstore.vision.precision import AREA_OF_BOX
 
 Floats = NDArray[np.float32]
 Log = Callable[[str], None]
-MOST_PEOPLE = 40
-"""Most rows of a picture; down to the faintest of boxes that are looked at closely."""
+MOST_PEOPLE, LEAST_SCORE = 40, 0.02
+"""Most rows of a picture, and the score of the faintest box that is worth learning from."""
 OVERLAP, LIKELY_OVERLAP = 0.5, 0.4
 """Intersection over union from which a box is right, and from which one tells whose it was meant to be."""
 
@@ -53,7 +53,7 @@ def samples(pictures: Sequence[LabelledPicture], models: Path, folder: Path, log
     """The rows of all pictures with the networks under ``models``; those that lie in ``folder`` are read from it."""
     folder.mkdir(parents=True, exist_ok=True)
     people, joints = models / PEOPLE_MODEL, models / LANDMARK_MODEL
-    detector = OpenVinoDetector(people, joints, DetectorOptions(min_score=LEAST_WORTH, most_people=MOST_PEOPLE))
+    detector = OpenVinoDetector(people, joints, DetectorOptions(min_score=LEAST_SCORE, most_people=MOST_PEOPLE))
     exact = hashlib.sha256(
         people.with_suffix(".bin").read_bytes() + joints.with_suffix(".bin").read_bytes()
     ).hexdigest()

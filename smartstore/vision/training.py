@@ -50,6 +50,8 @@ LANDMARKS = Recipe(epochs=28, batch=32, rate=0.003)
 REFINEMENT = Recipe(epochs=50, batch=128, rate=0.0015, weight_decay=0.1)
 FIRST, SECOND = ("people", "landmarks"), ("refinement",)
 """The networks that see pictures, and the one that learns from what they say."""
+EXPORTED = ".xml"
+"""Suffix of an exported network, whose weights can be begun with, too."""
 ROWS = "refinement-samples"
 """Where in the run folder the rows lie that it learns from."""
 NOISE = 0.05
@@ -60,7 +62,7 @@ def train_people(
     datasets: Sequence[Path], out: Path, recipe: Recipe = PEOPLE, log: Log = print, start: Path | None = None
 ) -> Path:
     """Trains the people network; returns the checkpoint ``out/people.pt``. Goes on from it where it exists, or begins
-    with the weights of the checkpoint ``start``, whose network may be narrower.
+    with the weights of ``start``: a checkpoint, whose network may be narrower, or an exported network (``.xml``).
     """
     import torch
 
@@ -74,13 +76,15 @@ def train_people(
         examples = [augment.box_example(samples[i], rng) for i in chosen]
         boxes = [torch.from_numpy(b) for _, b in examples]
         which = torch.cat([torch.full((len(b),), float(i)) for i, b in enumerate(boxes)])
-        pictures = torch.from_numpy(np.stack([p for p, _ in examples])).permute(0, 3, 1, 2).float() / 255
+        pictures = _batch([p for p, _ in examples])
         batch = {"img": pictures, "batch_idx": which, "cls": torch.zeros(len(which), 1), "bboxes": torch.cat(boxes)}
         loss, _ = model.loss(batch)
         return loss.sum() / len(examples)
 
     model = _seeded(recipe, people_network)
-    if start is not None:
+    if start is not None and start.suffix == EXPORTED:
+        _revive(model, start, lambda i, rng: augment.box_example(samples[i], rng)[0], len(samples), 48)
+    elif start is not None:
         model.load_state_dict(widened(_load(start)["averaged"], model, noise=0.02, seed=recipe.seed))
     return _train(model, step, augment.picture_weights(pictures), out / "people.pt", recipe, log)
 
@@ -89,7 +93,7 @@ def train_landmarks(
     datasets: Sequence[Path], out: Path, recipe: Recipe = LANDMARKS, log: Log = print, start: Path | None = None
 ) -> Path:
     """Trains the landmark network; returns the checkpoint ``out/landmarks.pt``. Goes on from it where it exists, or
-    begins with the weights of the checkpoint ``start``.
+    begins with the weights of ``start``: a checkpoint or an exported network (``.xml``).
     """
     import torch
 
@@ -101,14 +105,15 @@ def train_landmarks(
     def step(model: Any, chosen: NDArray[np.intp], rng: np.random.Generator) -> Any:
         examples = [augment.joint_example(samples[i], rng) for i in chosen]
         heat, weights, seen = map(torch.from_numpy, augment.joint_targets(np.stack([j for _, j in examples])))
-        crops = torch.from_numpy(np.stack([c for c, _ in examples])).permute(0, 3, 1, 2).float() / 255
-        logits, sight = model(crops)
+        logits, sight = model(_batch([c for c, _ in examples]))
         missed = -(heat * torch.log_softmax(logits.flatten(2), dim=2).reshape(heat.shape)).sum(dim=(2, 3))
         places = (missed * weights).sum() / weights.sum().clamp(min=1)
         return places + 0.5 * torch.nn.functional.binary_cross_entropy_with_logits(sight, seen)
 
     model = _seeded(recipe, LandmarkNet)
-    if start is not None:
+    if start is not None and start.suffix == EXPORTED:
+        _revive(model, start, lambda i, rng: augment.joint_example(samples[i], rng)[0], len(samples), 600)
+    elif start is not None:
         model.load_state_dict(_load(start)["averaged"])
     return _train(model, step, np.ones(len(samples)), out / "landmarks.pt", recipe, log)
 
@@ -251,6 +256,23 @@ def _seeded(recipe: Recipe, build: Callable[[], Any]) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         return build()
+
+
+def _batch(pictures: Sequence[augment.Picture]) -> Any:
+    """Pictures (height, width, 3) of bytes as a network in training takes them."""
+    import torch
+
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+
+
+def _revive(
+    model: Any, start: Path, example: Callable[[int, np.random.Generator], augment.Picture], samples: int, most: int
+) -> None:
+    """Gives a network the weights of an exported one, with up to ``most`` samples to see what numbers occur."""
+    from smartstore.vision.revival import revive
+
+    rng = np.random.default_rng(0)
+    revive(start, model, _batch([example(int(i), rng) for i in rng.permutation(samples)[:most]]))
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:

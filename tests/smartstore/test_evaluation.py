@@ -13,7 +13,7 @@ from smartstore.vision import card, cases, evaluation
 from smartstore.vision.detector import MODELS
 from smartstore.vision.evaluation import LabelledSet, figures_of, table
 from smartstore.vision.labels import LabelledPicture, LabelsError, read_labels
-from smartstore.vision.precision import Judge
+from smartstore.vision.precision import AREA_OF_BOX, COCO_LEAST_AREA_PX, Judge
 
 BODY = np.array([(0, 4), (1, 3), (-1, 3), (2, 4), (-2, 4), (8, 12), (-8, 12), (10, 24), (-10, 24), (11, 34), (-11, 34),
                  (6, 38), (-6, 38), (6, 58), (-6, 58), (6, 78), (-6, 78)], float)  # fmt: skip
@@ -62,7 +62,8 @@ def test_a_perfect_detector_scores_one_on_everything(tmp_path: Path) -> None:
     write_set(tmp_path, [note(1, 100), note(1, 300), note(2, 200, covered=(9, 10))])
     pictures = read_labels(tmp_path, "val")
     figures = figures_of(tmp_path, pictures, [perfect(p) for p in pictures])
-    for key in ("boxes", "boxes_half_shows", "keypoints_oks", "keypoints_oks_half_shows", "keypoints_oks_seen_joints"):
+    joints = [f"keypoints_oks{which}" for which in ("", "_coco_sizes", "_half_shows", "_seen_joints")]
+    for key in ("boxes", "boxes_half_shows", *joints):
         assert figures[key] == {"ap50": 1.0, "ap50_95": 1.0}, key
     assert figures["at_default_score"] == {"recall": 1.0, "precision": 1.0}
     assert figures["pck_torso"]["all"] == 1.0
@@ -85,6 +86,18 @@ def test_people_of_whom_little_shows_are_neither_right_nor_wrong_when_they_are_l
     assert only_whole.boxes(least_visible=0.5)["ap50"] == 1.0
     both = Judge(tmp_path, pictures, [(whole, hidden)])
     assert both.boxes(least_visible=0.5)["ap50"] == 1.0, "finding them is no false box"
+
+
+def test_people_smaller_than_any_that_coco_annotates_are_neither_right_nor_wrong_by_its_rule(tmp_path: Path) -> None:
+    write_set(tmp_path, [note(1, 100, tall=100), note(1, 300, tall=50)], pictures=1)
+    pictures = read_labels(tmp_path, "val")
+    tall, small = perfect(pictures[0])
+    areas = [AREA_OF_BOX * (b[2] - b[0]) * (b[3] - b[1]) for b in (tall.box_px, small.box_px)]
+    assert areas[0] >= COCO_LEAST_AREA_PX > areas[1]
+    missed, wrong = Judge(tmp_path, pictures, [(tall,)]), Judge(tmp_path, pictures, [(tall, with_legs_wrong(small))])
+    for judge in (missed, wrong):
+        assert judge.joints()["ap50_95"] < 0.9
+        assert judge.joints(least_area_px=COCO_LEAST_AREA_PX) == {"ap50": 1.0, "ap50_95": 1.0}
 
 
 def test_nobody_found_is_zero_and_no_error(tmp_path: Path) -> None:
