@@ -29,8 +29,8 @@ from sims.optics import CameraSpec
 SHARD_PICTURES = 100
 VAL_EVERY = 6
 SPLITS = ("train", "val")
-EMPTY_KEPT = 0.12
-"""Share of the pictures with nobody in them that are kept."""
+EMPTY_KEPT = {"train": 0.8, "val": 0.12}
+"""Share of the pictures with nobody in them that are kept: shelves that are never shown alone become people."""
 LEAST_SHOWN, LEAST_SIDE_PX = 0.12, 7
 """People of whom less shows (share of the body, pixels) are labelled as a crowd, which trainers and judges skip."""
 JOINT_NAMES = (
@@ -111,7 +111,8 @@ def merge(out: Path) -> dict[str, int]:
             if shard["info"]["split"] != split:
                 continue
             first = len(images)
-            images += [image | {"id": image["id"] + first} for image in shard["images"]]
+            store = shard["info"]["store"]
+            images += [image | {"id": image["id"] + first, "store": store} for image in shard["images"]]
             for note in shard["annotations"]:
                 annotations.append(note | {"id": len(annotations) + 1, "image_id": note["image_id"] + first})
         document = {"images": images, "annotations": annotations, "categories": [CATEGORY]}
@@ -138,9 +139,10 @@ def _render_shard(
     own = None
     if painter is None:
         own = painter = Renderer(_moved(building, rng), Look.random(int(rng.integers(2**31))), library, shard.scale)
+    shown = views(painter, cast(library, shard.split), rng, EMPTY_KEPT[shard.split])
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, (camera, picture, labels, people) in enumerate(views(painter, cast(library, shard.split), rng)):
+    for number, (camera, picture, labels, people) in enumerate(shown):
         if number >= shard.pictures:
             break
         name = f"{number:03d}-{camera.id}.jpg"
@@ -162,9 +164,12 @@ def _render_shard(
 
 
 def views(
-    painter: Renderer, who: Cast, rng: np.random.Generator
+    painter: Renderer, who: Cast, rng: np.random.Generator, empty_kept: float = EMPTY_KEPT["val"]
 ) -> Iterator[tuple[CameraSpec, NDArray[np.uint8], list[PersonLabel], dict[str, tuple[int, int]]]]:
-    """Endless pictures: of every scene two or three ceiling and one or two shelf cameras."""
+    """Endless pictures: of every scene two or three ceiling and one or two shelf cameras.
+
+    Of pictures with nobody in them a share of ``empty_kept`` is kept.
+    """
     cameras = painter.building.cameras
     kinds = {kind: [c for c in cameras.values() if c.kind == kind] for kind in ("ceiling", "shelf")}
     while True:
@@ -175,7 +180,7 @@ def views(
             chosen = rng.permutation(len(among))[: int(rng.integers(most - 1, most + 1))]
             for index in chosen:
                 picture, labels = painter.render_labelled(scene, among[index].id)
-                if labels or rng.random() < EMPTY_KEPT:
+                if labels or rng.random() < empty_kept:
                     yield among[index], picture, labels, people
 
 

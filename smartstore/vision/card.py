@@ -7,7 +7,7 @@ sample picture with the detector's answers drawn, and a sheet of its best, middl
 
 import json
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,9 @@ third of the work.
 
 ## Training
 
-{pictures} rendered pictures of the corner store with {people} people (25 of the 30 bodies), all ceiling and shelf
-cameras, in the shipped look and in random looks with moved cameras; sensor noise and JPEG as on the wire.
+{pictures} rendered pictures ({empty} of them of nobody) of the stores {stores} with {people}
+people (25 of the 30 bodies), all ceiling and shelf cameras, in the shipped look and in random looks with moved
+cameras; sensor noise and JPEG as on the wire.
 
 - People: {people_recipe}, cosine, averaged weights, no mosaic.
 - Joints: {landmarks_recipe}, cosine, averaged weights; cross-entropy against Gaussians,
@@ -56,10 +57,16 @@ cameras, in the shipped look and in random looks with moved cameras; sensor nois
 {note}Nothing pretrained, no photographs, no personal data.
 
 ```
-smartstore sim dataset --out data/runs/people --pictures 2600
-smartstore sim dataset --out data/runs/people --pictures 1200 --wide
-smartstore sim dataset --out data/runs/unseen --pictures 1000 --seed 2
-smartstore vision train
+smartstore sim dataset --out data/runs/people --pictures 3600
+smartstore sim dataset --out data/runs/people --pictures 2400 --wide
+for store in market forecourt stand; do
+  smartstore sim dataset --store configs/stores/$store.yaml --out data/runs/$store --pictures 400
+  smartstore sim dataset --store configs/stores/$store.yaml --out data/runs/$store --pictures 600 --wide
+done
+smartstore sim dataset --out data/runs/unseen --pictures 1800 --seed 2
+smartstore sim dataset --out data/runs/unseen --pictures 600 --seed 2 --wide
+smartstore vision train --dataset data/runs/people --dataset data/runs/market --dataset data/runs/forecourt \\
+  --dataset data/runs/stand
 smartstore vision examine --out data/models/examiner.json --sheet data/pictures/examiner.jpg
 ```
 
@@ -106,14 +113,14 @@ around the median, bottom row worst of 150 validation pictures spread evenly; re
 LIMITS = """
 ## Limits
 
-Trained on hardly more than one floor plan and on rendered people only: on photographs expect much less; for real
-footage set public Ultralytics pose weights. A wrist inside a shelf or behind its owner is a guess and scores low. Heads
+Trained on few floor plans and on rendered people only: on photographs expect much less; for real footage set public
+Ultralytics pose weights. A wrist inside a shelf or behind its owner is a guess and scores low. Heads
 seen from straight above and people cut by the picture's edge are the commonest misses.
 """
 
 
 def write(
-    dataset: Path,
+    datasets: Sequence[Path],
     run: Path,
     models: Path,
     picture: Path,
@@ -121,16 +128,16 @@ def write(
     others: Mapping[str, Path] | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Judges the networks in ``models`` on the validation pictures of ``dataset`` and, side by side, on those of
-    ``others``, sets by the names that the card gives them; writes card, figures and pictures.
+    """Judges the networks in ``models``, learned from ``datasets``, on validation pictures of the first of these and,
+    side by side, of ``others``, sets by the names that the card gives them; writes card, figures and pictures.
 
     ``note`` says what was special about this training.
     """
-    sets = {}
+    dataset, sets = datasets[0], {}
     for name, chosen in judged_sets(dataset, others or {}).items():
         say = None if progress is None else _named(progress, name)
         sets[name] = evaluation.evaluate_set(chosen, models, progress=say)
-    document = {"training": facts(dataset, run) | {"note": note}, "sets": sets}
+    document = {"training": facts(datasets, run) | {"note": note}, "sets": sets}
     (models / FIGURES).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     refresh(models)
     sheet(dataset, models, picture)
@@ -167,13 +174,15 @@ def _named(progress: Progress, name: str) -> evaluation.Progress:
     return lambda done, of: progress(name, done, of)
 
 
-def facts(dataset: Path, run: Path) -> dict[str, Any]:
+def facts(datasets: Sequence[Path], run: Path) -> dict[str, Any]:
     """What was trained for how long on how much."""
-    trained = read_labels(dataset, "train")
+    trained = [picture for dataset in datasets for picture in read_labels(dataset, "train")]
     people = [person for picture in trained for person in picture.people if not person.crowd]
     sight = np.concatenate([person.joints_px[:, 2] for person in people] or [np.ones(1, np.float32)])
     return {
         "pictures": len(trained),
+        "empty": sum(not picture.people for picture in trained),
+        "stores": sorted({picture.store for picture in trained}),
         "people": len(people),
         "epochs": {name: training.epochs_done(run / f"{name}.pt") for name in training.FIRST + training.SECOND},
         "refinement": training.refinement_rows(run),
@@ -216,7 +225,11 @@ def _head(about: dict[str, Any], models: Path) -> list[str]:
 
     people, landmarks, refinement = training.PEOPLE, training.LANDMARKS, training.REFINEMENT
     said = HEAD.format(
-        **about | {"note": textwrap.fill(about["note"], 118) + "\n\n" if about["note"] else ""},
+        **about
+        | {
+            "note": textwrap.fill(about["note"], 118) + "\n\n" if about["note"] else "",
+            "stores": ", ".join(about["stores"]),
+        },
         width=PEOPLE_SCALE[1],
         wrist_weight=f"{augment.JOINT_WEIGHTS[9]:g}",
         covered_weight=f"{augment.COVERED_WEIGHT:g}",

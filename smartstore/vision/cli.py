@@ -96,7 +96,7 @@ def train(
             training.train_refinement(others, run, folder, replace(training.REFINEMENT, **changed), say)
     if whole:
         training.export(run, folder, training.SECOND)
-        card.write(datasets[0], run, folder, PICTURE if models is None else folder / "detector.jpg", note)
+        card.write(datasets, run, folder, PICTURE if models is None else folder / "detector.jpg", note)
         typer.echo(f"networks and their card are in {folder}", err=True)
 
 

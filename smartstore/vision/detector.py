@@ -71,9 +71,9 @@ class OpenVinoDetector:
         path = _chosen(Path(people_model), options)
         canvases = {(1, look.height_px, look.width_px, 3) for look in people.LOOKS}
         self._boxes = {canvas: compile_network(path, options.threads, canvas) for canvas in canvases}
-        self._joints = compile_network(_chosen(Path(landmark_model), options), options.threads)
+        self._joints = compile_network(_chosen(Path(landmark_model), options), options.threads, ports=(1, 3))
         second = Path(people_model).with_name(REFINEMENT_MODEL)
-        self._refine = compile_network(second, options.threads) if second.is_file() else None
+        self._refine = compile_network(second, options.threads, ports=(2, 3)) if second.is_file() else None
 
     def detect(self, images: Sequence[Picture]) -> list[tuple[SeenPerson, ...]]:
         """The people in each RGB picture, best first."""
@@ -91,17 +91,17 @@ class OpenVinoDetector:
         solid = (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1) & (scores >= least)
         boxes, scores = boxes[solid], scores[solid]
         answers = [self._heat(image, _box(box)) for box in boxes]
-        heat, seen = (
+        heat, seen, features = (
             np.concatenate([answer[i] for answer in answers]) if answers else np.zeros((0, *shape), np.float32)
-            for i, shape in enumerate(((17, landmarks.CELLS_Y, landmarks.CELLS_X), (17,)))
+            for i, shape in enumerate(((17, landmarks.CELLS_Y, landmarks.CELLS_X), (17,), (2, landmarks.FEATURES)))
         )
-        return refinement.Candidates(size_px, looks, boxes, scores, heat, seen)
+        return refinement.Candidates(size_px, looks, boxes, scores, heat, seen, features)
 
     def joints(self, image: Picture, box: Box) -> NDArray[np.float64]:
         """The 17 joints (17, 3) of the person in a box, each by itself."""
-        return landmarks.to_picture(landmarks.decode(*self._heat(image, box))[0], landmarks.crop_matrix(box))
+        return landmarks.to_picture(landmarks.decode(*self._heat(image, box)[:2])[0], landmarks.crop_matrix(box))
 
-    def _heat(self, image: Picture, box: Box) -> tuple[Floats, Floats]:
+    def _heat(self, image: Picture, box: Box) -> tuple[Floats, Floats, Floats]:
         return landmarks.merged([self._joints([view[None]]) for view in landmarks.views(image, box)])
 
     def _boxes_of(self, image: Picture, look: people.Look, faint: float) -> tuple[Floats, Floats]:
@@ -118,7 +118,8 @@ class OpenVinoDetector:
         found = self.candidates(image)
         boxes, scores, joints = found.boxes, found.scores, refinement.joints_of(found)
         if self._refine is not None and len(boxes):
-            boxes, scores, joints = refinement.refined(found, joints, self._refine([refinement.numbers(found, joints)]))
+            given = [refinement.numbers(found, joints), found.features[:, 0]]
+            boxes, scores, joints = refinement.refined(found, joints, self._refine(given))
         seen = []
         for i in np.argsort(-scores, kind="stable"):
             box = _box(boxes[i])
@@ -175,10 +176,10 @@ class UltralyticsPoseDetector:
 
 
 def compile_network(
-    path: Path, threads: int, shape: tuple[int, ...] | None = None
+    path: Path, threads: int, shape: tuple[int, ...] | None = None, ports: tuple[int, int] = (1, 1)
 ) -> Callable[[list[NDArray[Any]]], list[Floats]]:
     """An OpenVINO network as a function from inputs to outputs, in full precision on ``threads`` threads; ``shape`` is
-    that of its input, where the file leaves it open.
+    that of its input, where the file leaves it open, ``ports`` are the numbers of its inputs and outputs.
     """
     way_out = "restore data/models from the repository, or write it with `smartstore vision export` (or `train`)"
     _need_file(path, way_out)
@@ -199,6 +200,11 @@ def compile_network(
         compiled: Any = core.compile_model(network, "CPU", settings)
     except RuntimeError as error:
         raise DetectorError(f"{path}: not a network OpenVINO can read ({_first_line(error)}); {way_out}") from error
+    if (len(compiled.inputs), len(compiled.outputs)) != ports:
+        found = (
+            f"{len(compiled.inputs)} inputs and {len(compiled.outputs)} outputs instead of {ports[0]} and {ports[1]}"
+        )
+        raise DetectorError(f"{path}: {found}: of another version; {way_out}")
     request = compiled.create_infer_request()
     count = len(compiled.outputs)
 

@@ -62,6 +62,8 @@ class LabelledPicture:
     people: tuple[LabelledPerson, ...]
     camera: str = ""
     split: str = "val"
+    store: str = ""
+    """Which store it shows, where the file says it."""
 
     @property
     def look(self) -> str:
@@ -107,6 +109,7 @@ def read_labels(dataset: Path, split: str) -> list[LabelledPicture]:
                 tuple(people.get(int(image["id"]), ())),
                 str(image.get("camera", "")),
                 split,
+                str(image.get("store", "")),
             )
             for image in document["images"]
         ]

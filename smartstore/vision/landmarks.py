@@ -3,7 +3,7 @@ picture.
 
 In: an RGB picture and a box. Out: 17 COCO joints as (x, y, score) in pixels of the picture, continuous (pixel i
 covers [i, i + 1)). The network gives, per joint, a probability for each of 36 × 28 cells of the crop and the
-probability that the joint can be seen.
+probability that the joint can be seen; and its features, numbers without names that say what the crop shows where.
 """
 
 import math
@@ -27,6 +27,9 @@ MARGIN = 1.45
 """Size of the crop's content relative to the box: boxes end where somebody is covered, their joints do not."""
 CLOSER = 1.15
 """How much larger the second of the two looks at somebody shows them."""
+FEATURE_CHANNELS, FEATURE_ROWS, FEATURE_COLUMNS = 136, 4, 3
+FEATURES = FEATURE_CHANNELS * FEATURE_ROWS * FEATURE_COLUMNS
+"""How many: so many kinds on a coarse grid over the crop."""
 SIGMA_CELLS = 1.2
 """Standard deviation of the Gaussian that the network was taught to draw around a joint."""
 _NEAR = 2
@@ -78,14 +81,14 @@ def views(picture: Picture, box_px: tuple[float, float, float, float]) -> list[P
     return crops + [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
 
 
-def merged(answers: Sequence[Sequence[Floats]]) -> tuple[Floats, Floats]:
+def merged(answers: Sequence[Sequence[Floats]]) -> tuple[Floats, Floats, Floats]:
     """The mean of the network's answers to :func:`views`, on the cells of the first of them: probabilities
-    (1, 17, 36, 28) and visibilities (1, 17).
+    (1, 17, 36, 28) and visibilities (1, 17). And the features (1, 2, ``FEATURES``) of the first and its mirror image.
     """
-    heat, seen = (np.concatenate([answer[i] for answer in answers]) for i in range(2))
+    heat, seen, features = (np.concatenate([answer[i] for answer in answers]) for i in range(3))
     heat[2:], seen[2:] = heat[2:, FLIP, :, ::-1], seen[2:, FLIP]
     heat[1::2] = _BACK_Y @ heat[1::2] @ _BACK_X.T
-    return heat.mean(axis=0, keepdims=True), seen.mean(axis=0, keepdims=True)
+    return heat.mean(axis=0, keepdims=True), seen.mean(axis=0, keepdims=True), features[None, ::2]
 
 
 def decode(heat: Floats, seen: Floats) -> Floats:

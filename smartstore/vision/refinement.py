@@ -1,9 +1,9 @@
 """A second judgement of everybody who was perhaps seen: boxes, scores and covered joints, set right by all the others.
 
 In: the boxes that the looks at a picture gave, what became of them together, and the landmark network's probabilities
-for each. Out: numbers for the refinement network, and boxes, scores and joints as it corrects them. Half a body behind
-a shelf is boxed too large or too small and its knees are guessed one by one; shoulders, ankles, the picture's edge and
-the neighbours' boxes say together where they have to be.
+and features for each. Out: numbers for the refinement network, and boxes, scores and joints as it corrects them. Half a
+body behind a shelf is boxed too large or too small and its knees are guessed one by one; shoulders, ankles, the
+picture's edge and the neighbours' boxes say together where they have to be.
 """
 
 from collections.abc import Sequence
@@ -47,6 +47,8 @@ class Candidates:
     """(n, 17, 36, 28): probabilities of each joint per cell of the crop."""
     seen: Floats
     """(n, 17): probabilities that a joint can be seen."""
+    features: Floats
+    """(n, 2, ``landmarks.FEATURES``): of the crop and of its mirror image."""
 
 
 def joints_of(candidates: Candidates) -> Floats:
@@ -57,7 +59,7 @@ def joints_of(candidates: Candidates) -> Floats:
 
 
 def numbers(candidates: Candidates, joints: Floats) -> Floats:
-    """What the network is given (n, ``NUMBERS``)."""
+    """What the network is given beside the features (n, ``NUMBERS``)."""
     rows = [_of_box(candidates, i) for i in range(len(candidates.boxes))]
     boxes = np.array(rows, np.float32).reshape(-1, JOINTS_FROM)
     return np.concatenate([boxes, _of_joints(candidates, joints)], axis=1)

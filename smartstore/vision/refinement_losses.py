@@ -34,8 +34,8 @@ def loss_of(answer: Any, rows: Samples) -> Any:
     wrong = torch.nn.functional.binary_cross_entropy_with_logits(
         logits, torch.from_numpy(rows.right).expand_as(logits), reduction="none"
     )
-    people = (missed + 1 - _overlaps(shifts, true) + SIDES * sides) * somebody
-    return people.sum() / somebody.sum().clamp(min=1) + wrong.sum() / len(rows.right)
+    people = (missed * somebody).sum() + ((1 - _overlaps(shifts, true) + SIDES * sides) * somebody).sum()
+    return people / somebody.sum().clamp(min=1) + wrong.sum() / len(rows.right)
 
 
 def _overlaps(shifts: Any, true: Any) -> Any:

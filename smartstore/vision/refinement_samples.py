@@ -43,6 +43,8 @@ class Samples(NamedTuple):
     """(n, 4): where the true box's sides are from those found, in widths and heights."""
     right: Floats
     """(n,): 1 where the box is right and no better one is somebody's."""
+    features: NDArray[np.float16]
+    """(n, 2, ``landmarks.FEATURES``): of the crop and of its mirror image."""
 
     def some(self, which: NDArray[Any]) -> "Samples":
         """The chosen rows."""
@@ -86,6 +88,7 @@ def of_picture(picture: LabelledPicture, detector: OpenVinoDetector) -> Samples:
         np.ones(count, np.float32),
         np.zeros((count, 4), np.float32),
         np.zeros(count, np.float32),
+        found.features.astype(np.float16),
     )
     whose, right = owners(found.boxes, [p for p in picture.people if not p.crowd])
     for i, person in enumerate(whose):
@@ -99,11 +102,13 @@ def of_picture(picture: LabelledPicture, detector: OpenVinoDetector) -> Samples:
 def mirrored(rows: Samples, which: NDArray[np.bool_]) -> Samples:
     """The rows, the chosen ones of them as they are in the mirror."""
     given, places, known, shifts = rows.given.copy(), rows.places.copy(), rows.known.copy(), rows.shifts.copy()
+    features = rows.features.copy()
     given[which] = refinement.mirrored(given[which])
     places[which] = places[which][:, FLIP] * np.array([-1, 1], np.float32)
     known[which] = known[which][:, FLIP]
     shifts[which] = shifts[which][:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
-    return Samples(given, places, known, rows.area_px, shifts, rows.right)
+    features[which] = features[which][:, ::-1]
+    return Samples(given, places, known, rows.area_px, shifts, rows.right, features)
 
 
 def owners(boxes: Floats, people: Sequence[LabelledPerson]) -> tuple[list[LabelledPerson | None], list[bool]]:

@@ -47,7 +47,7 @@ class Recipe:
 
 PEOPLE = Recipe(epochs=28, batch=8, rate=0.003)
 LANDMARKS = Recipe(epochs=28, batch=32, rate=0.003)
-REFINEMENT = Recipe(epochs=50, batch=128, rate=0.0015, weight_decay=0.1)
+REFINEMENT = Recipe(epochs=50, batch=256, rate=0.0015, weight_decay=0.1)
 FIRST, SECOND = ("people", "landmarks"), ("refinement",)
 """The networks that see pictures, and the one that learns from what they say."""
 EXPORTED = ".xml"
@@ -56,6 +56,8 @@ ROWS = "refinement-samples"
 """Where in the run folder the rows lie that it learns from."""
 NOISE = 0.05
 """Standard deviation of what is added to the refinement network's numbers, in theirs."""
+MEASURED = 8000
+"""Rows from which the usual size of its features is read."""
 
 
 def train_people(
@@ -105,7 +107,7 @@ def train_landmarks(
     def step(model: Any, chosen: NDArray[np.intp], rng: np.random.Generator) -> Any:
         examples = [augment.joint_example(samples[i], rng) for i in chosen]
         heat, weights, seen = map(torch.from_numpy, augment.joint_targets(np.stack([j for _, j in examples])))
-        logits, sight = model(_batch([c for c, _ in examples]))
+        logits, sight, _ = model(_batch([c for c, _ in examples]))
         missed = -(heat * torch.log_softmax(logits.flatten(2), dim=2).reshape(heat.shape)).sum(dim=(2, 3))
         places = (missed * weights).sum() / weights.sum().clamp(min=1)
         return places + 0.5 * torch.nn.functional.binary_cross_entropy_with_logits(sight, seen)
@@ -137,11 +139,15 @@ def train_refinement(
     spread = rows.given.std(axis=0) + 1e-3
     model.mean.copy_(torch.from_numpy(rows.given.mean(axis=0)))
     model.spread.copy_(torch.from_numpy(spread))
+    shown = rows.features[:MEASURED, 0].astype(np.float32)
+    model.feature_mean.copy_(torch.from_numpy(shown.mean(axis=0)))
+    model.feature_spread.copy_(torch.from_numpy(shown.std(axis=0) + 1e-2))
 
     def step(model: Any, chosen: NDArray[np.intp], rng: np.random.Generator) -> Any:
         some = refinement_samples.mirrored(rows.some(chosen), rng.random(len(chosen)) < 0.5)
         noise = (NOISE * spread * rng.standard_normal(some.given.shape)).astype(np.float32)
-        return loss_of(model(torch.from_numpy(some.given + noise)), some)
+        features = torch.from_numpy(some.features[:, 0].astype(np.float32))
+        return loss_of(model(torch.from_numpy(some.given + noise), features), some)
 
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)

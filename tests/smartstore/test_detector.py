@@ -174,8 +174,10 @@ def test_looks_that_show_the_same_joints_agree_when_they_are_merged() -> None:
     there = np.column_stack([rng.uniform(300, 340, 17), rng.uniform(95, 195, 17), np.full(17, 2)]).astype(np.float32)
     crops = [augment.move(there, landmarks.crop_matrix(box, zoom)) for zoom in (1.0, landmarks.CLOSER)]
     mirrored = [np.column_stack([landmarks.CROP_WIDTH_PX - c[:, 0], c[:, 1:]])[list(FLIP)] for c in crops]
-    answers = [augment.joint_targets(look[None])[::2] for look in (*crops, *mirrored)]
-    heat, seen = landmarks.merged(answers)
+    looks = [augment.joint_targets(look[None])[::2] for look in (*crops, *mirrored)]
+    answers = [(*look, np.full((1, landmarks.FEATURES), i, np.float32)) for i, look in enumerate(looks)]
+    heat, seen, features = landmarks.merged(answers)
+    assert features.shape == (1, 2, landmarks.FEATURES) and features[0, :, 0].tolist() == [0, 2]
     found = landmarks.to_picture(landmarks.decode(heat, seen)[0], landmarks.crop_matrix(box))
     np.testing.assert_allclose(found[:, :2], there[:, :2], atol=0.3)
     assert np.all(found[:, 2] > 0.9)

@@ -124,6 +124,26 @@ def test_rendered_shoppers_are_found_with_their_joints(
     assert np.median(shoulders) < 0.06
 
 
+def test_goods_of_a_store_never_shown_are_nobody(detector: OpenVinoDetector) -> None:
+    """Every camera of the kiosk, twice, its shelves sold down differently, and nobody inside."""
+    from dataclasses import replace
+
+    from sims.bodies.library import BodyLibrary
+    from sims.building import load_building
+    from sims.devices.look import Look
+    from sims.devices.renderer import Renderer
+    from sims.lab.scenes import random_scene
+
+    dataset = pytest.importorskip("sims.lab.dataset", reason="no renderer here: the networks were not tried on goods")
+    building, library = load_building(ROOT / "configs/stores/kiosk.yaml"), BodyLibrary.load()
+    painter, rng = Renderer(building, Look.shipped(), library), np.random.default_rng(77)
+    for _ in range(2):
+        empty = replace(random_scene(building, dataset.cast(library, "val"), rng), people=())
+        for camera in building.cameras:
+            assert detector.detect([painter.render_labelled(empty, camera)[0]]) == [()], camera
+    painter.close()
+
+
 def _rendered(dataset: object, pictures: int) -> list[tuple[LabelledPicture, people.Picture]]:
     import itertools
 

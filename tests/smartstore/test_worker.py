@@ -269,7 +269,7 @@ def test_the_settings_choose_between_eight_bits_and_the_exact_networks(
 ) -> None:
     """From the file to the weights, as ``smartstore serve`` and ``smartstore vision serve`` make their worker."""
     asked: list[str] = []
-    monkeypatch.setattr("smartstore.vision.detector.compile_network", lambda path, *_: asked.append(path.name))
+    monkeypatch.setattr("smartstore.vision.detector.compile_network", lambda path, *_, **__: asked.append(path.name))
     settings = tmp_path / "settings.yaml"
     settings.write_text(said or "{}")
     vision_worker(site, read_settings(settings).vision)
